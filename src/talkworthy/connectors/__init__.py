@@ -1,0 +1,1 @@
+"""One file a channel; `contract` says what a connector is, `http` is the only door to the network."""

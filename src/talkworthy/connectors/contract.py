@@ -1,0 +1,233 @@
+"""What a connector is: the words between a channel and the rest of the house.
+
+A connector is one file: its settings, its capabilities, `fetch` (network, through the one door) and `parse`
+(pure). The payload that `fetch` brings is made durable, with the cursor that covers it, before `parse` sees it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+import pyarrow as pa
+
+from talkworthy.schema import OBSERVATION, POST, TOMBSTONE
+
+if TYPE_CHECKING:
+    from talkworthy.connectors.http import Http
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+Cursor = Mapping[str, Any]
+"""Where the next fetch goes on: JSON that only the connector reads."""
+
+
+class Kind(StrEnum):
+    """What a setting holds; the form and its check follow from it."""
+
+    TEXT = "text"
+    URL = "url"
+    SECRET = "secret"  # noqa: S105 - the name of a kind, no password
+    NUMBER = "number"
+    FLAG = "flag"
+    CHOICE = "choice"
+    LINES = "lines"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting of a source, as the guided form asks for it."""
+
+    name: str
+    label: str
+    kind: Kind = Kind.TEXT
+    help: str = ""
+    required: bool = False
+    default: Any = None
+    choices: tuple[tuple[str, str], ...] = ()
+    example: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What the channel allows, and in `limits` what it does not, in sentences for people."""
+
+    listen: bool = True
+    send: bool = False
+    resume: bool = True
+    stream: bool = False
+    receive: bool = False
+    edits: bool = False
+    deletions: bool = False
+    counts: bool = False
+    history: bool = False
+    met_live: bool = False
+    """Whether this connector has met the live service or a real server of its kind."""
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payload:
+    """Bytes as they came. `meta` holds what `parse` needs besides (which endpoint, which page)."""
+
+    body: bytes
+    content_type: str = "application/json"
+    url: str | None = None
+    fetched_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What one fetch brought, the cursor that covers it, and when to come back.
+
+    `more` means: call again at once. `wait` is the shortest pause in seconds that the channel asks for.
+    """
+
+    payloads: tuple[Payload, ...] = ()
+    cursor: Cursor | None = None
+    more: bool = False
+    wait: float | None = None
+    note: str = ""
+    """A sentence for the source's page, such as a feed that moved or is gone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """A piece of a payload that could not be read, and why."""
+
+    reason: str
+    fragment: bytes
+
+
+def _empty(schema: pa.Schema) -> pa.Table:
+    return schema.empty_table()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """What a payload says: tables of schema POST, OBSERVATION and TOMBSTONE, and what was unreadable."""
+
+    posts: pa.Table = field(default_factory=lambda: _empty(POST))
+    observations: pa.Table = field(default_factory=lambda: _empty(OBSERVATION))
+    tombstones: pa.Table = field(default_factory=lambda: _empty(TOMBSTONE))
+    aside: tuple[SetAside, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A call that reached one of our receiving addresses."""
+
+    method: str
+    path: str
+    query: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What to say back, and what must be durable before it is said."""
+
+    status: int = 202
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+    payloads: tuple[Payload, ...] = ()
+    cursor: Cursor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """The outcome of a connection test, with a sentence for the person who asked for it."""
+
+    ok: bool
+    message: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class ConnectorError(Exception):
+    """A fetch that did not work; the class says what the caller does now."""
+
+
+class TryLater(ConnectorError):
+    """The channel is busy, slow or down: come back after `after` seconds."""
+
+    def __init__(self, message: str, *, after: float = 60.0) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class GiveUp(ConnectorError):
+    """It will not work without a change: the address is gone (410), the settings are wrong."""
+
+
+class AskForCredentials(ConnectorError):
+    """The channel refuses what we showed: a person must sign in again or give a new token."""
+
+
+class Malformed(ConnectorError):
+    """A payload that cannot be read at all."""
+
+
+class ResumeLost(ConnectorError):
+    """The cursor is too old for the channel: what lay between is lost, and `cursor` goes on from now."""
+
+    def __init__(self, message: str, *, cursor: Cursor | None = None) -> None:
+        super().__init__(message)
+        self.cursor = cursor
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """A channel we can listen to."""
+
+    name: ClassVar[str]
+    """Lower case, stable: it is the `channel` of its posts and the name in addresses and settings."""
+    title: ClassVar[str]
+    """As people call the channel."""
+    about: ClassVar[str]
+    """One sentence: what is heard here."""
+    settings: ClassVar[tuple[Setting, ...]]
+    capabilities: ClassVar[Capabilities]
+
+    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+        """Bring what came since `cursor`; raise TryLater, GiveUp, AskForCredentials or ResumeLost."""
+
+    def parse(self, payload: Payload, settings: Mapping[str, Any]) -> Parsed:
+        """Read one payload. Pure; raises Malformed where nothing of it can be read."""
+
+    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+        """Try the settings without keeping anything."""
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A connector that can stay connected and be told at once."""
+
+    def stream(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
+        """Yield pages as they come, with an empty one at least every 15 seconds so that the caller can stop it.
+
+        The caller keeps a page durable before it asks for the next. Ends or raises when the connection breaks.
+        """
+
+
+@runtime_checkable
+class Receiving(Protocol):
+    """A connector that others call: webhooks, Webmention, WebSub."""
+
+    def receive(self, request: Request, settings: Mapping[str, Any], cursor: Cursor | None) -> Answer:
+        """Verify a call and say what must be kept before it is acknowledged. Pure: no network."""
+
+
+@runtime_checkable
+class Subscribing(Protocol):
+    """A receiving connector that must ask to be called and renew it (WebSub)."""
+
+    def subscribe(
+        self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, callback: str, now: datetime
+    ) -> Page:
+        """Ask for, or renew, delivery to the address `callback`; a page without payloads moves the cursor."""
