@@ -1,0 +1,30 @@
+"""The river of posts: payloads as they came, the spool, and Delta tables of posts that are only ever appended to."""
+
+from talkworthy.archive.columns import ARRIVING, CHANGED, STORED
+from talkworthy.archive.durable import Locked
+from talkworthy.archive.payloads import Aside, Payload, PayloadRef, PayloadStore
+from talkworthy.archive.posts import Appended, Archive, FileList, StaleRead, Stats
+from talkworthy.archive.scan import Scan
+from talkworthy.archive.spool import Batch, Spool, Spooled
+from talkworthy.archive.table import UnreadableTable
+
+__all__ = [
+    "ARRIVING",
+    "CHANGED",
+    "STORED",
+    "Appended",
+    "Archive",
+    "Aside",
+    "Batch",
+    "FileList",
+    "Locked",
+    "Payload",
+    "PayloadRef",
+    "PayloadStore",
+    "Scan",
+    "Spool",
+    "Spooled",
+    "StaleRead",
+    "Stats",
+    "UnreadableTable",
+]

@@ -1,0 +1,227 @@
+"""Sorted runs of (key, id): where a uid, a monitor's posts and a thread's posts lie, without reading a post.
+
+Derived from the posts table and never more than a hint: what it finds is read and checked. It names the new files
+that it covers; files beyond those are read into memory by whoever needs them, so readers in other processes are
+as fresh as the table. Removing the folder costs one reading of the table.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from talkworthy.archive.columns import digests
+from talkworthy.archive.durable import sync_file, write_durably
+from talkworthy.archive.table import Snapshot
+
+Numbers = npt.NDArray[np.int64]
+
+UID, MONITOR, THREAD = KINDS = ("uid", "monitor", "thread")
+INDEXED = ("id", "uid", "monitors", "root", "in_reply_to")
+FLUSH_AT = 65_536
+_GROWTH = 4
+_EMPTY = np.empty((2, 0), np.int64)
+
+
+@dataclass
+class _Runs:
+    """What is on disk: the manifest's stamp, the new files covered, and the mapped runs of each kind."""
+
+    stamp: tuple[int, int] | None = None
+    covered: frozenset[str] = frozenset()
+    names: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    runs: dict[str, list[Numbers]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+
+
+class Index:
+    """The index of one posts table. `follow` it to a snapshot, then ask. Not for several threads at once."""
+
+    def __init__(self, folder: Path, posts: Path) -> None:
+        self.folder = folder
+        self.posts = posts
+        self._disk = _Runs()
+        self._memory: dict[str, dict[str, Numbers]] = {}
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Take in what the table gained since."""
+        self._reload()
+        wanted = {file.path for file in snapshot.files if file.is_new or self._disk.stamp is None} - self._disk.covered
+        for path in self._memory.keys() - wanted:
+            del self._memory[path]
+        for path in wanted - self._memory.keys():
+            self.learn(path, pq.read_table(self.posts / path, columns=list(INDEXED), partitioning=None))
+
+    def learn(self, path: str, posts: pa.Table) -> None:
+        """Take in a file of posts whose rows are at hand."""
+        self._memory[path] = {kind: _sorted(*entries) for kind, entries in _entries(posts).items()}
+
+    def add(self, kind: str, keys: Numbers, ids: Numbers) -> None:
+        """Write entries that no file of posts holds, such as a monitor that a backfill tied. Call it under the lock."""
+        self._reload()
+        if len(keys):
+            self._store(self._disk.covered, {kind: _sorted(keys, ids)})
+
+    def flush(self, snapshot: Snapshot, *, at_least: int = 0) -> None:
+        """Write what is in memory, once it is so many posts. Call it under the commit lock, after `follow`."""
+        if sum(runs[UID].shape[1] for runs in self._memory.values()) < max(at_least, 0) or not self._memory:
+            return
+        covered = frozenset(file.path for file in snapshot.files if file.is_new)
+        fresh = {kind: _merged([runs[kind] for runs in self._memory.values()]) for kind in KINDS}
+        self._store(covered, fresh)
+        self._memory.clear()
+
+    def rebuild(self, snapshot: Snapshot) -> None:
+        """Forget the runs and read the table anew; also drops entries of posts that are gone."""
+        self._memory.clear()
+        self._disk = _Runs()
+        (self.folder / "manifest.json").unlink(missing_ok=True)
+        self.follow(snapshot)
+        if not self._memory:
+            self._store(frozenset(), {})
+        self.flush(snapshot)
+        self.sweep()
+
+    def find(self, kind: str, keys: Numbers) -> tuple[Numbers, Numbers]:
+        """Positions in `keys` and the ids found there, pair by pair; a key may have none or several."""
+        positions, ids = [], []
+        for run in self._all(kind):
+            first, last = np.searchsorted(run[0], keys, "left"), np.searchsorted(run[0], keys, "right")
+            counts = last - first
+            if not counts.any():
+                continue
+            hit = np.repeat(np.arange(len(keys)), counts)
+            within = np.arange(len(hit)) - np.repeat(np.cumsum(counts) - counts, counts)
+            positions.append(hit)
+            ids.append(run[1][np.repeat(first, counts) + within])
+        if not ids:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        pairs = np.unique(np.stack([np.concatenate(positions), np.concatenate(ids)]), axis=1)
+        return pairs[0], pairs[1]
+
+    def page(self, kind: str, key: int, low: int, high: int, limit: int, *, newest: bool) -> Numbers:
+        """At most `limit` ids of a key from low up to but not high, in order, the newest or the oldest of them."""
+        found = [_EMPTY[1]]
+        for run in self._all(kind):
+            first, last = np.searchsorted(run[0], [key, key + 1], "left")
+            ids = run[1][first:last]
+            first, last = np.searchsorted(ids, [low, high], "left")
+            found.append(ids[max(first, last - limit) : last] if newest else ids[first : min(last, first + limit)])
+        ids = np.unique(np.concatenate(found))
+        return ids[::-1][:limit] if newest else ids[:limit]
+
+    def sweep(self) -> None:
+        """Delete runs that the manifest does not name. Call it under the commit lock."""
+        self._reload()
+        named = {name for names in self._disk.names.values() for name in names}
+        for path in self.folder.glob("*.run"):
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+
+    def _all(self, kind: str) -> list[Numbers]:
+        return [*self._disk.runs[kind], *(runs[kind] for runs in self._memory.values())]
+
+    def _reload(self) -> None:
+        for _ in range(5):
+            stamp = self._stamp()
+            if stamp == self._disk.stamp:
+                return
+            with suppress(FileNotFoundError):
+                self._disk = self._opened(stamp)
+                return
+        self._disk = _Runs()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = (self.folder / "manifest.json").stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+    def _opened(self, stamp: tuple[int, int] | None) -> _Runs:
+        if stamp is None:
+            return _Runs()
+        manifest = json.loads((self.folder / "manifest.json").read_bytes())
+        names = {kind: list(manifest["runs"].get(kind, [])) for kind in KINDS}
+        kept = {name: run for kind in KINDS for name, run in zip(self._disk.names[kind], self._disk.runs[kind], strict=True)}
+        runs = {kind: [kept[name] if name in kept else self._mapped(name) for name in names[kind]] for kind in KINDS}
+        return _Runs(stamp, frozenset(manifest["covered"]), names, runs)
+
+    def _mapped(self, name: str) -> Numbers:
+        run: Numbers = np.memmap(self.folder / name, dtype=np.int64, mode="r").reshape(2, -1)
+        return run
+
+    def _store(self, covered: Iterable[str], fresh: Mapping[str, Numbers]) -> None:
+        """Add a run of each kind, merging it with those that are not much longer, and name them in the manifest."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        names: dict[str, list[str]] = {}
+        dropped: list[str] = []
+        for kind in KINDS:
+            run, older = fresh.get(kind, _EMPTY), list(zip(self._disk.names[kind], self._disk.runs[kind], strict=True))
+            if not run.shape[1]:
+                names[kind] = [name for name, _ in older]
+                continue
+            while older and older[-1][1].shape[1] < _GROWTH * run.shape[1]:
+                name, last = older.pop()
+                run = _merged([last, run])
+                dropped.append(name)
+            names[kind] = [*(name for name, _ in older), self._written(kind, run)]
+        manifest = {"covered": sorted(covered), "runs": names}
+        write_durably(self.folder / "manifest.json", json.dumps(manifest).encode())
+        for name in dropped:
+            (self.folder / name).unlink(missing_ok=True)
+        self._reload()
+
+    def _written(self, kind: str, run: Numbers) -> str:
+        name = f"{kind}-{uuid.uuid4().hex}.run"
+        with open(self.folder / name, "wb") as file:
+            np.ascontiguousarray(run).tofile(file)
+        sync_file(self.folder / name)
+        return name
+
+
+def _sorted(keys: Numbers, ids: Numbers) -> Numbers:
+    order = np.lexsort((ids, keys))
+    return np.stack([keys[order], ids[order]])
+
+
+def _merged(runs: Sequence[Numbers]) -> Numbers:
+    """One run of several, each pair once."""
+    keys, ids = (np.concatenate([run[row] for run in runs]) for row in (0, 1))
+    merged = _sorted(keys, ids)
+    if merged.shape[1] < 2:
+        return merged
+    fresh = np.concatenate([[True], (np.diff(merged[0]) != 0) | (np.diff(merged[1]) != 0)])
+    return merged[:, fresh]
+
+
+def _entries(posts: pa.Table) -> dict[str, tuple[Numbers, Numbers]]:
+    ids = _numpy(posts["id"])
+    lists = posts["monitors"].combine_chunks()
+    lists = pa.concat_arrays(lists.chunks) if isinstance(lists, pa.ChunkedArray) else lists
+    parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    monitors = pc.list_flatten(lists).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    threads = [_hashed(posts[name], ids) for name in ("root", "in_reply_to")]
+    return {
+        UID: (digests(posts["uid"]), ids),
+        MONITOR: (monitors, ids[parents]),
+        THREAD: (np.concatenate([keys for keys, _ in threads]), np.concatenate([found for _, found in threads])),
+    }
+
+
+def _hashed(uids: pa.ChunkedArray, ids: Numbers) -> tuple[Numbers, Numbers]:
+    present = pc.is_valid(uids)
+    return digests(uids.filter(present)), ids[present.to_numpy()]
+
+
+def _numpy(column: Any) -> Numbers:
+    numbers: Numbers = column.to_numpy() if len(column) else np.empty(0, np.int64)
+    return numbers

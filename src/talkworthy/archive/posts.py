@@ -1,0 +1,775 @@
+"""The archive: every post of a workspace, appended once, read as it stands now.
+
+One process writes (`append`, `observe`, `bury`, `change`), one keeper puts in order what was written, any number
+read. Four Delta tables: `posts`, and what was learnt later about them, `observations`, `changes`, `tombstones`,
+which readers lay over the posts until the keeper has folded them in.
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from talkworthy.archive.columns import (
+    ARRIVING,
+    BURIED,
+    CHANGED,
+    CORRECTABLE,
+    FILED,
+    HASH_BITS,
+    OBSERVED,
+    ROWS,
+    STORED,
+    digests,
+    numbers,
+    relaxed,
+)
+from talkworthy.archive.duck import Duck, MissingFile
+from talkworthy.archive.durable import lock
+from talkworthy.archive.index import FLUSH_AT, INDEXED, MONITOR, THREAD, UID, Index, Numbers
+from talkworthy.archive.overlay import Overlays, account_digests
+from talkworthy.archive.payloads import JSON, PayloadStore
+from talkworthy.archive.scan import By, Overlay, Scan, grouped, named, select
+from talkworthy.archive.spool import Spool
+from talkworthy.archive.table import DataFile, Snapshot, Table
+from talkworthy.schema import OBSERVATION, TOMBSTONE
+
+NEW_ROW_GROUP = 20_000
+NEW_LEVEL = 1
+SPAN = 150_000
+THREAD_LIMIT = 5_000
+
+WORDS = (
+    "url", "kind", "title", "text", "html", "summary", "language", "in_reply_to", "root", "engagement_type",
+    "repeats", "tags", "media", "rating", "visibility",
+)  # fmt: skip
+"""The columns whose change is an edit; a new edit time or another number of followers alone is none."""
+
+
+class StaleRead(RuntimeError):
+    """The keeper put the files away while they were read, and rows were already handed out: read again."""
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What an append changed, for those who count posts.
+
+    `new`: rows that were not here before. `edited` and `previous`: rows whose words changed, and the same rows, one
+    by one, as they stood before. All have the columns of STORED. `known`: rows that were here already, unchanged.
+    `refused`: rows that were deleted or erased before. `repeated`: the archive had this append already, and says
+    again what it did then as far as the files still tell.
+    """
+
+    version: int
+    new: pa.Table
+    edited: pa.Table
+    previous: pa.Table
+    known: int = 0
+    refused: int = 0
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class FileList:
+    """The posts table at one version, for other engines: read these files, lay nothing over them."""
+
+    version: int
+    rows: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stats:
+    """How much there is. `rows` counts dead rows too; `waiting` are rows of the three tables not yet folded in."""
+
+    version: int
+    rows: int
+    files: int
+    new_files: int
+    bytes: int
+    waiting: Mapping[str, int]
+    oldest: datetime | None
+    newest: datetime | None
+
+
+class Archive:
+    """The archive of one workspace, at a folder. Threads may share it; other processes open their own.
+
+    `memory` and `threads` bound what the query engine takes, for instance "512MB" and 2.
+    """
+
+    def __init__(self, path: Path | str, *, memory: str = "512MB", threads: int = 2) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.payloads = PayloadStore(self.path / "payloads")
+        self.spool = Spool(self.path / "spool")
+        self.posts = Table(self.path / "posts", FILED)
+        self.observations = Table(self.path / "observations", OBSERVED)
+        self.tombstones = Table(self.path / "tombstones", BURIED)
+        self.changes = Table(self.path / "changes", CHANGED)
+        self.index = Index(self.path / "index", self.posts.folder)
+        self.duck = Duck(self.path / "scratch", memory=memory, threads=threads)
+        self._guard = threading.RLock()
+        self._index_guard = threading.RLock()
+        with lock(self.path / "commit.lock"):
+            for table in (self.posts, self.observations, self.tombstones, self.changes):
+                table.create()
+        self._overlays = Overlays(self.duck, self.posts, self.observations, self.changes, self.tombstones)
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the engine's memory."""
+        self.duck.close()
+
+    def writing(self, *, wait: float = 0.0) -> AbstractContextManager[None]:
+        """Be the one process that writes, for as long as the block runs. Raises Locked after `wait` seconds."""
+        return lock(self.path / "writer.lock", wait=wait)
+
+    # Writing
+
+    def append(
+        self, posts: pa.Table, *, transactions: Mapping[str, int], cursors: Mapping[str, JSON] | None = None
+    ) -> Appended:
+        """Add posts (columns of ARRIVING; absent ones are null) exactly once.
+
+        `transactions` maps each source to the sequence number of the payloads that the posts come from; append a
+        source's numbers in their order. A number that the archive has, or a lower one, adds nothing: rows of that
+        source are passed over. `cursors` maps sources to the cursor that these payloads reached; it becomes part
+        of the same commit. Raises OSError where the disk is full; nothing was added then, try again later.
+        """
+        arriving = _arriving(posts)
+        with self.turn():
+            covered = {name for name, seq in transactions.items() if (self.posts.transaction(name) or 0) >= seq}
+            if covered and covered == transactions.keys():
+                return self._told_again(transactions)
+            if covered:
+                arriving = arriving.filter(pc.invert(pc.fill_null(pc.is_in(arriving["source"], pa.array(sorted(covered))), False)))
+            return self._append(arriving, {name: seq for name, seq in transactions.items() if name not in covered}, cursors or {})
+
+    def observe(self, observations: pa.Table) -> int:
+        """Add later counts of posts (columns of OBSERVATION); the latest of a post is what readers see."""
+        if not observations.num_rows:
+            return 0
+        with self.turn():
+            ids = self._numbers_of(observations)
+            rows = observations.select(OBSERVATION.names).add_column(0, "id", pa.array(ids))
+            self._add(self.observations, rows.cast(OBSERVED))
+        return observations.num_rows
+
+    def bury(self, tombstones: pa.Table) -> pa.Table:
+        """Make posts, or all posts of accounts, invisible at once (columns of TOMBSTONE); the keeper removes them.
+
+        Returns the rows that vanished, as they stood, so that counts can be corrected. A post deleted in its
+        channel comes back only if it is collected there again later, an erased one never.
+        """
+        if not tombstones.num_rows:
+            return ROWS.empty_table()
+        with self.turn():
+            buried, gone = self._buried(tombstones)
+            self._add(self.tombstones, buried)
+        return gone
+
+    def change(self, changes: pa.Table) -> int:
+        """Correct annotations, or tie monitors to posts and untie them (columns of CHANGED; `seq` may be null).
+
+        Of several changes of one post and column the one with the highest `seq` holds.
+        """
+        if not changes.num_rows:
+            return 0
+        with self.turn():
+            rows = _changed(changes)
+            self._add(self.changes, rows)
+            tied = rows.filter(pc.and_(pc.starts_with(rows["column"], "monitor:"), pc.equal(rows["value"], "true")))
+            keys = np.array([int(name.split(":", 1)[1]) for name in tied["column"].to_pylist()], np.int64)
+            with self._index_guard:
+                self.index.add(MONITOR, keys, np.array(tied["id"].to_pylist(), np.int64))
+        return changes.num_rows
+
+    # Reading
+
+    def scan(self, scan: Scan) -> Iterator[pa.RecordBatch]:
+        """The posts that a scan asks for, piece by piece, in its order, as they stand now.
+
+        Memory stays bounded whatever the number of posts. Raises StaleRead in the rare case that a reading
+        without order outlasts the keeper's patience; one in order goes on where it was.
+        """
+        if scan.limit == 0 or scan.ids == ():
+            return
+        told = 0
+        while True:
+            try:
+                for batch, scan in self._pieces(scan):
+                    told += batch.num_rows
+                    yield batch
+                return
+            except MissingFile as error:
+                if told and scan.order is None:
+                    raise StaleRead(f"the files of {self.path} changed while they were read: read again") from error
+
+    def table(self, scan: Scan) -> pa.Table:
+        """All rows of a scan at once; for pages."""
+        schema = pa.schema([ROWS.field(name) for name in scan.columns])
+        return pa.Table.from_batches([batch.cast(schema) for batch in self.scan(scan)], schema=schema)
+
+    def count(self, scan: Scan, *, by: Sequence[By] = (), engagement: bool = False) -> pa.Table:
+        """How many posts in each group, the largest first; with `engagement` also replies, shares and likes in sum.
+
+        A post counts once for each of its monitors or hashtags where these are the groups. Order and limit of the
+        scan do not matter.
+        """
+        return self._retried(lambda: self._count(scan, tuple(by), engagement))
+
+    def get(self, post: str | int) -> Mapping[str, Any] | None:
+        """One post by uid or by the archive's number, as plain values, or None where it is not here (any more)."""
+        ids = [post] if isinstance(post, int) else self._find(UID, [post])
+        for row in self._fetched(ids).to_pylist():
+            if isinstance(post, int) or row["uid"] == post:
+                return dict(row)
+        return None
+
+    def thread(self, uid: str) -> pa.Table:
+        """The whole thread that a post belongs to, oldest first, as far as it was collected (columns of STORED)."""
+        seen: set[int] = set()
+        found: list[pa.Table] = []
+        wanted = {uid}
+        asked: set[str] = set()
+        while wanted and len(seen) < THREAD_LIMIT:
+            ids = {*self._find(UID, sorted(wanted)), *self._find(THREAD, sorted(wanted))} - seen
+            asked |= wanted
+            seen |= ids
+            rows = self._fetched(sorted(ids))
+            links = [(row["uid"], row["root"], row["in_reply_to"]) for row in rows.select(["uid", "root", "in_reply_to"]).to_pylist()]
+            found.append(rows)
+            wanted = {name for link in links for name in link if name} - asked
+        return _thread_of(uid, pa.concat_tables(found))
+
+    def snapshot(self) -> FileList:
+        """The posts as files for other engines. Fold first (Keeper.run_once) where corrections matter to them."""
+        snapshot = self.posts.snapshot()
+        return FileList(snapshot.version, snapshot.rows, tuple(self.posts.absolute(snapshot.files)))
+
+    def cursor(self, source: str) -> JSON | None:
+        """The newest cursor of a source that was committed with its rows, or None. Looks through recent commits."""
+        for commit in self.posts.history(1000):
+            cursors = json.loads(commit.get("cursors", "{}"))
+            if source in cursors:
+                return cursors[source]
+        return None
+
+    def appended(self, source: str) -> int:
+        """The highest sequence number of a source that the archive holds; 0 where there is none."""
+        return self.posts.transaction(source) or 0
+
+    def stats(self) -> Stats:
+        """How much there is, read off the tables' lists without reading a post."""
+        snapshot = self.posts.snapshot()
+        files = [file for file in snapshot.files if file.rows]
+        waiting = {
+            "observations": self.observations.snapshot().rows,
+            "changes": self.changes.snapshot().rows,
+            "tombstones": self.tombstones.snapshot().rows,
+        }
+        return Stats(
+            version=snapshot.version,
+            rows=snapshot.rows,
+            files=len(files),
+            new_files=sum(file.is_new for file in files),
+            bytes=sum(file.size for file in files),
+            waiting=waiting,
+            oldest=_when(min(file.low for file in files)) if files else None,
+            newest=_when(max(file.high for file in files)) if files else None,
+        )
+
+    def overlay(self) -> Overlay:
+        """What readers lay over the files at this moment."""
+        return self._overlays.view()[1]
+
+    # How writing is done
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A writer's turn: one thread of one process at a time. The keeper takes turns too."""
+        with self._guard, lock(self.path / "commit.lock"):
+            yield
+
+    def _append(self, arriving: pa.Table, transactions: Mapping[str, int], cursors: Mapping[str, JSON]) -> Appended:
+        snapshot = self.posts.snapshot()
+        arriving = _newest_of_each(arriving)
+        hashes = digests(arriving["uid"])
+        admitted = self._overlays.admitted(arriving, hashes)
+        refused = arriving.num_rows - int(admitted.sum())
+        if refused:
+            arriving, hashes = arriving.filter(pa.array(admitted)), hashes[admitted]
+        rows = _filed(arriving, numbers(hashes, arriving["published_at"]))
+        new, edited, previous, recounted = self._sorted_out(rows, hashes, snapshot)
+        if recounted.num_rows:
+            self._add(self.observations, recounted)
+        written = _in_order(pa.concat_tables([new, edited]))
+        notes = {"transactions": json.dumps(dict(transactions))}
+        adds = [self.posts.write(written, "new", row_group=NEW_ROW_GROUP, level=NEW_LEVEL, notes=notes)] if written.num_rows else []
+        version = self.posts.commit(adds, transactions=transactions, notes={"cursors": json.dumps(dict(cursors))})
+        if adds:
+            with self._index_guard:
+                self.index.learn(adds[0].path, written.select(list(INDEXED)))
+                self.index.flush(self.posts.snapshot(), at_least=FLUSH_AT)
+        known = rows.num_rows - written.num_rows
+        return Appended(version, new.select(STORED.names), edited.select(STORED.names), previous, known, refused)
+
+    def _sorted_out(self, rows: pa.Table, hashes: Numbers, snapshot: Snapshot) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
+        """Split arriving rows into new and edited; with the edited ones as they stood, and later counts of known ones."""
+        with self._index_guard:
+            self.index.follow(snapshot)
+            positions, ids = self.index.find(UID, hashes)
+        if not len(ids):
+            return rows, rows.slice(0, 0), ROWS.empty_table(), OBSERVED.empty_table()
+        stored = self._fetched(sorted(set(ids.tolist())), revisions=True)
+        standing = {uid: place for place, uid in enumerate(stored["uid"].to_pylist())}
+        places = np.array([standing.get(uid, -1) for uid in rows["uid"].to_pylist()], np.int64)
+        fresh = self._risen(rows, hashes, positions[places[positions] < 0], ids[places[positions] < 0])
+        new = fresh.filter(pa.array(places < 0))
+        back = np.flatnonzero(places >= 0)
+        arrived, stood = rows.take(pa.array(back)), stored.take(pa.array(places[back]))
+        later = _is_later(arrived, stood)
+        differs = later & _differs(arrived, stood)
+        recounted = _recounted(arrived.filter(pa.array(later & ~differs)), stood.filter(pa.array(later & ~differs)))
+        before = stood.filter(pa.array(differs))
+        edited = _as_edits(arrived.filter(pa.array(differs)), before)
+        return new, edited, before.select(STORED.names), recounted
+
+    def _risen(self, rows: pa.Table, hashes: Numbers, positions: Numbers, ids: Numbers) -> pa.Table:
+        """Rows that stand again after a deletion take a revision above the one that was buried."""
+        buried = self._overlays.buried_revisions()
+        revisions = rows["revision"].to_numpy().copy()
+        for position in positions.tolist():
+            revisions[position] = max(revisions[position], buried.get(int(hashes[position]), -1) + 1)
+        return rows.set_column(rows.schema.names.index("revision"), FILED.field("revision"), pa.array(revisions, pa.int32()))
+
+    def _told_again(self, transactions: Mapping[str, int]) -> Appended:
+        """What an append that the archive already holds did, read off its file where that still stands."""
+        snapshot = self.posts.snapshot()
+        wanted = json.dumps(dict(transactions))
+        newest = sorted((file for file in snapshot.files if file.is_new), key=lambda file: -file.modified)
+        for file in newest:
+            path = self.posts.absolute([file])[0]
+            notes = pq.read_schema(path).metadata or {}
+            if notes.get(b"transactions", b"").decode() == wanted:
+                return self._told_from(pq.read_table(path, partitioning=None).select(FILED.names).cast(FILED), snapshot)
+        empty = ROWS.empty_table()
+        return Appended(snapshot.version, empty, empty, empty, repeated=True)
+
+    def _told_from(self, rows: pa.Table, snapshot: Snapshot) -> Appended:
+        first = pc.equal(rows["revision"], 0)
+        edited = rows.filter(pc.invert(first))
+        older = self._revisions(edited["id"].to_pylist(), snapshot)
+        places = {(row["id"], row["revision"]): place for place, row in enumerate(older.select(["id", "revision"]).to_pylist())}
+        pairs = edited.select(["id", "revision"]).to_pylist()
+        before = [places.get((row["id"], row["revision"] - 1)) for row in pairs]
+        stand = [place is not None for place in before]
+        edited = edited.filter(pa.array(stand, pa.bool_())).select(STORED.names)
+        previous = older.take(pa.array([place for place in before if place is not None], pa.int64())).select(STORED.names)
+        return Appended(snapshot.version, rows.filter(first).select(STORED.names), edited, previous, repeated=True)
+
+    def _revisions(self, ids: Sequence[int], snapshot: Snapshot) -> pa.Table:
+        """Every revision of posts that the files hold, with counts and corrections but whether dead or not."""
+        overlay = replace(self.overlay(), dead=None)
+        files = _holding(snapshot.files, ids)
+        if not files:
+            return FILED.empty_table()
+        sql = select(FILED.names, Scan(ids=tuple(ids)), self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
+        return self.duck.table(sql, tables=overlay.tables).cast(FILED)
+
+    def _buried(self, tombstones: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The rows for the tombstones table, and the posts that they make vanish."""
+        rows = tombstones.select(TOMBSTONE.names).to_pylist()
+        uids = sorted({row["uid"] for row in rows if row["uid"]})
+        accounts = sorted({(row["channel"] or "", row["author_id"]) for row in rows if not row["uid"]})
+        found = self._fetched(self._find(UID, uids), revisions=True)
+        named_posts = found.filter(pc.is_in(found["uid"], pa.array(uids, pa.string())))
+        of_accounts = [self._posts_of(channel, author) for channel, author in accounts]
+        vanished = _unique_by_id(pa.concat_tables([named_posts, *of_accounts]))
+        return _tombstone_rows(rows, vanished), vanished.select(STORED.names)
+
+    def _posts_of(self, channel: str, author: str) -> pa.Table:
+        scan = Scan(columns=("id",), authors=(author,), channels=(channel,) if channel else (), order=None)
+        ids = [number for batch in self.scan(scan) for number in batch.column(0).to_pylist()]
+        return self._fetched(ids, revisions=True)
+
+    def _numbers_of(self, rows: pa.Table) -> Numbers:
+        """The archive's numbers of posts named by uid and time; as the index has them, else as they would be."""
+        hashes = digests(rows["uid"])
+        ids = numbers(hashes, rows["published_at"])
+        with self._index_guard:
+            self.index.follow(self.posts.snapshot())
+            positions, found = self.index.find(UID, hashes)
+        ids[positions] = found
+        return ids
+
+    def _add(self, table: Table, rows: pa.Table) -> None:
+        table.commit([table.write(rows, "new", row_group=NEW_ROW_GROUP, level=NEW_LEVEL)])
+
+    # How reading is done
+
+    def _pieces(self, scan: Scan) -> Iterator[tuple[pa.RecordBatch, Scan]]:
+        """Batches, each with the scan for what comes after it."""
+        snapshot, overlay = self._overlays.view()
+        if scan.order is None:
+            for batch in self._streamed(scan, snapshot, overlay):
+                yield batch, scan
+        elif scan.limit is None:
+            for batch in self._ordered(scan, snapshot, overlay):
+                scan = _beyond(scan, batch)
+                yield _without(batch, scan.columns), scan
+        else:
+            for rows in self._page(scan, snapshot, overlay):
+                for batch in rows.to_batches():
+                    left = scan.limit or 0
+                    scan = replace(_beyond(scan, batch), limit=max(left - batch.num_rows, 0))
+                    yield _without(batch, scan.columns), scan
+
+    def _streamed(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[pa.RecordBatch]:
+        files = _between(snapshot.files, scan.low, scan.high)
+        if files:
+            sql = select(scan.columns, scan, self.posts.absolute(files), overlay, low=scan.low, high=scan.high)
+            yield from self.duck.batches(sql, tables=overlay.tables)
+
+    def _ordered(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[pa.RecordBatch]:
+        """Everything in order: one span of ids after the other, each sorted by itself."""
+        columns = ("id", *(name for name in scan.columns if name != "id"))
+        direction = "DESC" if scan.order == "newest" else "ASC"
+        for low, high in _spans(snapshot.files, scan, first=SPAN, growth=1):
+            files = _between(snapshot.files, low, high)
+            sql = select(columns, scan, self.posts.absolute(files), overlay, low=low, high=high)
+            yield from self.duck.batches(f"{sql} ORDER BY id {direction}", tables=overlay.tables)
+
+    def _page(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[pa.Table]:
+        """A limited number of rows in order: find their ids first, then fetch only those rows."""
+        columns = ("id", *(name for name in scan.columns if name != "id"))
+        left = scan.limit or 0
+        finder = self._ids_by_monitor if scan.monitors_any or scan.monitors_all else self._ids_by_span
+        for ids in finder(scan, snapshot, overlay):
+            rows = self._rows(ids[:left], columns, snapshot, overlay, newest=scan.order == "newest")
+            left -= rows.num_rows
+            yield rows
+            if left <= 0:
+                return
+
+    def _ids_by_span(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
+        """Ids of matching posts, span after span, the spans growing as long as too few match."""
+        direction = "DESC" if scan.order == "newest" else "ASC"
+        for low, high in _spans(snapshot.files, scan, first=SPAN, growth=3):
+            files = _between(snapshot.files, low, high)
+            sql = select(["id"], scan, self.posts.absolute(files), overlay, low=low, high=high)
+            found = self.duck.table(f"{sql} ORDER BY id {direction} LIMIT {scan.limit}", tables=overlay.tables)
+            yield found["id"].to_pylist()
+
+    def _ids_by_monitor(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
+        """The same where monitors are asked for: the index names the candidates, their rows decide."""
+        newest = scan.order == "newest"
+        low, high, size = scan.low, scan.high, 2 * (scan.limit or 0) + 20
+        while True:
+            candidates = self._candidates(scan, snapshot, low, high, size)
+            if candidates:
+                chosen = sorted(set(candidates) & set(scan.ids)) if scan.ids is not None else candidates
+                kept = self._rows(chosen, ("id",), snapshot, overlay, newest=newest, scan=scan)
+                yield kept["id"].to_pylist()
+            if len(candidates) < size:
+                return
+            low, high = (low, candidates[-1]) if newest else (candidates[-1] + 1, high)
+            size = min(size * 4, 50_000)
+
+    def _candidates(self, scan: Scan, snapshot: Snapshot, low: int, high: int, size: int) -> list[int]:
+        newest = scan.order == "newest"
+        with self._index_guard:
+            self.index.follow(snapshot)
+            keys = scan.monitors_all[:1] or scan.monitors_any
+            pages = [self.index.page(MONITOR, key, low, high, size, newest=newest) for key in keys]
+        ids = np.unique(np.concatenate(pages))
+        return [int(number) for number in (ids[::-1] if newest else ids)[:size]]
+
+    def _rows(
+        self,
+        ids: Sequence[int],
+        columns: Sequence[str],
+        snapshot: Snapshot,
+        overlay: Overlay,
+        *,
+        newest: bool = True,
+        scan: Scan | None = None,
+    ) -> pa.Table:
+        """The living rows of these ids, in order; where a scan is given only those that meet its conditions."""
+        schema = pa.schema([FILED.field(name) for name in columns])
+        files = _holding(snapshot.files, ids)
+        if not files:
+            return schema.empty_table()
+        conditions = replace(scan, ids=tuple(ids)) if scan is not None else Scan(ids=tuple(ids))
+        sql = select(columns, conditions, self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
+        direction = "DESC" if newest else "ASC"
+        return self.duck.table(f"{sql} ORDER BY id {direction}", tables=overlay.tables).cast(schema)
+
+    def _fetched(self, ids: Sequence[int], *, revisions: bool = False) -> pa.Table:
+        """Whole living rows of ids, oldest first."""
+        columns = FILED.names if revisions else STORED.names
+
+        def read() -> pa.Table:
+            snapshot, overlay = self._overlays.view()
+            return self._rows(ids, columns, snapshot, overlay, newest=False)
+
+        return self._retried(read)
+
+    def _find(self, kind: str, uids: Sequence[str]) -> list[int]:
+        with self._index_guard:
+            self.index.follow(self.posts.snapshot())
+            _, ids = self.index.find(kind, digests(uids))
+        return sorted(set(ids.tolist()))
+
+    def _count(self, scan: Scan, by: tuple[By, ...], engagement: bool) -> pa.Table:
+        snapshot, overlay = self._overlays.view()
+        files = _between(snapshot.files, scan.low, scan.high)
+        if not files:
+            names = [*by, "posts", *(["engagement"] if engagement else [])]
+            zero = {name: pa.array([0] if not by else [], pa.int64()) for name in names}
+            return pa.table(zero)
+        sql = grouped(scan, by, self.posts.absolute(files), overlay, engagement=engagement)
+        return self.duck.table(sql, tables=overlay.tables)
+
+    def _retried(self, read: Callable[[], pa.Table]) -> pa.Table:
+        """Read again where the keeper put files away in between."""
+        for _ in range(5):
+            with suppress(MissingFile):
+                return read()
+        return read()
+
+
+def _arriving(posts: pa.Table) -> pa.Table:
+    """The table with exactly the columns of ARRIVING; raises ValueError for one that is not among them."""
+    unknown = set(posts.schema.names) - set(ARRIVING.names)
+    if unknown:
+        raise ValueError(f"not columns of an arriving post: {', '.join(sorted(unknown))}")
+    given = set(posts.schema.names)
+    columns = [
+        posts[field.name].cast(field.type) if field.name in given else pa.nulls(posts.num_rows, field.type) for field in _PLAIN
+    ]
+    return pa.table(columns, schema=_PLAIN)
+
+
+_PLAIN = relaxed(ARRIVING)
+
+
+def _newest_of_each(posts: pa.Table) -> pa.Table:
+    """One row of each uid: of several in a batch the one edited or collected last."""
+    uids = posts["uid"].to_pylist()
+    if len(set(uids)) == len(uids):
+        return posts
+    ages = posts.select(["edited_at", "collected_at"]).to_pylist()
+    newest: dict[str, int] = {}
+    for place, (uid, age) in enumerate(zip(uids, ages, strict=True)):
+        other = newest.get(uid)
+        if other is None or _age(age) >= _age(ages[other]):
+            newest[uid] = place
+    return posts.take(pa.array(sorted(newest.values())))
+
+
+def _age(times: Mapping[str, datetime | None]) -> tuple[datetime, datetime]:
+    return times["collected_at"] or _EPOCH, times["edited_at"] or _EPOCH
+
+
+_EPOCH = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _filed(posts: pa.Table, ids: Numbers) -> pa.Table:
+    columns = {name: posts[name] for name in ARRIVING.names}
+    columns["id"] = pa.array(ids)
+    columns["day"] = posts["published_at"].cast(pa.date32())
+    columns["revision"] = pa.array(np.zeros(posts.num_rows, np.int32))
+    return pa.table([columns[field.name] for field in FILED], schema=FILED)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    return rows.sort_by("id")
+
+
+def _is_later(arrived: pa.Table, stood: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether each arriving row was collected no earlier than the one that stands."""
+    ours, theirs = (pc.fill_null(rows["collected_at"].cast(pa.int64()), 0) for rows in (arrived, stood))
+    later: np.ndarray[Any, np.dtype[np.bool_]] = pc.greater_equal(ours, theirs).to_numpy()
+    return later
+
+
+def _differs(arrived: pa.Table, stood: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether each arriving row says something else than the one that stands."""
+    ours, theirs = (rows.select(WORDS).to_pylist() for rows in (arrived, stood))
+    return np.array([one != other for one, other in zip(ours, theirs, strict=True)], bool)
+
+
+def _recounted(arrived: pa.Table, stood: pa.Table) -> pa.Table:
+    """Later counts of posts that are otherwise as they were."""
+    rows = []
+    for post, before in zip(
+        arrived.select(["uid", "engagement", "collected_at"]).to_pylist(),
+        stood.select(["id", "published_at", "engagement"]).to_pylist(),
+        strict=True,
+    ):
+        counts, known = post["engagement"], before["engagement"] or {}
+        if counts is None or all(counts[name] in (None, known.get(name)) for name in _COUNTS):
+            continue
+        taken_at = counts["taken_at"] or post["collected_at"]
+        if taken_at is not None:
+            place = {"id": before["id"], "uid": post["uid"], "published_at": before["published_at"]}
+            rows.append({**place, **{name: counts[name] for name in _COUNTS}, "taken_at": taken_at})
+    return pa.Table.from_pylist(rows, schema=OBSERVED)
+
+
+_COUNTS = ("replies", "shares", "likes", "views")
+
+
+def _as_edits(arrived: pa.Table, before: pa.Table) -> pa.Table:
+    """Arriving rows in the place of those that stood: their number and time stay, the revision goes up."""
+    kept = {name: before[name] for name in ("id", "day", "published_at")}
+    kept["revision"] = pc.add(before["revision"], pa.scalar(1, pa.int32()))
+    kept["engagement"] = _coalesced(arrived["engagement"], before["engagement"])
+    columns = [(kept[field.name] if field.name in kept else arrived[field.name]).cast(field.type) for field in FILED]
+    return pa.table(columns, schema=FILED)
+
+
+def _coalesced(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> pa.Array:
+    values = [one if one is not None else other for one, other in zip(ours.to_pylist(), theirs.to_pylist(), strict=True)]
+    return pa.array(values, ours.type)
+
+
+def _unique_by_id(rows: pa.Table) -> pa.Table:
+    places = {number: place for place, number in enumerate(rows["id"].to_pylist())}
+    return rows.take(pa.array(sorted(places.values()), pa.int64()))
+
+
+def _tombstone_rows(asked: Sequence[Mapping[str, Any]], vanished: pa.Table) -> pa.Table:
+    """A row for each account, each post named, and each post that vanishes with an account."""
+    standing = {row["uid"]: row for row in vanished.select(["id", "uid", "published_at", "revision"]).to_pylist()}
+    authors = {row["uid"]: row for row in vanished.select(["uid", "channel", "author"]).to_pylist()}
+    rows = []
+    for stone in asked:
+        whole = not stone["uid"]
+        rows.append({**stone, "account": whole, "digest": _digest_of(stone), **_place(standing.get(stone["uid"]))})
+        if whole:
+            for uid, post in authors.items():
+                if _is_by(post, stone):
+                    single = {**stone, "uid": uid, "account": False, "author_id": None, "channel": None}
+                    rows.append({**single, "digest": int(digests([uid])[0]), **_place(standing[uid])})
+    return pa.Table.from_pylist([{name: row.get(name) for name in BURIED.names} for row in rows], schema=BURIED)
+
+
+def _digest_of(stone: Mapping[str, Any]) -> int:
+    if stone["uid"]:
+        return int(digests([stone["uid"]])[0])
+    return int(account_digests([stone["channel"]], [stone["author_id"]])[0])
+
+
+def _place(post: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {} if post is None else {"id": post["id"], "revision": post["revision"], "published_at": post["published_at"]}
+
+
+def _is_by(post: Mapping[str, Any], stone: Mapping[str, Any]) -> bool:
+    author = (post["author"] or {}).get("id")
+    return author == stone["author_id"] and stone["channel"] in (None, "", post["channel"])
+
+
+def _changed(changes: pa.Table) -> pa.Table:
+    """Changes with the columns of CHANGED; raises ValueError for a column that cannot be changed."""
+    named = changes["column"].to_pylist()
+    wrong = sorted({name for name in named if name not in CORRECTABLE and not _MONITOR.fullmatch(name)})
+    if wrong:
+        raise ValueError(f"not a column that can be changed: {', '.join(wrong)}")
+    now = time.time_ns()
+    given = changes["seq"].to_pylist() if "seq" in changes.schema.names else [None] * changes.num_rows
+    seqs = pa.array([now + place if seq is None else seq for place, seq in enumerate(given)], pa.int64())
+    columns = {field.name: changes[field.name] for field in CHANGED if field.name in changes.schema.names}
+    columns["seq"] = seqs
+    columns.setdefault("by", pa.nulls(changes.num_rows, pa.string()))
+    return pa.table([columns[field.name].cast(field.type) for field in CHANGED], schema=CHANGED)
+
+
+_MONITOR = re.compile(r"monitor:\d+")
+
+
+def _between(files: Sequence[DataFile], low: int, high: int) -> list[DataFile]:
+    """Files that may hold ids from low up to but not high."""
+    return [file for file in files if file.rows and file.high >= low and file.low < high]
+
+
+def _holding(files: Sequence[DataFile], ids: Sequence[int]) -> list[DataFile]:
+    """Files that may hold any of these ids."""
+    asked = np.unique(np.array(ids, np.int64))
+    firsts = np.searchsorted(asked, [file.low for file in files], "left")
+    lasts = np.searchsorted(asked, [file.high for file in files], "right")
+    return [file for file, first, last in zip(files, firsts, lasts, strict=True) if file.rows and last > first]
+
+
+def _spans(files: Sequence[DataFile], scan: Scan, *, first: int, growth: int) -> Iterator[tuple[int, int]]:
+    """Ranges of ids that together hold all a scan can match, in its order, of about so many rows each."""
+    newest = scan.order == "newest"
+    pieces = sorted(_pieces_of(_between(files, scan.low, scan.high)), reverse=newest)
+    low, high, size, rows = scan.low, scan.high, first, 0
+    for start, end, count in pieces:
+        rows += count
+        if rows < size:
+            continue
+        cut = start if newest else end
+        if low < cut < high:
+            yield (cut, high) if newest else (low, cut)
+            low, high = (low, cut) if newest else (cut, high)
+            rows, size = 0, size * growth
+    if pieces:
+        yield low, high
+
+
+def _pieces_of(files: Sequence[DataFile]) -> Iterator[tuple[int, int, int]]:
+    """Files cut into ranges of ids, as if their rows lay evenly between the lowest and the highest."""
+    for file in files:
+        parts = max(1, file.rows // NEW_ROW_GROUP)
+        width = file.high - file.low + 1
+        for part in range(parts):
+            yield file.low + width * part // parts, file.low + width * (part + 1) // parts, file.rows // parts
+
+
+def _beyond(scan: Scan, batch: pa.RecordBatch) -> Scan:
+    """The scan for what comes after a batch."""
+    if not batch.num_rows:
+        return scan
+    last = batch.column("id")[-1].as_py()
+    return replace(scan, before=last) if scan.order == "newest" else replace(scan, after=last)
+
+
+def _without(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    return batch.select(list(columns))
+
+
+def _thread_of(uid: str, rows: pa.Table) -> pa.Table:
+    """Of rows reached from a post, those that hang together with it, oldest first."""
+    rows = _unique_by_id(rows)
+    links = {row["uid"]: {row["root"], row["in_reply_to"]} - {None} for row in rows.select(["uid", "root", "in_reply_to"]).to_pylist()}
+    tied, grown = {uid}, True
+    while grown:
+        reached = {name for name, ends in links.items() if name in tied or ends & tied}
+        reached |= {end for name in reached for end in links[name]}
+        grown = not reached <= tied
+        tied |= reached
+    return rows.filter(pc.is_in(rows["uid"], pa.array(sorted(tied), pa.string()))).sort_by("id")
+
+
+def _when(number: int) -> datetime:
+    return datetime.fromtimestamp(number >> HASH_BITS, UTC)

@@ -1,0 +1,96 @@
+"""Parsed posts on their way to analysis and the archive: Arrow IPC files, rename = commit.
+
+The seam between connectors and archive; a message broker could stand here without either noticing.
+"""
+
+import io
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+
+from talkworthy.archive.durable import sync_folder, write_durably
+from talkworthy.schema import OBSERVATION, POST, TOMBSTONE
+
+
+@dataclass(frozen=True, order=True)
+class Spooled:
+    """What one fetch of a source was parsed into; `seq` is the number of its payloads."""
+
+    source: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Posts, later counts and deletions of one fetch, as tables of POST, OBSERVATION and TOMBSTONE."""
+
+    posts: pa.Table
+    observations: pa.Table
+    tombstones: pa.Table
+
+
+class Spool:
+    """The spool of one workspace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def write(
+        self,
+        source: str,
+        seq: int,
+        posts: pa.Table,
+        observations: pa.Table | None = None,
+        tombstones: pa.Table | None = None,
+    ) -> Spooled:
+        """Hand over what a fetch was parsed into; the same number again replaces it. Raises OSError."""
+        self.folder.joinpath(_quoted(source)).mkdir(parents=True, exist_ok=True)
+        sink = io.BytesIO()
+        _write_stream(sink, posts.cast(POST))
+        _write_stream(sink, (OBSERVATION.empty_table() if observations is None else observations).cast(OBSERVATION))
+        _write_stream(sink, (TOMBSTONE.empty_table() if tombstones is None else tombstones).cast(TOMBSTONE))
+        spooled = Spooled(source, seq)
+        write_durably(self._path(spooled), sink.getbuffer())
+        return spooled
+
+    def pending(self) -> list[Spooled]:
+        """What waits, in the order in which each source's batches must be appended."""
+        found = []
+        for home in sorted(self.folder.glob("*/")):
+            numbers = sorted(int(path.stem) for path in home.glob("[0-9]*.arrow"))
+            found += [Spooled(unquote(home.name), seq) for seq in numbers]
+        return found
+
+    def read(self, spooled: Spooled) -> Batch:
+        """The tables of a batch, read whole. Raises FileNotFoundError where it is gone."""
+        with pa.OSFile(str(self._path(spooled))) as file:
+            posts, observations, tombstones = (pa.ipc.open_stream(file).read_all() for _ in range(3))
+        return Batch(posts, observations, tombstones)
+
+    def remove(self, spooled: Spooled) -> None:
+        """Take a batch off once the archive holds it. Twice is once."""
+        path = self._path(spooled)
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+            sync_folder(path.parent)
+
+    def rewrite(self, spooled: Spooled, batch: Batch) -> None:
+        """Replace a waiting batch, as erasure does; a batch that went meanwhile stays gone."""
+        if self._path(spooled).exists():
+            self.write(spooled.source, spooled.seq, batch.posts, batch.observations, batch.tombstones)
+
+    def _path(self, spooled: Spooled) -> Path:
+        return self.folder / _quoted(spooled.source) / f"{spooled.seq:012d}.arrow"
+
+
+def _quoted(source: str) -> str:
+    return quote(source, safe="").replace(".", "%2E")
+
+
+def _write_stream(sink: io.BytesIO, table: pa.Table) -> None:
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)

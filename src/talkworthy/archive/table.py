@@ -1,0 +1,348 @@
+"""A Delta Lake table as a list of Parquet files: read the list, commit a change to it, nothing else.
+
+Files are written here rather than by the library so that row groups, encodings and statistics fit how they are
+read. Only whole files are added and removed. Commits of our own processes take turns by a lock; for any other
+writer Delta's optimistic commit decides, and a commit that lost is tried again.
+"""
+
+import json
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
+from deltalake._internal import RemoveAction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction
+
+from talkworthy.archive.durable import sync_file, sync_folder
+
+_ATTEMPTS = 12
+_CONFIGURATION: dict[str, str | None] = {
+    "delta.logRetentionDuration": "interval 0 seconds",
+    "delta.deletedFileRetentionDuration": "interval 0 seconds",
+    "delta.enableExpiredLogCleanup": "false",
+}
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+class UnreadableTable(RuntimeError):
+    """The table uses a feature of Delta Lake that reading by file list would get wrong."""
+
+
+class CommitLost(RuntimeError):
+    """Another writer changed the files that were to be replaced; read them anew and try again."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file of a table: path within the folder, rows, bytes, and the range of ids in it."""
+
+    path: str
+    rows: int
+    size: int
+    low: int
+    high: int
+    revision: int
+    modified: int
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it came by an append and no keeper has put it in order yet."""
+        return self.path.startswith("new/")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The files that make up a table at one version, oldest ids first."""
+
+    version: int
+    files: tuple[DataFile, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows in all files, dead ones included."""
+        return sum(file.rows for file in self.files)
+
+
+class Table:
+    """One Delta table. Threads may share it."""
+
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self.folder = Path(folder)
+        self.schema = schema
+        self._guard = threading.RLock()
+        self._delta: DeltaTable | None = None
+        self._snapshot: Snapshot | None = None
+
+    def create(self) -> None:
+        """Make the table where it is not there, and add columns that a newer version of the product brought."""
+        with self._guard:
+            if not DeltaTable.is_deltatable(str(self.folder)):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                DeltaTable.create(
+                    str(self.folder), schema=_delta_schema(self.schema), mode="ignore", configuration=_CONFIGURATION
+                )
+            for place in ("new", "settled"):
+                (self.folder / place).mkdir(exist_ok=True)
+            delta = DeltaTable(str(self.folder))
+            known = {field.name for field in delta.schema().fields}
+            missing = [field for field in _delta_schema(self.schema).fields if field.name not in known]
+            if missing:
+                delta.alter.add_columns(missing)
+            self._delta = None
+
+    def snapshot(self) -> Snapshot:
+        """The newest version. Cheap where nothing changed. Raises UnreadableTable."""
+        with self._guard:
+            delta = self._newest()
+            if self._snapshot is None or self._snapshot.version != delta.version():
+                self._snapshot = _snapshot_of(delta)
+            return self._snapshot
+
+    def transaction(self, application: str) -> int | None:
+        """The highest sequence number that an application has committed."""
+        with self._guard:
+            return self._newest().transaction_version(application)
+
+    def history(self, limit: int) -> list[dict[str, Any]]:
+        """The newest commits first, as Delta tells them."""
+        with self._guard:
+            return list(self._newest().history(limit))
+
+    def write(self, rows: pa.Table, place: str, *, row_group: int, level: int, notes: Mapping[str, str] | None = None) -> AddAction:
+        """Write a file that no version lists yet; `commit` lists it. Raises OSError, leaving nothing."""
+        path = f"{place}/{uuid.uuid4().hex}.parquet"
+        target = self.folder / path
+        try:
+            write_parquet(rows.replace_schema_metadata(dict(notes) if notes else None), target, row_group=row_group, level=level)
+            sync_file(target)
+        except BaseException:
+            with suppress(OSError):
+                target.unlink()
+            raise
+        return added(rows, path, target.stat().st_size)
+
+    def commit(
+        self,
+        add: Sequence[AddAction] = (),
+        remove: Iterable[DataFile] = (),
+        *,
+        transactions: Mapping[str, int] | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> int:
+        """List and unlist files in one step and return the version. Raises CommitLost where a file to remove is gone."""
+        removed = list(remove)
+        for folder in {Path(action.path).parent for action in add}:
+            sync_folder(self.folder / folder)
+        properties = CommitProperties(
+            custom_metadata=dict(notes or {}),
+            app_transactions=[Transaction(name, seq) for name, seq in (transactions or {}).items()] or None,
+        )
+        with self._guard:
+            for attempt in range(_ATTEMPTS):
+                delta = self._newest()
+                _check_listed(removed, self.snapshot())
+                actions = [*add, *(_removal(file) for file in removed)]
+                try:
+                    delta.create_write_transaction(
+                        actions,  # type: ignore[arg-type]
+                        mode="append",
+                        schema=delta.schema(),
+                        commit_properties=properties,
+                        post_commithook_properties=_HOOKS,
+                    )
+                    break
+                except CommitFailedError:
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+                    self._delta = None
+                    time.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)
+            version = self._newest().version()
+            sync_folder(self.folder / "_delta_log")
+            if version % 50 == 0:
+                self.checkpoint()
+            return version
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint, so that opening the table does not replay its log."""
+        with self._guard:
+            self._newest().create_checkpoint()
+
+    def forget_versions(self) -> None:
+        """Remove log entries that the newest checkpoint covers; older versions can then not be named any more."""
+        with self._guard:
+            delta = self._newest()
+            delta.create_checkpoint()
+            limit = delta.version()
+            log = self.folder / "_delta_log"
+            for path in log.iterdir():
+                number = path.name.split(".", 1)[0]
+                if number.isdigit() and int(number) < limit:
+                    path.unlink(missing_ok=True)
+            sync_folder(log)
+            self._delta = None
+
+    def remove_unlisted(self, *, older_than: float) -> int:
+        """Delete files that the newest version does not list and that are older than so many seconds.
+
+        Call it under the commit lock: a file that an append is about to list would go too. Returns how many went.
+        """
+        listed = {file.path for file in self.snapshot().files}
+        limit = time.time() - older_than
+        removed = 0
+        for place in ("new", "settled"):
+            for path in (self.folder / place).iterdir():
+                if f"{place}/{path.name}" not in listed and _last_touched(path) <= limit:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+            sync_folder(self.folder / place)
+        return removed
+
+    def absolute(self, files: Iterable[DataFile]) -> list[str]:
+        """Paths that a Parquet reader can open."""
+        return [os.path.join(self.folder, file.path) for file in files]
+
+    def read(self, files: Iterable[DataFile] | None = None) -> pa.Table:
+        """Whole files as one table; for the small tables."""
+        chosen = self.snapshot().files if files is None else files
+        tables = [pq.read_table(path, partitioning=None) for path in self.absolute(chosen)]
+        complete = [_completed(table, self.schema) for table in tables]
+        return pa.concat_tables(complete) if complete else self.schema.empty_table()
+
+    def _newest(self) -> DeltaTable:
+        if self._delta is None:
+            self._delta = DeltaTable(str(self.folder))
+            _check_protocol(self._delta)
+            self._snapshot = None
+        else:
+            try:
+                self._delta.update_incremental()
+            except TableNotFoundError:
+                raise
+            except Exception:  # the log this object stood on was cleaned away: open anew
+                self._delta = DeltaTable(str(self.folder))
+        return self._delta
+
+
+def write_parquet(rows: pa.Table, target: Path, *, row_group: int, level: int) -> None:
+    """A Parquet file with ids delta-coded, low-cardinality columns as dictionaries, and all else zstd."""
+    names = set(rows.schema.names)
+    pq.write_table(
+        rows,
+        str(target),
+        row_group_size=row_group,
+        compression="zstd",
+        compression_level=level,
+        use_dictionary=[name for name in _DICTIONARY if name.split(".")[0] in names],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in ("id", "seq") if name in names},
+        write_statistics=[name for name in ("id", "published_at", "revision", "day") if name in names],
+        store_schema=True,
+    )
+
+
+_DICTIONARY = (
+    "day", "channel", "origin", "kind", "language", "engagement_type", "site", "community", "visibility", "source",
+    "detected_language", "sentiment", "intent", "analysed_by", "urgency", "column", "value", "reason", "by", "revision",
+    "author.id", "author.handle", "author.name", "author.verified_type", "place.continent", "place.country",
+    "place.region", "place.city", "monitors.list.element", "hashtags.list.element", "tags.list.element",
+    "media.list.element.type", "rating",
+)  # fmt: skip
+
+
+def added(rows: pa.Table, path: str, size: int) -> AddAction:
+    """What Delta lists of a file: its rows and the ranges by which readers skip it."""
+    low: dict[str, Any] = {}
+    high: dict[str, Any] = {}
+    for name in ("id", "published_at", "revision"):
+        if name in rows.schema.names and rows.num_rows:
+            bounds = pc.min_max(rows[name]).as_py()
+            if bounds["min"] is not None:
+                low[name], high[name] = _plain(bounds["min"]), _plain(bounds["max"])
+    stats = {"numRecords": rows.num_rows, "minValues": low, "maxValues": high, "nullCount": {}}
+    return AddAction(
+        path=path,
+        size=size,
+        partition_values={},
+        modification_time=int(time.time() * 1000),
+        data_change=True,
+        stats=json.dumps(stats),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int) else value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _removal(file: DataFile) -> RemoveAction:
+    return RemoveAction(
+        path=file.path, data_change=True, deletion_timestamp=int(time.time() * 1000), size=file.size, partition_values={}
+    )
+
+
+def _snapshot_of(delta: DeltaTable) -> Snapshot:
+    actions = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+    files = [
+        DataFile(
+            path=action["path"],
+            rows=action["num_records"] or 0,
+            size=action["size_bytes"],
+            low=_bound(action, "min.id", 0),
+            high=_bound(action, "max.id", 2**63 - 1),
+            revision=_bound(action, "max.revision", 0),
+            modified=action["modification_time"],
+        )
+        for action in actions
+    ]
+    return Snapshot(delta.version(), tuple(sorted(files, key=lambda file: (file.low, file.path))))
+
+
+def _bound(action: Mapping[str, Any], name: str, absent: int) -> int:
+    value = action.get(name)
+    return absent if value is None else int(value)
+
+
+def _check_listed(removed: Sequence[DataFile], snapshot: Snapshot) -> None:
+    gone = {file.path for file in removed} - {file.path for file in snapshot.files}
+    if gone:
+        raise CommitLost(f"{len(gone)} files were replaced by another writer meanwhile, such as {min(gone)}")
+
+
+def _check_protocol(delta: DeltaTable) -> None:
+    protocol = delta.protocol()
+    features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())}
+    if "deletionVectors" in features or delta.metadata().configuration.get("delta.enableDeletionVectors") == "true":
+        raise UnreadableTable(
+            f"{delta.table_uri} lists deletion vectors, which reading by file list would ignore: deleted posts would "
+            "come back. Rewrite the table without them (in Spark: REORG TABLE … APPLY (PURGE), then drop the feature)."
+        )
+    if "columnMapping" in features:
+        raise UnreadableTable(f"{delta.table_uri} maps column names, which reading by file list would miss.")
+
+
+def _delta_schema(schema: pa.Schema) -> Schema:
+    return Schema.from_arrow(pa.schema([field.remove_metadata().with_nullable(True) for field in schema]))
+
+
+def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.schema.names else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _last_touched(path: Path) -> float:
+    with suppress(FileNotFoundError):
+        return path.stat().st_ctime
+    return float("inf")
