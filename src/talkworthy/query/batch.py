@@ -1,0 +1,508 @@
+"""One batch of posts prepared for many queries: tokens once, postings as bitsets, columns as they are asked for.
+
+A set of rows is a Python integer whose bit i stands for row i: AND, OR and NOT of whole batches run in C.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from talkworthy.query import tokens
+from talkworthy.query.languages import primary_code
+from talkworthy.schema.annotations import UNDECIDED
+
+NOTHING, BORDER, LINK = 0, 1, 2
+_CACHE = 400_000
+
+
+class Vocabulary(dict[str, int]):
+    """From a raw token to the number of the set of query terms it answers to; 0 where it answers to none.
+
+    Tokens are looked at once and remembered; when too many were seen, all are forgotten.
+    """
+
+    def __init__(self, terms: Iterable[str]) -> None:
+        super().__init__()
+        self.terms = frozenset(terms)
+        self._wild: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        for term in self.terms:
+            if tokens.is_wild(term):
+                self._wild.setdefault(tokens.prefix_of(term), []).append((term, tokens.wildcard(term)))
+        self._prefix_lengths = sorted({len(prefix) for prefix in self._wild})
+        self.answers: list[tuple[str, ...]] = [(), (), ()]
+        self.numbers_of: dict[str, list[int]] = {}
+        self._numbers: dict[tuple[str, ...], int] = {(): NOTHING}
+        self["\x00"] = BORDER
+
+    def __missing__(self, raw: str) -> int:
+        if tokens.is_link(raw):
+            return LINK
+        if len(self) > _CACHE:
+            self.clear()
+            self["\x00"] = BORDER
+        number = self[raw] = self._number(self._answers(tokens.clean(raw)))
+        return number
+
+    def _answers(self, token: str) -> tuple[str, ...]:
+        if not token:
+            return ()
+        found = []
+        for spelling in tokens.spellings(token):
+            if spelling in self.terms:
+                found.append(spelling)
+            for length in self._prefix_lengths:
+                if length > len(spelling):
+                    break
+                for term, pattern in self._wild.get(spelling[:length], ()):
+                    if pattern.fullmatch(spelling):
+                        found.append(term)
+        return tuple(sorted(set(found)))
+
+    def _number(self, answers: tuple[str, ...]) -> int:
+        number = self._numbers.get(answers)
+        if number is None:
+            number = self._numbers[answers] = len(self.answers)
+            self.answers.append(answers)
+            for term in answers:
+                self.numbers_of.setdefault(term, []).append(number)
+        return number
+
+
+@dataclass(slots=True)
+class Segment:
+    """The tokens of one title or body, or of one sentence of it: places `start` to `end` of the batch."""
+
+    start: int
+    end: int
+    name: str
+    row: int
+    batch: "Batch"
+    _places: dict[str, list[int]] | None = None
+
+    @property
+    def places(self) -> dict[str, list[int]]:
+        """Where each query term stands, in order."""
+        if self._places is None:
+            found: dict[str, list[int]] = {}
+            answers, numbers = self.batch.answers, self.batch.numbers
+            for at in range(self.start, self.end):
+                for term in answers[numbers[at]]:
+                    found.setdefault(term, []).append(at)
+            self._places = found
+        return self._places
+
+
+@dataclass(slots=True)
+class WordIndex:
+    """The words of a short column such as the author's name: distinct values, their tokens, and where tokens occur."""
+
+    rows: list[int]
+    values: list[str]
+    tokens: list[list[tuple[str, ...]]]
+    having: dict[str, list[int]]
+    _wild: dict[str, list[int]] = field(default_factory=dict)
+
+    def values_having(self, term: str) -> list[int]:
+        """Numbers of the values in which a token answers to the term."""
+        if not tokens.is_wild(term):
+            return self.having.get(term, [])
+        if term not in self._wild:
+            pattern = tokens.wildcard(term)
+            numbers = {n for spelling, values in self.having.items() if pattern.fullmatch(spelling) for n in values}
+            self._wild[term] = sorted(numbers)
+        return self._wild[term]
+
+
+class Batch:
+    """Posts of one record batch, prepared as far as the queries ask."""
+
+    def __init__(self, posts: pa.RecordBatch | pa.Table, vocabulary: Vocabulary) -> None:
+        self.posts = posts
+        self.size = posts.num_rows
+        self.all = (1 << self.size) - 1
+        self.vocabulary = vocabulary
+        self.answers = vocabulary.answers
+        self.cache: dict[Any, Any] = {}
+        self._lists: dict[str, list[Any] | None] = {}
+        self._index_tokens()
+
+    # text ----------------------------------------------------------------------------------------------------------
+
+    def _index_tokens(self) -> None:
+        """Tokenise titles and texts, and note for each query term the rows it occurs in."""
+        titles, texts = self.column("title"), self.column("text")
+        self.titles, self.texts = titles, texts
+        names, rows, written = self._segments()
+        ascii_at = [at for at, text in enumerate(written) if text.isascii()]
+        other_at = [at for at, text in enumerate(written) if not text.isascii()]
+        numbers: list[int] = []
+        if ascii_at:
+            joined = _joined([written[at] for at in ascii_at])
+            numbers = list(map(self.vocabulary.__getitem__, tokens.raw_tokens(joined.lower())))
+        if other_at:
+            joined = _joined([written[at] for at in other_at])
+            raw = tokens.general_tokens(tokens.fold_joined(joined))
+            numbers += [BORDER] * bool(ascii_at) + list(map(self.vocabulary.__getitem__, raw))
+        order = ascii_at + other_at
+        self.segment_rows = [rows[at] for at in order]
+        self.segment_names = [names[at] for at in order]
+        self._post_numbers(np.array(numbers, dtype=np.int32))
+
+    def _segments(self) -> tuple[list[str], list[int], list[str]]:
+        names: list[str] = []
+        rows: list[int] = []
+        written: list[str] = []
+        for name, column in (("title", self.titles), ("text", self.texts)):
+            if column is None:
+                continue
+            kept = [row for row, text in enumerate(column) if text]
+            rows += kept
+            names += [name] * len(kept)
+            written += [column[row] for row in kept]
+        self.has_titles = "title" in names
+        return names, rows, written
+
+    def _post_numbers(self, numbers: "np.ndarray[Any, np.dtype[np.int32]]") -> None:
+        numbers = numbers[numbers != LINK]
+        borders = numbers == BORDER
+        self._array = numbers
+        self._listed: list[int] | None = None
+        self.segment_starts = [0, *(np.flatnonzero(borders) + 1).tolist()]
+        self._segment_of = np.cumsum(borders)
+        self.bits: dict[str, int] = {}
+        self._slices: dict[int, tuple[int, int]] = {}
+        places = np.flatnonzero(numbers > LINK)
+        places = places[np.argsort(numbers[places], kind="stable")]
+        self._places = places
+        if not len(places):
+            return
+        row_of_segment = np.array(self.segment_rows, dtype=np.int64)
+        rows = row_of_segment[self._segment_of[places]]
+        sorted_numbers = numbers[places]
+        starts = np.flatnonzero(np.concatenate(([True], sorted_numbers[1:] != sorted_numbers[:-1])))
+        self._post_rows(sorted_numbers[starts].tolist(), [*starts.tolist(), len(places)], rows)
+
+    def _post_rows(self, distinct: list[int], starts: list[int], rows: "np.ndarray[Any, np.dtype[np.int64]]") -> None:
+        listed, bits, answers, slices = rows.tolist(), self.bits, self.answers, self._slices
+        get = bits.get
+        for number, start, end in zip(distinct, starts, starts[1:], strict=False):
+            slices[number] = (start, end)
+            if end - start > 48:
+                found = self._bits_of(rows[start:end])
+            else:
+                found = 0
+                for row in listed[start:end]:
+                    found |= 1 << row
+            for term in answers[number]:
+                bits[term] = get(term, 0) | found
+
+    def _bits_of(self, rows: "np.ndarray[Any, np.dtype[np.int64]]") -> int:
+        flags = np.zeros(self.size, dtype=np.bool_)
+        flags[rows] = True
+        return bits_from(flags)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The number of each place's token, as `Vocabulary` gives it."""
+        if self._listed is None:
+            self._listed = self._array.tolist()
+        return self._listed
+
+    def places(self, term: str) -> list[int]:
+        """All places of a term in the batch."""
+        found: list[int] = []
+        for number in self.vocabulary.numbers_of.get(term, ()):
+            if number in self._slices:
+                start, end = self._slices[number]
+                found += self._places[start:end].tolist()
+        return found
+
+    def segment_number(self, place: int) -> int:
+        """The segment that a place lies in."""
+        return bisect_right(self.segment_starts, place) - 1
+
+    def term_rows(self, term: str, name: str | None) -> int:
+        """Rows that hold the term, in one field or in both."""
+        if name is None or not self.bits.get(term):
+            return self.bits.get(term, 0)
+        if not self.has_titles:
+            return self.bits.get(term, 0) if name == "text" else 0
+        key = ("term", term, name)
+        if key not in self.cache:
+            self.cache[key] = self._rows_of_places(self.places(term), name)
+        found: int = self.cache[key]
+        return found
+
+    def phrase_rows(self, terms: tuple[str, ...], name: str | None) -> int:
+        """Rows that hold the terms side by side, in order."""
+        key = ("phrase", terms, name)
+        if key not in self.cache:
+            self.cache[key] = self._rows_of_places(self._phrase_places(terms), name)
+        found: int = self.cache[key]
+        return found
+
+    def _phrase_places(self, terms: tuple[str, ...]) -> list[int]:
+        numbers, answers, last = self.numbers, self.answers, len(self._array)
+        rarest = min(range(len(terms)), key=lambda at: self.bits.get(terms[at], 0).bit_count())
+        found = []
+        for place in self.places(terms[rarest]):
+            first = place - rarest
+            if first < 0 or first + len(terms) > last:
+                continue
+            if all(term in answers[numbers[first + at]] for at, term in enumerate(terms)):
+                found.append(first)
+        return found
+
+    def _rows_of_places(self, places: list[int], name: str | None) -> int:
+        found = 0
+        for place in places:
+            segment = self.segment_number(place)
+            if name is None or self.segment_names[segment] == name:
+                found |= 1 << self.segment_rows[segment]
+        return found
+
+    def segments(self, row: int) -> list[Segment]:
+        """The title and body of one row, as far as they have words."""
+        by_row = self.cache.get("segments")
+        if by_row is None:
+            by_row = self.cache["segments"] = {}
+            for number, of_row in enumerate(self.segment_rows):
+                by_row.setdefault(of_row, []).append(number)
+        found = []
+        for number in by_row.get(row, ()):
+            key = ("segment", number)
+            if key not in self.cache:
+                self.cache[key] = self._segment(number)
+            found.append(self.cache[key])
+        return found
+
+    def _segment(self, number: int) -> Segment:
+        starts = self.segment_starts
+        end = starts[number + 1] - 1 if number + 1 < len(starts) else len(self._array)
+        return Segment(starts[number], end, self.segment_names[number], self.segment_rows[number], self)
+
+    def original(self, segment: Segment) -> tuple[str, list[tokens.Token], int]:
+        """The text that a segment was read from, its tokens, and the place of the first."""
+        key = ("original", segment.row, segment.name)
+        if key not in self.cache:
+            column = self.titles if segment.name == "title" else self.texts
+            text = column[segment.row] if column is not None else ""
+            whole = next(s for s in self.segments(segment.row) if s.name == segment.name)
+            self.cache[key] = (text, tokens.located(text), whole.start)
+        found: tuple[str, list[tokens.Token], int] = self.cache[key]
+        return found
+
+    def sentences(self, segment: Segment) -> list[Segment]:
+        """The sentences of a segment that have words."""
+        key = ("sentences", segment.row, segment.name)
+        if key not in self.cache:
+            text, located, first = self.original(segment)
+            self.cache[key] = [
+                Segment(first + start, first + end, segment.name, segment.row, self) for start, end in tokens.sentence_spans(text, located)
+            ]
+        found: list[Segment] = self.cache[key]
+        return found
+
+    # columns -------------------------------------------------------------------------------------------------------
+
+    def column(self, path: str) -> list[Any] | None:
+        """The values of a column or of a field of a struct column (`author.name`); None where the batch lacks it."""
+        if path not in self._lists:
+            self._lists[path] = self._read(path)
+        return self._lists[path]
+
+    def _read(self, path: str) -> list[Any] | None:
+        array = self.array(path)
+        return None if array is None else array.to_pylist()
+
+    def array(self, path: str) -> pa.Array | pa.ChunkedArray | None:
+        """The Arrow column, or field of a struct column, at a path; None where the batch lacks it."""
+        name, _, below = path.partition(".")
+        if name not in self.posts.schema.names:
+            return None
+        array = self.posts.column(name)
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+        if not below:
+            return array
+        if not pa.types.is_struct(array.type) or array.type.get_field_index(below) < 0:
+            return None
+        return pa.compute.struct_field(array, below)
+
+    def strings(self, path: str) -> dict[str, int]:
+        """Distinct strings of a column (also of a list column), and the rows that hold them."""
+        key = ("strings", path)
+        if key not in self.cache:
+            self.cache[key] = _rows_by_value(self.lists(path))
+        found: dict[str, int] = self.cache[key]
+        return found
+
+    def lists(self, path: str) -> list[list[str]]:
+        """What each row holds in a column; what channels leave out is read from the text where it stands there."""
+        key = ("lists", path)
+        if key not in self.cache:
+            self.cache[key] = self._values(path)
+        found: list[list[str]] = self.cache[key]
+        return found
+
+    def _values(self, path: str) -> list[list[str]]:
+        column = self.column(path)
+        if path == "links":
+            given = [_strings(value) for value in column] if column is not None else [[] for _ in range(self.size)]
+            return [[*values, *tokens.links_in(self._written(row))] for row, values in enumerate(given)]
+        if path in ("hashtags", "mentions"):
+            read = tokens.hashtags_in if path == "hashtags" else tokens.mentions_in
+            values = column if column is not None else [None] * self.size
+            return [read(self._written(row)) if value is None else _strings(value) for row, value in enumerate(values)]
+        return [_strings(value) for value in column] if column is not None else [[] for _ in range(self.size)]
+
+    def _written(self, row: int) -> str:
+        title = self.titles[row] if self.titles is not None else None
+        text = self.texts[row] if self.texts is not None else None
+        return f"{title}\n{text or ''}" if title else text or ""
+
+    def known(self, path: str) -> int:
+        """Rows in which a column says something; an empty list says that there is none."""
+        key = ("known", path)
+        if key not in self.cache:
+            column = self.column(path)
+            if path in ("links", "hashtags", "mentions"):
+                self.cache[key] = self.all
+            elif column is None:
+                self.cache[key] = 0
+            else:
+                self.cache[key] = bits_from(np.array([value is not None for value in column], dtype=np.bool_))
+        found: int = self.cache[key]
+        return found
+
+    def spelled(self, path: str, shape: Callable[[str], Iterable[str]]) -> dict[str, int]:
+        """Rows by the spellings of a column's values, folded; `shape` gives the spellings of one value."""
+        key = ("spelled", path, shape)
+        if key not in self.cache:
+            found: dict[str, int] = {}
+            for value, rows in self.strings(path).items():
+                for spelling in shape(value):
+                    found[spelling] = found.get(spelling, 0) | rows
+            self.cache[key] = found
+        spelled: dict[str, int] = self.cache[key]
+        return spelled
+
+    def words(self, path: str) -> WordIndex:
+        """The words of a short column."""
+        key = ("words", path)
+        if key not in self.cache:
+            self.cache[key] = _word_index(self.strings(path))
+        found: WordIndex = self.cache[key]
+        return found
+
+    def numbers_at(self, path: str) -> tuple["np.ndarray[Any, np.dtype[np.float64]]", int] | None:
+        """A numeric column as floats (NaN where null) with the rows that are known; None where the batch lacks it."""
+        key = ("numbers", path)
+        if key not in self.cache:
+            column = self.column(path)
+            if column is None:
+                self.cache[key] = None
+            else:
+                values = np.array([np.nan if value is None else float(value) for value in column], dtype=np.float64)
+                self.cache[key] = (values, bits_from(~np.isnan(values)))
+        found: tuple[np.ndarray[Any, np.dtype[np.float64]], int] | None = self.cache[key]
+        return found
+
+    def times(self) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", int]:
+        """`published_at` in microseconds since 1970 (0 where null), and the rows that have it."""
+        if "times" not in self.cache:
+            column = self.column("published_at") or [None] * self.size
+            micros = np.array([_micros(value) for value in column], dtype=np.int64)
+            self.cache["times"] = (micros, bits_from(np.array([value is not None for value in column], dtype=np.bool_)))
+        found: tuple[np.ndarray[Any, np.dtype[np.int64]], int] = self.cache["times"]
+        return found
+
+    def languages(self) -> dict[str, int]:
+        """Rows by language code: the declared one, else the detected one unless that is undecided."""
+        if "languages" not in self.cache:
+            declared, detected = self.column("language"), self.column("detected_language")
+            found: dict[str, int] = {}
+            for row in range(self.size):
+                tag = declared[row] if declared is not None else None
+                if not tag:
+                    tag = detected[row] if detected is not None else None
+                    tag = None if tag == UNDECIDED else tag
+                if tag:
+                    code = primary_code(tag)
+                    found[code] = found.get(code, 0) | 1 << row
+            self.cache["languages"] = found
+        languages: dict[str, int] = self.cache["languages"]
+        return languages
+
+
+def bits_from(flags: "np.ndarray[Any, np.dtype[np.bool_]]") -> int:
+    """Rows from a boolean array."""
+    return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
+
+
+def rows_in(bits: int) -> list[int]:
+    """The rows of a set, in order."""
+    if bits.bit_count() > 3:
+        packed = np.frombuffer(bits.to_bytes((bits.bit_length() + 7) // 8, "little"), dtype=np.uint8)
+        listed: list[int] = np.flatnonzero(np.unpackbits(packed, bitorder="little")).tolist()
+        return listed
+    found = []
+    while bits:
+        lowest = bits & -bits
+        found.append(lowest.bit_length() - 1)
+        bits ^= lowest
+    return found
+
+
+def _joined(written: Sequence[str]) -> str:
+    joined = "\x00".join(written)
+    if joined.count("\x00") >= len(written):
+        joined = "\x00".join(text.replace("\x00", " ") for text in written)
+    return joined
+
+
+def _strings(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    return [item if isinstance(item, str) else str(item.get("type", "")) if isinstance(item, dict) else str(item) for item in value]
+
+
+def _rows_by_value(lists: list[list[str]]) -> dict[str, int]:
+    found: dict[str, list[int]] = {}
+    for row, values in enumerate(lists):
+        for value in values:
+            found.setdefault(value, []).append(row)
+    return {value: _bits(rows) for value, rows in found.items()}
+
+
+def _bits(rows: list[int]) -> int:
+    found = 0
+    for row in rows:
+        found |= 1 << row
+    return found
+
+
+def _word_index(strings: dict[str, int]) -> WordIndex:
+    rows, values, spelled, having = [], [], [], dict[str, list[int]]()
+    for number, (value, bits) in enumerate(strings.items()):
+        read = [tokens.spellings(token) for token in tokens.tokenise(value)]
+        rows.append(bits)
+        values.append(value)
+        spelled.append(read)
+        for spelling in {spelling for spellings in read for spelling in spellings}:
+            having.setdefault(spelling, []).append(number)
+    return WordIndex(rows, values, spelled, having)
+
+
+def _micros(value: Any) -> int:
+    if not isinstance(value, datetime):
+        return 0
+    return int(np.datetime64(value.replace(tzinfo=None), "us").astype(np.int64))
