@@ -187,10 +187,9 @@ class _Walk:
         upper, floor = integer(state.get("upper")), int(state["since"]) - OVERLAP
         response = self.http.get(SEARCH, params=_query(words, self.settings, floor, upper)).raise_for_status()
         hits = [record(hit) for hit in listed(record(response.json()).get("hits"))]
-        if hits:
-            self.payloads.append(response.payload(fetched_at=self.now, words=words))
         times = [at for at in (integer(hit.get("created_at_i")) for hit in hits) if at is not None]
-        self._watch(hit.get("objectID") for hit in hits)
+        if self._watch(hit.get("objectID") for hit in hits):
+            self.payloads.append(response.payload(fetched_at=self.now, words=words))
         top = max([*times, integer(state.get("top")) or 0, int(state["since"])])
         if len(hits) < HITS or not times:
             return {"since": top}
@@ -241,8 +240,12 @@ class _Walk:
     def _json(self, path: str) -> Any:
         return self._get(path).json()
 
-    def _watch(self, numbers: Iterable[Any]) -> None:
-        self.recent = sorted({*self.recent, *_numbers(numbers)})[-KEPT:]
+    def _watch(self, numbers: Iterable[Any]) -> bool:
+        """Note items for later changes; whether one of them is new."""
+        found = set(_numbers(numbers))
+        fresh = found.difference(self.recent)
+        self.recent = sorted(found.union(self.recent))[-KEPT:]
+        return bool(fresh)
 
     def page(self, *, wait: float) -> Page:
         """What was brought so far."""

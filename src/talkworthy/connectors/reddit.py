@@ -49,8 +49,12 @@ ORIGIN = "reddit.com"
 LIMIT = 100
 LISTED = 1_000
 """No listing goes further back than this, whatever is asked."""
+NEARLY_LISTED = 900
+"""A listing that ends earlier than this was read whole; Reddit leaves some of the thousand out."""
 PAGES_A_FETCH = 4
-WATCHED = 300
+WATCHED = 1_000
+RECHECK = 600
+"""Seconds between two looks at a hundred of the watched."""
 OVERLAP = 120
 """Seconds before the newest post that are read again, as listings are not strictly in order."""
 
@@ -58,6 +62,7 @@ _NAMES = re.compile(r"(?<![\w/])/?u/([A-Za-z0-9_-]{3,20})(?![\w-])")
 _SUBREDDIT = re.compile(r"[A-Za-z0-9_]{2,24}|u_[A-Za-z0-9_-]{3,22}")
 _FULLNAME = re.compile(r"t[13]_[a-z0-9]{1,15}")
 _WITHHELD = frozenset({"[deleted]", "[removed]", "[removed by reddit]", "[deleted by user]"})
+_CLOSED = frozenset({"private", "gold_only", "employees_only"})
 _IMAGE = re.compile(r"\.(?:jpe?g|png|gif|webp)$", re.IGNORECASE)
 _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
 
@@ -139,7 +144,7 @@ class Reddit:
             "It has not met the live service.",
             "Replies cannot be sent yet.",
             f"Reddit lists the newest {LISTED:,} posts of a place only; what is older is lost to a new source.",
-            f"Edits, deletions and votes are followed for the newest {WATCHED} collected posts and comments.",
+            f"Edits, deletions and votes are followed for the newest {WATCHED:,} collected posts and comments.",
             "The search finds posts, not comments.",
             "Deleted and removed posts are forgotten here too, as Reddit's terms demand.",
             "Commercial use needs an agreement with Reddit.",
@@ -197,6 +202,7 @@ class _Walk:
         self.states = {path: dict(record(record(before.get("listings")).get(path))) for path in self.listings}
         self.watched: list[str] = [name for name in listed(before.get("watched")) if _is_fullname(name)]
         self.turn = integer(before.get("turn")) or 0
+        self.looked = integer(before.get("looked")) or int(now.timestamp())
         self._token: str | None = None
 
     def read(self, path: str) -> None:
@@ -212,29 +218,32 @@ class _Walk:
         params = _params(path, self.settings) | {"limit": LIMIT, "after": after if _is_fullname(after) else None}
         response = self.get(path, params)
         children = _children(response)
-        if children:
+        if self._watch(children):
             self.payloads.append(response.payload(fetched_at=self.now, listing=path))
-        self._watch(children)
         times = [at for at in (integer(record(child.get("data")).get("created_utc")) for child in children) if at]
         top = max([*times, integer(state.get("top")) or 0, since or 0])
         onward = record(record(response.json()).get("data")).get("after")
         done = {"since": top or int(self.now.timestamp())}
         if since is None or not times or min(times) < since - OVERLAP:
             return done
-        if not onward or read + len(children) >= LISTED:
+        read += len(children)
+        if not onward and read < NEARLY_LISTED:
+            return done
+        if not onward or read >= LISTED:
             self.note = f"More was written in {path} than Reddit lists; some of it was missed."
             return done
-        return {"since": since, "top": top, "after": onward, "read": read + len(children)}
+        return {"since": since, "top": top, "after": onward, "read": read}
 
     def look_again(self) -> None:
         """Ask for a hundred of the watched posts: their words, votes, or that they are gone."""
-        if not self.watched or self.more:
+        if not self.watched or self.more or self.now.timestamp() - self.looked < RECHECK:
             return
         start = self.turn if self.turn < len(self.watched) else 0
         names = self.watched[start : start + LIMIT]
         response = self.get("/api/info", {"id": ",".join(names), "raw_json": 1})
         if _children(response):
             self.payloads.append(response.payload(fetched_at=self.now, listing="/api/info"))
+        self.looked = int(self.now.timestamp())
         self.turn = start + len(names) if start + len(names) < len(self.watched) else 0
 
     def get(self, path: str, params: Mapping[str, Any]) -> "Response":
@@ -274,14 +283,17 @@ class _Walk:
             raise AskForCredentials(f"Reddit gives no token: {str(reply.get('error') or 'no reason given')[:100]}")
         return found
 
-    def _watch(self, children: Sequence[Mapping[str, Any]]) -> None:
+    def _watch(self, children: Sequence[Mapping[str, Any]]) -> bool:
+        """Note what came for a later look; whether anything of it is new."""
         names = [name for child in children if _is_fullname(name := record(child.get("data")).get("name"))]
-        fresh = [name for name in reversed(names) if name not in set(self.watched)]
+        known_names = set(self.watched)
+        fresh = [name for name in reversed(names) if name not in known_names]
         self.watched = [*self.watched, *fresh][-WATCHED:]
+        return bool(fresh)
 
     def page(self, *, wait: float) -> Page:
         """What was brought so far."""
-        cursor = {"listings": self.states, "watched": self.watched, "turn": self.turn}
+        cursor = {"listings": self.states, "watched": self.watched, "turn": self.turn, "looked": self.looked}
         more = self.more and not self.wait
         pause = None if more else max(wait, self.wait)
         return Page(payloads=tuple(self.payloads), cursor=cursor, more=more, wait=pause, note=self.note)
@@ -335,7 +347,7 @@ def _link(data: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
     copied = _uid_of(origin) if origin and _is_fullname(origin) else None
     said = {} if words else {"text": ""}
     yield (
-        _post(uid, at, data, words, taken_at)
+        _post(uid, at, data, words)
         | said
         | {
             "kind": "article" if data.get("is_self") is True else _kind(data, outward),
@@ -366,7 +378,7 @@ def _comment(data: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
     parent, link = text(data.get("parent_id")), text(data.get("link_id"))
     answers_post = bool(parent and parent.startswith("t3_"))
     root = link if link and _is_fullname(link) else parent if answers_post else None
-    yield _post(uid, at, data, words, taken_at) | {
+    yield _post(uid, at, data, words) | {
         "kind": "note",
         "in_reply_to": _uid_of(parent) if parent and _is_fullname(parent) else None,
         "root": _uid_of(root) if root else None,
@@ -375,7 +387,7 @@ def _comment(data: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
     }
 
 
-def _post(uid: str, at: datetime, data: Mapping[str, Any], words: str, taken_at: datetime) -> dict[str, Any]:
+def _post(uid: str, at: datetime, data: Mapping[str, Any], words: str) -> dict[str, Any]:
     html = _html(words)
     path = text(data.get("permalink")) or text(data.get("context"))
     url = absolute(path.split("?")[0], f"https://{HOST}") if path else None
@@ -391,7 +403,7 @@ def _post(uid: str, at: datetime, data: Mapping[str, Any], words: str, taken_at:
         "links": links(html),
         "mentions": list(dict.fromkeys(_NAMES.findall(words))),
         "community": text(data.get("subreddit")),
-        "visibility": "public" if data.get("subreddit_type") in (None, "public", "user") else "members",
+        "visibility": "members" if data.get("subreddit_type") in _CLOSED else "public",
     }
 
 
