@@ -1,0 +1,75 @@
+"""The verbs of listening. Each writes in a transaction and leaves a row in the audit trail."""
+
+from talkworthy.listening.actions.alerts import (
+    change_alert_rule,
+    create_alert_rule,
+    delete_alert_rule,
+    delete_view,
+    save_view,
+    see_alert,
+    see_all_alerts,
+)
+from talkworthy.listening.actions.annotations import correct_annotation, undo_correction
+from talkworthy.listening.actions.jobs import start_erasure, start_export, start_import, stop_job
+from talkworthy.listening.actions.monitors import (
+    COLOURS,
+    change_monitor,
+    create_monitor,
+    delete_monitor,
+    mark_mention,
+    pause_monitor,
+    restore_monitor,
+    resume_monitor,
+    start_backtest,
+)
+from talkworthy.listening.actions.problems import Refused
+from talkworthy.listening.actions.sources import (
+    change_source,
+    check_settings,
+    create_source,
+    delete_source,
+    ensure_alert_rules,
+    fetch_now,
+    pause_source,
+    replay_all_aside,
+    replay_aside,
+    restore_source,
+    resume_source,
+)
+
+__all__ = [
+    "COLOURS",
+    "Refused",
+    "change_alert_rule",
+    "change_monitor",
+    "change_source",
+    "check_settings",
+    "correct_annotation",
+    "create_alert_rule",
+    "create_monitor",
+    "create_source",
+    "delete_alert_rule",
+    "delete_monitor",
+    "delete_source",
+    "delete_view",
+    "ensure_alert_rules",
+    "fetch_now",
+    "mark_mention",
+    "pause_monitor",
+    "pause_source",
+    "replay_all_aside",
+    "replay_aside",
+    "restore_monitor",
+    "restore_source",
+    "resume_monitor",
+    "resume_source",
+    "save_view",
+    "see_alert",
+    "see_all_alerts",
+    "start_backtest",
+    "start_erasure",
+    "start_export",
+    "start_import",
+    "stop_job",
+    "undo_correction",
+]

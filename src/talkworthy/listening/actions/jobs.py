@@ -1,0 +1,93 @@
+"""Verbs that start or stop long work."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from talkworthy.listening.actions.problems import Refused
+from talkworthy.listening.models import Job
+from talkworthy.query import QueryError, parse
+from talkworthy.workspaces.audit import note_change
+from talkworthy.workspaces.models import User, Workspace
+
+FORMATS = ("jsonl", "parquet", "activitystreams", "csv")
+
+
+def start_import(
+    workspace: Workspace,
+    *,
+    path: Path,
+    name: str,
+    format: str,
+    mapping: Mapping[str, str] | None = None,
+    by: User | None,
+    now: datetime,
+) -> Job:
+    """Read a file of posts in the background. The file is removed when it is done."""
+    _known(format)
+    request: dict[str, Any] = {"path": str(path), "name": name, "format": format, "mapping": dict(mapping or {})}
+    return _started(workspace, Job.Kind.IMPORT, request, by=by, now=now)
+
+
+def start_export(
+    workspace: Workspace,
+    *,
+    query: str,
+    format: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    monitors: Sequence[int] = (),
+    by: User | None,
+    now: datetime,
+) -> Job:
+    """Write the posts that a query finds to a file in the background; an empty query finds every post."""
+    _known(format)
+    if query.strip():
+        try:
+            parse(query, stage="search")
+        except QueryError as error:
+            raise Refused(str(error)) from error
+    request = {
+        "query": query,
+        "format": format,
+        "since": since.isoformat() if since else None,
+        "until": until.isoformat() if until else None,
+        "monitors": list(monitors),
+    }
+    return _started(workspace, Job.Kind.EXPORT, request, by=by, now=now)
+
+
+def start_erasure(
+    workspace: Workspace, *, channel: str, author_id: str, uids: Sequence[str], why: str, by: User | None, now: datetime
+) -> Job:
+    """Erase a person's posts, from older versions and payloads too. This cannot be undone."""
+    if not why.strip():
+        raise Refused(_("Say why: the reason stands in the receipt."))
+    if not uids and not (channel and author_id):
+        raise Refused(_("Name a channel and an account, or the posts."))
+    request = {"channel": channel, "author_id": author_id, "uids": list(uids), "why": why}
+    return _started(workspace, Job.Kind.ERASURE, request, by=by, now=now)
+
+
+def stop_job(job: Job, *, by: User | None, now: datetime) -> None:
+    """Stop it before its end, or before it began."""
+    open_states = (Job.State.WAITING, Job.State.RUNNING)
+    if Job.objects.filter(pk=job.pk, state__in=open_states).update(state=Job.State.STOPPED, ended_at=now):
+        note_change(job.workspace, verb="stop", thing=job, by=by, now=now)
+
+
+def _started(workspace: Workspace, kind: str, request: dict[str, Any], *, by: User | None, now: datetime) -> Job:
+    with transaction.atomic():
+        job = Job.objects.create(workspace=workspace, kind=kind, by=by, request=request, created_at=now)
+        told = {name: value for name, value in request.items() if name != "path"}
+        note_change(workspace, verb="start", thing=job, by=by, now=now, after=told)
+    return job
+
+
+def _known(format: str) -> None:
+    if format not in FORMATS:
+        raise Refused(_("“%(format)s” is none of: %(formats)s.") % {"format": format, "formats": ", ".join(FORMATS)})

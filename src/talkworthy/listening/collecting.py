@@ -1,0 +1,329 @@
+"""From a channel to the archive: fetch → payload → spool → analysis → matching → posts and cubes.
+
+Each step leaves something durable before the next begins, and each may run twice: fetching moves the cursor in the
+file that holds the payloads, storing commits rows and their sequence number together, counting knows its batches.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db.models import F, Max
+
+from talkworthy import archive as river
+from talkworthy.analysis import default_pipeline
+from talkworthy.archive import Archive, PayloadRef, PayloadStore, Spooled
+from talkworthy.connectors import contract
+from talkworthy.connectors.contract import Connector, Malformed, Parsed
+from talkworthy.connectors.http import Http
+from talkworthy.connectors.registry import connector_named
+from talkworthy.listening import cube
+from talkworthy.listening.models import Monitor, Source
+from talkworthy.listening.planning import is_sampled
+from talkworthy.listening.stores import archive_of, payloads_of
+from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
+from talkworthy.schema import POST
+from talkworthy.workspaces.credentials import opened
+from talkworthy.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+
+PAGES_A_TURN = 20
+POSTS_A_BATCH = 5_000
+FRAGMENTS_SHOWN = 5
+
+
+class MissingConnector(contract.GiveUp):
+    """The connector of a source is not installed (any more)."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one round of storing did."""
+
+    posts: int = 0
+    new: int = 0
+    batches: int = 0
+
+
+def source_key(source: Source | int) -> str:
+    """The name of a source in payloads, spool and the `source` column of its posts."""
+    return f"source-{source if isinstance(source, int) else source.pk}"
+
+
+def connector_of(source: Source) -> Connector:
+    """The connector of a source; raises MissingConnector where it is not installed."""
+    connector = connector_named(source.connector)
+    if connector is None:
+        raise MissingConnector(
+            f"The connector “{source.connector}” is not installed. Install it, or delete this source."
+        )
+    return connector
+
+
+def settings_of(source: Source) -> dict[str, Any]:
+    """The settings of a source with its secrets in place."""
+    return {**source.settings, **opened(source.secrets)}
+
+
+def keep_page(store: PayloadStore, source: Source, page: contract.Page | contract.Answer) -> PayloadRef | None:
+    """Make a page durable, with the cursor that covers it. None where it holds neither payload nor cursor."""
+    if not page.payloads and page.cursor is None:
+        return None
+    kept = [
+        river.Payload(
+            payload.body, payload.content_type, payload.url, payload.fetched_at, payload.headers, payload.meta
+        )
+        for payload in page.payloads
+    ]
+    return store.keep(source_key(source), kept, page.cursor)
+
+
+def fetch_source(source: Source, http: Http, *, now: datetime) -> contract.Page:
+    """Bring what came since the cursor, page by page, each durable before the next is asked for.
+
+    Returns the last page. Raises the connector's errors; what was kept before stays kept.
+    """
+    connector, settings, store = connector_of(source), settings_of(source), payloads_of(source.workspace)
+    page = contract.Page()
+    for _turn in range(PAGES_A_TURN):
+        page = connector.fetch(http, settings, store.cursor(source_key(source)), now=now)
+        keep_page(store, source, page)
+        if not page.more or page.wait:
+            break
+    return page
+
+
+def parse_pending(workspace: Workspace, *, archive: Archive, limit: int = 200) -> int:
+    """Parse payloads that wait into the spool; returns how many fetches were parsed.
+
+    What cannot be read is set aside with its reason, the rest goes on.
+    """
+    waiting = archive.payloads.pending()[:limit]
+    if not waiting:
+        return 0
+    sources = {source_key(source): source for source in Source.objects.filter(workspace=workspace)}
+    for ref in waiting:
+        source = sources.get(ref.source)
+        if source is None:
+            archive.payloads.done(ref)
+            continue
+        try:
+            connector = connector_of(source)
+        except MissingConnector as error:
+            log.warning("source %s waits: %s", ref.source, error)
+            continue
+        _parse(ref, source, connector, archive)
+    return len(waiting)
+
+
+def _parse(ref: PayloadRef, source: Source, connector: Connector, archive: Archive) -> None:
+    parsed = []
+    settings = settings_of(source)
+    for index, payload in enumerate(archive.payloads.load(ref)):
+        if payload.content_type == "application/x-erased":
+            continue
+        try:
+            result = _read(connector, payload, settings)
+        except Malformed as error:
+            archive.payloads.set_aside(ref, index, str(error))
+            continue
+        except Exception as error:  # a fault of the parser must not stop the source
+            log.exception("parsing payload %s/%s of %s failed", ref.seq, index, ref.source)
+            archive.payloads.set_aside(ref, index, f"The parser failed: {type(error).__name__}: {error}")
+            continue
+        if result.aside:
+            archive.payloads.set_aside(ref, index, _reasons(result.aside))
+        parsed.append(result)
+    posts = _joined([result.posts for result in parsed], POST)
+    archive.spool.write(
+        ref.source,
+        ref.seq,
+        _arrived(posts, source, ref, archive),
+        pa.concat_tables([result.observations for result in parsed]) if parsed else None,
+        pa.concat_tables([result.tombstones for result in parsed]) if parsed else None,
+    )
+    archive.payloads.done(ref)
+
+
+def _read(connector: Connector, payload: river.Payload, settings: Mapping[str, Any]) -> Parsed:
+    given = contract.Payload(
+        body=payload.body,
+        content_type=payload.content_type,
+        url=payload.url,
+        fetched_at=payload.fetched_at,
+        headers=payload.headers,
+        meta=payload.meta,
+    )
+    return connector.parse(given, settings)
+
+
+def _reasons(aside: Sequence[contract.SetAside]) -> str:
+    """Why pieces of a payload were left out; the rest of it went on, and a replay reads all of it again."""
+    lines = [f"{broken.reason}: {broken.fragment[:160].decode(errors='replace')}" for broken in aside[:FRAGMENTS_SHOWN]]
+    more = [f"and {len(aside) - FRAGMENTS_SHOWN} more"] if len(aside) > FRAGMENTS_SHOWN else []
+    return "\n".join([*lines, *more])
+
+
+def _joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+    return pa.concat_tables([table.cast(schema) for table in tables]) if tables else schema.empty_table()
+
+
+def _arrived(posts: pa.Table, source: Source, ref: PayloadRef, archive: Archive) -> pa.Table:
+    """The posts with the time they reached us and the source that brought them."""
+    if not posts.num_rows:
+        return posts
+    fetched = max(payload.fetched_at for payload in archive.payloads.load(ref))
+    collected = pc.fill_null(posts["collected_at"], pa.scalar(fetched, POST.field("collected_at").type))
+    named = pa.array([ref.source] * posts.num_rows, pa.string())
+    posts = posts.set_column(POST.get_field_index("collected_at"), POST.field("collected_at"), collected)
+    return posts.set_column(POST.get_field_index("source"), POST.field("source"), named)
+
+
+class Listener:
+    """Analyses, matches and stores what waits in the spool of one workspace. One process at a time."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.archive = archive_of(workspace)
+        self._monitors: tuple[Any, ...] = ()
+        self._matcher: Matcher[int] = Matcher({})
+
+    def store_pending(self, *, now: datetime) -> Stored:
+        """Store what is in the spool, many fetches in one commit; returns what was done."""
+        total = Stored()
+        for group in _groups(self.archive.spool.pending(), self.archive):
+            done = self._store(group, now=now)
+            total = Stored(total.posts + done.posts, total.new + done.new, total.batches + 1)
+        return total
+
+    def _store(self, group: Sequence[Spooled], *, now: datetime) -> Stored:
+        batches = [self.archive.spool.read(spooled) for spooled in group]
+        transactions = {spooled.source: spooled.seq for spooled in group}
+        sources = {source_key(source): source for source in Source.objects.filter(workspace=self.workspace)}
+        understood = self.understand(pa.concat_tables([batch.posts for batch in batches]))
+        chosen = _chosen(understood, sources)
+        cursors = {name: self.archive.payloads.cursor(name) for name in transactions}
+        appended = self.archive.append(chosen, transactions=transactions, cursors=cursors)
+        name = " ".join(f"{source}:{seq}" for source, seq in sorted(transactions.items()))
+        cube.count_appended(self.workspace, name[:200], appended, now=now)
+        observations = pa.concat_tables([batch.observations for batch in batches])
+        if observations.num_rows:
+            self.archive.observe(observations)
+        tombstones = pa.concat_tables([batch.tombstones for batch in batches])
+        if tombstones.num_rows:
+            self.bury(tombstones, name=f"gone {name}"[:200], now=now)
+        _note_arrivals(understood, appended.new, sources, now=now)
+        for spooled in group:
+            self.archive.spool.remove(spooled)
+        return Stored(chosen.num_rows, appended.new.num_rows)
+
+    def understand(self, posts: pa.Table) -> pa.Table:
+        """Analyse posts and say which monitors they match (columns of ARRIVING)."""
+        pipeline, matcher = default_pipeline(), self.matcher()
+        pieces = []
+        for batch in posts.combine_chunks().to_batches(max_chunksize=2_048):
+            annotated = pipeline.run(batch)
+            pieces.append(_with_monitors(annotated, matcher))
+        return pa.Table.from_batches(pieces) if pieces else river.ARRIVING.empty_table()
+
+    def matcher(self) -> "Matcher[int]":
+        """The compiled monitors, compiled again when one of them changed."""
+        monitors = Monitor.objects.filter(workspace=self.workspace, deleted_at=None, paused_at=None)
+        seen = tuple(monitors.order_by("pk").values_list("pk", "version"))
+        if seen != self._monitors:
+            self._matcher = Matcher(compiled_monitors(monitors))
+            self._monitors = seen
+        return self._matcher
+
+    def bury(self, tombstones: pa.Table, *, name: str, now: datetime) -> int:
+        """Take posts out of sight and out of the counts; returns how many vanished."""
+        gone = self.archive.bury(tombstones)
+        cube.count_changes(self.workspace, name, added=[], removed=[gone], now=now)
+        return int(gone.num_rows)
+
+
+def compiled_monitors(monitors: Iterable[Monitor]) -> dict[int, CompiledQuery]:
+    """The monitors' queries; one that no longer parses (the language grew) is left out and logged."""
+    compiled = {}
+    for monitor in monitors:
+        try:
+            compiled[monitor.pk] = compile_query(parse(monitor.query, stage="monitor"))
+        except QueryError as error:
+            log.error("monitor %s does not parse: %s", monitor.pk, error)
+    return compiled
+
+
+def _groups(pending: Sequence[Spooled], archive: Archive) -> Iterable[list[Spooled]]:
+    """Spool files put together up to POSTS_A_BATCH posts, each source in its order."""
+    group: list[Spooled] = []
+    posts = 0
+    for spooled in pending:
+        rows = archive.spool.read(spooled).posts.num_rows
+        if group and posts + rows > POSTS_A_BATCH:
+            yield group
+            group, posts = [], 0
+        group.append(spooled)
+        posts += rows
+    if group:
+        yield group
+
+
+def _with_monitors(batch: pa.RecordBatch, matcher: "Matcher[int]") -> pa.RecordBatch:
+    matches = matcher.match(batch)
+    found = [list(matches.names(row)) for row in range(batch.num_rows)]
+    return batch.append_column(river.ARRIVING.field("monitors"), pa.array(found, pa.list_(pa.int32())))
+
+
+def _chosen(posts: pa.Table, sources: Mapping[str, Source]) -> pa.Table:
+    """The posts that their source wants kept."""
+    if all(source.keep == Source.Keep.ALL for source in sources.values()) or not posts.num_rows:
+        return posts
+    names, uids, monitors = posts["source"].to_pylist(), posts["uid"].to_pylist(), posts["monitors"].to_pylist()
+    stays = [
+        _is_kept(sources.get(name), uid, bool(found)) for name, uid, found in zip(names, uids, monitors, strict=True)
+    ]
+    return posts.filter(pa.array(stays))
+
+
+def _is_kept(source: Source | None, uid: str, is_matched: bool) -> bool:
+    if source is None or source.keep == Source.Keep.ALL or is_matched:
+        return True
+    return source.keep == Source.Keep.SAMPLE and is_sampled(uid, source.sample_percent)
+
+
+def _note_arrivals(seen: pa.Table, new: pa.Table, sources: Mapping[str, Source], *, now: datetime) -> None:
+    """Write on each source what came, and when."""
+    if not seen.num_rows:
+        return
+    fresh = {row["source"]: row["n"] for row in _newest(new)}
+    for row in _newest(seen):
+        source = sources.get(row["source"])
+        if source is None:
+            continue
+        latest = max(filter(None, [source.last_post_at, row["latest"]]))
+        Source.objects.filter(pk=source.pk).update(
+            posts=F("posts") + fresh.get(row["source"], 0), last_post_at=latest, last_arrival_at=now
+        )
+
+
+def _newest(posts: pa.Table) -> list[dict[str, Any]]:
+    grouped = (
+        posts.select(["source", "published_at"])
+        .group_by("source")
+        .aggregate([("published_at", "max"), ([], "count_all")])
+    )
+    return [
+        {"source": row["source"], "latest": row["published_at_max"], "n": row["count_all"]}
+        for row in grouped.to_pylist()
+    ]
+
+
+def newest_post(workspace: Workspace) -> datetime | None:
+    """When the newest post of a workspace was published."""
+    newest: datetime | None = Source.objects.filter(workspace=workspace).aggregate(newest=Max("last_post_at"))["newest"]
+    return newest

@@ -1,0 +1,213 @@
+"""Counts that are kept as posts arrive, so that a chart costs the same whatever the number of posts.
+
+Two cubes: hour × monitor × channel × sentiment with engagement, and day × monitor × one more dimension. Monitor 0
+counts every post once. A batch is applied once, by its name; what changes later is corrected by negative rows.
+Distinct authors cannot be added up, so they are not here.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import connection, transaction
+
+from talkworthy.archive import Appended, Archive, Scan
+from talkworthy.listening.models import Batch, DayCube, HourCube
+from talkworthy.workspaces.models import Workspace
+
+EVERY_POST = 0
+DIMENSIONS = ("language", "intent", "source", "site", "community")
+COLUMNS = (
+    "id",
+    "uid",
+    "published_at",
+    "channel",
+    "sentiment",
+    "language",
+    "detected_language",
+    "intent",
+    "source",
+    "site",
+    "community",
+    "engagement",
+    "monitors",
+)
+"""What counting needs of a post."""
+
+_COUNTS = ("posts", "replies", "shares", "likes")
+_HOUR_KEYS = ("monitor", "hour", "channel", "sentiment")
+_DAY_KEYS = ("monitor", "day", "dimension", "value")
+
+
+def count_appended(workspace: Workspace, name: str, appended: Appended, *, now: datetime) -> bool:
+    """Count what an append changed, once: False where the batch of this name was counted before."""
+    return count_changes(workspace, name, added=[appended.new, appended.edited], removed=[appended.previous], now=now)
+
+
+def count_changes(
+    workspace: Workspace, name: str, *, added: Iterable[pa.Table], removed: Iterable[pa.Table], now: datetime
+) -> bool:
+    """Add posts to the cubes and take others out, in one transaction with the name of the batch."""
+    more, less = list(added), list(removed)
+    hours = _netted([_hours(table, 1) for table in more] + [_hours(table, -1) for table in less], _HOUR_KEYS, _COUNTS)
+    days = _netted([_days(table, 1) for table in more] + [_days(table, -1) for table in less], _DAY_KEYS, ("posts",))
+    with transaction.atomic():
+        _row, created = Batch.objects.get_or_create(workspace=workspace, name=name, defaults={"applied_at": now})
+        if not created:
+            return False
+        _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
+        _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+    return True
+
+
+def rebuild(workspace: Workspace, archive: Archive) -> int:
+    """Count everything anew from the archive; returns the number of posts. Readers see the old counts until then."""
+    hours, days, total = pa.table({}), pa.table({}), 0
+    for batch in archive.scan(Scan(columns=COLUMNS, order=None)):
+        table = pa.Table.from_batches([batch])
+        total += table.num_rows
+        hours = _netted([hours, _hours(table, 1)], _HOUR_KEYS, _COUNTS)
+        days = _netted([days, _days(table, 1)], _DAY_KEYS, ("posts",))
+    with transaction.atomic():
+        HourCube.objects.filter(workspace=workspace).delete()
+        DayCube.objects.filter(workspace=workspace).delete()
+        _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
+        _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+    return total
+
+
+def differences(workspace: Workspace, archive: Archive) -> dict[str, tuple[int, int]]:
+    """Where cube and archive disagree: month → (posts in the cube, posts in the archive). Empty is well."""
+    counted: dict[str, int] = {}
+    for hour, posts in HourCube.objects.filter(workspace=workspace, monitor=EVERY_POST).values_list("hour", "posts"):
+        counted[f"{hour:%Y-%m}"] = counted.get(f"{hour:%Y-%m}", 0) + posts
+    stored: dict[str, int] = {}
+    for row in archive.count(Scan(), by=("day",)).to_pylist():
+        month = f"{row['day']:%Y-%m}"
+        stored[month] = stored.get(month, 0) + row["posts"]
+    months = counted.keys() | stored.keys()
+    pairs = {month: (counted.get(month, 0), stored.get(month, 0)) for month in sorted(months)}
+    return {month: pair for month, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _hours(posts: pa.Table, sign: int) -> pa.Table:
+    if not posts.num_rows:
+        return pa.table({})
+    rows, monitors = _per_monitor(posts)
+    engagement = _counts(posts)
+    table = pa.table(
+        {
+            "monitor": monitors,
+            "hour": pc.floor_temporal(posts["published_at"], unit="hour").take(rows),
+            "channel": posts["channel"].take(rows),
+            "sentiment": pc.fill_null(posts["sentiment"], "undecided").take(rows),
+            "posts": pa.array([sign] * len(rows), pa.int64()),
+            **{name: pc.multiply(column, sign).take(rows) for name, column in engagement.items()},
+        }
+    )
+    return _grouped(table, _HOUR_KEYS, _COUNTS)
+
+
+def _days(posts: pa.Table, sign: int) -> pa.Table:
+    if not posts.num_rows:
+        return pa.table({})
+    rows, monitors = _per_monitor(posts)
+    days = pc.cast(pc.floor_temporal(posts["published_at"], unit="day"), pa.date32()).take(rows)
+    declared = pc.utf8_lower(pc.utf8_slice_codeunits(posts["language"], 0, 2))
+    values = {
+        "language": pc.coalesce(posts["detected_language"], declared, pa.scalar("undecided")),
+        "intent": posts["intent"],
+        "source": posts["source"],
+        "site": posts["site"],
+        "community": posts["community"],
+    }
+    pieces = []
+    for dimension in DIMENSIONS:
+        value = pc.utf8_slice_codeunits(pc.fill_null(values[dimension], ""), 0, 200).take(rows)
+        table = (
+            pa.table({"monitor": monitors, "day": days, "value": value})
+            .group_by(["monitor", "day", "value"])
+            .aggregate([([], "count_all")])
+        )
+        pieces.append(
+            pa.table(
+                {
+                    "monitor": table["monitor"],
+                    "day": table["day"],
+                    "dimension": pa.array([dimension] * table.num_rows, pa.string()),
+                    "value": table["value"],
+                    "posts": pc.multiply(table["count_all"], sign),
+                }
+            )
+        )
+    return pa.concat_tables(pieces)
+
+
+def _per_monitor(posts: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Row numbers and monitors: each post once under 0, and once under each of its monitors."""
+    everything = pa.array(range(posts.num_rows), pa.int64())
+    monitors = posts["monitors"].combine_chunks()
+    if isinstance(monitors, pa.ChunkedArray):
+        monitors = pa.concat_arrays(monitors.chunks) if monitors.num_chunks else pa.array([], posts["monitors"].type)
+    rows = pa.concat_arrays([everything, pc.cast(pc.list_parent_indices(monitors), pa.int64())])
+    keys = pa.concat_arrays(
+        [pa.array([EVERY_POST] * posts.num_rows, pa.int64()), pc.cast(pc.list_flatten(monitors), pa.int64())]
+    )
+    return rows, keys
+
+
+def _counts(posts: pa.Table) -> dict[str, pa.ChunkedArray]:
+    names = ("replies", "shares", "likes")
+    return {name: pc.fill_null(pc.struct_field(posts["engagement"], name), 0) for name in names}
+
+
+def _grouped(table: pa.Table, keys: tuple[str, ...], counts: tuple[str, ...]) -> pa.Table:
+    summed = table.group_by(list(keys)).aggregate([(name, "sum") for name in counts])
+    return summed.rename_columns([name.removesuffix("_sum") for name in summed.column_names])
+
+
+def _netted(tables: list[pa.Table], keys: tuple[str, ...], counts: tuple[str, ...]) -> pa.Table:
+    filled = [table.select([*keys, *counts]) for table in tables if table.num_rows]
+    if not filled:
+        return pa.table({})
+    netted = _grouped(pa.concat_tables(filled, promote_options="permissive"), keys, counts)
+    zero = [pc.equal(netted[name], 0) for name in counts]
+    nothing = zero[0]
+    for other in zero[1:]:
+        nothing = pc.and_(nothing, other)
+    return netted.filter(pc.invert(nothing))
+
+
+def _add(
+    model: type[HourCube] | type[DayCube],
+    workspace: Workspace,
+    keys: tuple[str, ...],
+    counts: tuple[str, ...],
+    cells: pa.Table,
+) -> None:
+    """Add cells to what stands there, and drop those that come to nothing."""
+    if not cells.num_rows:
+        return
+    table = model._meta.db_table
+    columns = ["workspace_id", *keys, *counts]
+    places = ", ".join(["%s"] * len(columns))
+    unique = ", ".join(["workspace_id", *keys])
+    sums = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counts)
+    statement = (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT ({unique}) DO UPDATE SET {sums}"
+    )
+    rows = [
+        [workspace.pk, *(_stored(row[name]) for name in keys), *(row[name] for name in counts)]
+        for row in cells.to_pylist()
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+    negative = pc.any(pc.less(cells["posts"], 0)).as_py()
+    if negative:
+        model.objects.filter(workspace=workspace, posts__lte=0).delete()
+
+
+def _stored(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
