@@ -55,4 +55,4 @@ SCOPES: dict[str, frozenset[Permission]] = {
 
 def may(role: str, permission: Permission) -> bool:
     """Whether the role allows it; an unknown role allows nothing."""
-    return permission in ALLOWED.get(Role(role), frozenset()) if role in Role else False
+    return role in set(Role) and permission in ALLOWED[Role(role)]

@@ -1,0 +1,95 @@
+"""What every page's frame needs: where one is, who one is, and what waits."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from talkworthy.listening.models import Alert
+from talkworthy.workspaces.models import Member
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One stop of the rail."""
+
+    name: str
+    label: "str | StrPromise"
+    icon: str
+    route: str
+    key: str
+    """The second key after `g` that goes there."""
+
+
+ZONE_TOLD = "zone told"
+"""In the session, once the browser's time zone was asked for."""
+
+RAIL: tuple[Stop, ...] = (
+    Stop("listen", _("Listen"), "listen", "listening:river", "l"),
+    Stop("trends", _("Trends"), "trends", "listening:trends", "t"),
+    Stop("monitors", _("Monitors"), "monitor", "listening:monitors", "m"),
+    Stop("alerts", _("Alerts"), "bell", "listening:alerts", "a"),
+    Stop("sources", _("Sources"), "source", "listening:sources", "s"),
+    Stop("settings", _("Settings"), "settings", "workspaces:general", "e"),
+)
+"""The loop in its order, as far as it is built."""
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """The frame's words; what costs a query is asked only where it is shown."""
+    member: Member | None = getattr(request, "member", None)
+    found: dict[str, Any] = {
+        "csp_nonce": getattr(request, "csp_nonce", ""),
+        "member": member,
+        "workspace": getattr(request, "workspace", None),
+    }
+    if member is None:
+        return found
+    return found | {
+        "rail": rail(),
+        "here": _here(request),
+        "ask_timezone": member.user.timezone == "UTC" and not request.session.get(ZONE_TOLD),
+        "unseen_alerts": SimpleLazyObject(lambda: _unseen(member)),
+        "other_workspaces": SimpleLazyObject(lambda: _others(member)),
+    }
+
+
+@cache
+def rail() -> tuple[Stop, ...]:
+    """The stops whose room is installed."""
+    return tuple(stop for stop in RAIL if _exists(stop.route))
+
+
+def _exists(route: str) -> bool:
+    try:
+        reverse(route, args=("any",))
+    except NoReverseMatch:
+        return False
+    return True
+
+
+def _here(request: HttpRequest) -> str:
+    """The name of the rail's stop that the address lies under."""
+    match = request.resolver_match
+    parts = match.route.split("/") if match else []
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _unseen(member: Member) -> int:
+    return Alert.objects.filter(workspace_id=member.workspace_id, seen_at=None).count()
+
+
+def _others(member: Member) -> list[Member]:
+    return list(
+        Member.objects.filter(user_id=member.user_id)
+        .exclude(pk=member.pk)
+        .select_related("workspace")
+        .order_by("workspace__name")
+    )

@@ -1,0 +1,22 @@
+"""Every address: the account, the workspace's rooms, and what machines call."""
+
+from django.urls import include, path
+
+from talkworthy.web import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("account/timezone/", views.set_timezone, name="set_timezone"),
+    path("account/", include("allauth.urls")),
+    path("favicon.ico", views.favicon),
+    path("robots.txt", views.robots),
+    path("<slug:workspace>/", views.workspace, name="workspace"),
+    path("<slug:workspace>/jump/", views.jump, name="jump"),
+    path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
+    path("<slug:workspace>/", include("talkworthy.listening.urls")),
+]
+
+handler400 = "talkworthy.web.views.bad_request"
+handler403 = "talkworthy.web.views.refused"
+handler404 = "talkworthy.web.views.not_found"
+handler500 = "talkworthy.web.views.failed"

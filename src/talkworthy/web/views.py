@@ -1,0 +1,92 @@
+"""Pages that belong to no workspace: home, profile, a new workspace, and errors."""
+
+from zoneinfo import available_timezones
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.views.decorators.http import require_GET, require_POST
+
+from talkworthy.web.context import ZONE_TOLD
+from talkworthy.web.jumping import jumps
+from talkworthy.web.templatetags.words import in_workspace
+from talkworthy.workspaces.models import Member, User
+from talkworthy.workspaces.permissions import Permission
+from talkworthy.workspaces.requests import MemberRequest, permission_required
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """To the workspace somebody was in last."""
+    members = Member.objects.filter(user=_user(request)).select_related("workspace")
+    member = max(members, key=lambda member: member.last_seen_at or member.created_at, default=None)
+    if member is None:
+        return render(request, "web/no_workspace.html")
+    return redirect(in_workspace(member.workspace.slug, "listening:river"))
+
+
+@require_GET
+def workspace(request: MemberRequest) -> HttpResponse:
+    """The workspace's first page."""
+    return redirect(in_workspace(request.workspace.slug, "listening:river"))
+
+
+@require_GET
+@permission_required(Permission.READ)
+def jump(request: MemberRequest) -> HttpResponse:
+    """The lines beneath the command box."""
+    return render(request, "web/jumps.html", {"jumps": jumps(request.GET.get("q", "")[:200], viewer=request.member)})
+
+
+@require_POST
+def set_timezone(request: HttpRequest) -> HttpResponse:
+    """The browser tells its time zone, once; a zone that the person chose is left alone."""
+    user = _user(request)
+    zone = request.POST.get("timezone", "")
+    request.session[ZONE_TOLD] = True
+    if user.timezone == "UTC" and zone in available_timezones():
+        user.timezone = zone
+        user.save(update_fields=["timezone"])
+    return HttpResponse(status=204)
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for it whatever the page says."""
+    return HttpResponseRedirect(static("talkworthy/mark.svg"))
+
+
+def robots(request: HttpRequest) -> HttpResponse:
+    """Nothing here is for search engines."""
+    return HttpResponse("User-agent: *\nDisallow: /\n", content_type="text/plain")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400."""
+    return _error(request, 400, exception)
+
+
+def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403."""
+    return _error(request, 403, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404."""
+    return _error(request, 404, exception)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500: nothing is asked of the database, which may be what failed."""
+    return render(request, "500.html", {"status": 500, "plain": True}, status=500)
+
+
+def _error(request: HttpRequest, status: int, exception: Exception | None) -> HttpResponse:
+    said = str(exception) if exception and exception.args and isinstance(exception.args[0], str) else ""
+    return render(request, f"{status}.html", {"status": status, "said": said}, status=status)
+
+
+def _user(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
