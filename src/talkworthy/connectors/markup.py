@@ -5,12 +5,15 @@ Everything passes the parser of nh3 first: it reads what browsers read, in time 
 
 import html as entities
 import re
+from collections import Counter
 from urllib.parse import urljoin, urlsplit
 
 import nh3
 
-MAX_CHARACTERS = 2_000_000
+MAX_CHARACTERS = 500_000
 """What lies beyond is cut: no post is that long, but a hostile document may be."""
+MAX_DEPTH = 256
+"""HTML nested deeper loses its tags: the time that a parser takes grows with length times depth."""
 
 _BLOCKS = frozenset(
     (
@@ -46,6 +49,14 @@ _ATTRIBUTES = {
     "time": {"datetime"},
 }
 _WORDS = set(_BLOCKS | {"br", "td", "th"})
+_CLOSED_FOR_YOU = frozenset(
+    (
+        "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p",
+        "source", "td", "th", "tr", "track", "wbr",
+    )
+)  # fmt: skip
+_OPENING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
+_LONE_AMPERSAND = re.compile(r"&(?![a-zA-Z#])")
 _TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
 _BLANK = re.compile(r"[ \t\r\n\f\xa0]+")
 _BARE = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
@@ -156,11 +167,26 @@ def storable(text: str) -> str:
 
 
 def _shortened(html: str) -> str:
-    return storable(html[:MAX_CHARACTERS])
+    short = _LONE_AMPERSAND.sub("&amp;", storable(html[:MAX_CHARACTERS]))
+    return re.sub(r"<[^<>]*>", " ", short) if _depth(short) > MAX_DEPTH else short
+
+
+def _depth(html: str) -> int:
+    if html.count("<") <= MAX_DEPTH:
+        return 0
+    opened: Counter[str] = Counter()
+    depth = deepest = 0
+    for closes, name in _OPENING.findall(html.lower()):
+        step = (-1 if opened[name] else 0) if closes else 1
+        if step and name not in _CLOSED_FOR_YOU:
+            opened[name] += step
+            depth += step
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _without_tail(address: str) -> str:
     address = address.rstrip(".,;:!?…»”’*")
-    while address.endswith(")") and address.count(")") > address.count("("):
-        address = address[:-1].rstrip(".,;:!?…")
-    return address
+    surplus = address.count(")") - address.count("(")
+    brackets = len(address) - len(address.rstrip(")"))
+    return address[: len(address) - min(surplus, brackets)].rstrip(".,;:!?…") if surplus > 0 and brackets else address
