@@ -2,6 +2,8 @@
 
 from talkworthy.archive.columns import ARRIVING, CHANGED, STORED
 from talkworthy.archive.durable import Locked
+from talkworthy.archive.erasure import Receipt
+from talkworthy.archive.keeper import Keeper, Kept, Pace, Retention
 from talkworthy.archive.payloads import Aside, Payload, PayloadRef, PayloadStore
 from talkworthy.archive.posts import Appended, Archive, FileList, StaleRead, Stats
 from talkworthy.archive.scan import Scan
@@ -17,10 +19,15 @@ __all__ = [
     "Aside",
     "Batch",
     "FileList",
+    "Keeper",
+    "Kept",
     "Locked",
+    "Pace",
     "Payload",
     "PayloadRef",
     "PayloadStore",
+    "Receipt",
+    "Retention",
     "Scan",
     "Spool",
     "Spooled",

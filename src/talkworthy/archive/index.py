@@ -118,6 +118,16 @@ class Index:
         ids = np.unique(np.concatenate(found))
         return ids[::-1][:limit] if newest else ids[:limit]
 
+    def forget(self, ids: Numbers) -> None:
+        """Drop all entries of posts that are gone, and the runs that held them. Call it under the commit lock."""
+        self._reload()
+        self._memory.clear()
+        kept = {kind: _merged(self._disk.runs[kind] or [_EMPTY]) for kind in KINDS}
+        kept = {kind: run[:, ~np.isin(run[1], ids)] for kind, run in kept.items()}
+        covered, self._disk = self._disk.covered, _Runs()
+        self._store(covered, kept)
+        self.sweep()
+
     def sweep(self) -> None:
         """Delete runs that the manifest does not name. Call it under the commit lock."""
         self._reload()

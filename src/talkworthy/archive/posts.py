@@ -37,6 +37,7 @@ from talkworthy.archive.columns import (
 )
 from talkworthy.archive.duck import Duck, MissingFile
 from talkworthy.archive.durable import lock
+from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
 from talkworthy.archive.index import FLUSH_AT, INDEXED, MONITOR, THREAD, UID, Index, Numbers
 from talkworthy.archive.overlay import Overlays, account_digests
 from talkworthy.archive.payloads import JSON, PayloadStore
@@ -265,12 +266,17 @@ class Archive:
         return FileList(snapshot.version, snapshot.rows, tuple(self.posts.absolute(snapshot.files)))
 
     def cursor(self, source: str) -> JSON | None:
-        """The newest cursor of a source that was committed with its rows, or None. Looks through recent commits."""
-        for commit in self.posts.history(1000):
-            cursors = json.loads(commit.get("cursors", "{}"))
-            if source in cursors:
-                return cursors[source]
-        return None
+        """The newest cursor of a source that was committed with its rows, or None."""
+        return self.cursors().get(source)
+
+    def cursors(self) -> dict[str, JSON]:
+        """The newest committed cursor of every source."""
+        cursors: dict[str, JSON] = {}
+        for commit in self.posts.history(None):
+            cursors = {**json.loads(commit.get("cursors", "{}")), **cursors}
+            if commit.get("talkworthy") == "all cursors":
+                break
+        return cursors
 
     def appended(self, source: str) -> int:
         """The highest sequence number of a source that the archive holds; 0 where there is none."""
@@ -296,9 +302,37 @@ class Archive:
             newest=_when(max(file.high for file in files)) if files else None,
         )
 
-    def overlay(self) -> Overlay:
-        """What readers lay over the files at this moment."""
-        return self._overlays.view()[1]
+    def view(self) -> tuple[Snapshot, Overlay]:
+        """The files of posts at this moment and what readers lay over them; for the keeper."""
+        return self._overlays.view()
+
+    # Erasing
+
+    def erase(self, *, author: tuple[str, str] | None = None, uids: Sequence[str] = (), now: datetime | None = None) -> Receipt:
+        """Erase all posts of an account (channel, author id), or posts by uid.
+
+        Nobody sees them after the return; the next run of the keeper removes them from every file, older versions
+        and raw payloads too. The receipt says until when; ask `erasure_status` with its id.
+        """
+        return begin_erasure(self, author=author, uids=uids, now=now or datetime.now(UTC))
+
+    def erasure_status(self, id: str) -> Receipt:
+        """How far an erasure has come. Raises KeyError where there is none of this id."""
+        return erasure_receipt(self, id)
+
+    def index_everything(self) -> None:
+        """Write the index for all new files, before they go; for the keeper, in its turn."""
+        with self._index_guard:
+            snapshot = self.posts.snapshot()
+            self.index.follow(snapshot)
+            self.index.flush(snapshot)
+
+    def forget_versions(self) -> None:
+        """Remove older versions from the tables' logs; the newest cursors are said once more, so they stay. In a turn."""
+        notes = {"cursors": json.dumps(self.cursors()), "talkworthy": "all cursors"}
+        self.posts.commit(notes=notes)
+        for table in (self.posts, self.observations, self.changes, self.tombstones):
+            table.forget_versions()
 
     # How writing is done
 
@@ -387,8 +421,8 @@ class Archive:
 
     def _revisions(self, ids: Sequence[int], snapshot: Snapshot) -> pa.Table:
         """Every revision of posts that the files hold, with counts and corrections but whether dead or not."""
-        overlay = replace(self.overlay(), dead=None)
-        files = _holding(snapshot.files, ids)
+        overlay = replace(self.view()[1], dead=None)
+        files = holding(snapshot.files, ids)
         if not files:
             return FILED.empty_table()
         sql = select(FILED.names, Scan(ids=tuple(ids)), self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
@@ -427,7 +461,7 @@ class Archive:
 
     def _pieces(self, scan: Scan) -> Iterator[tuple[pa.RecordBatch, Scan]]:
         """Batches, each with the scan for what comes after it."""
-        snapshot, overlay = self._overlays.view()
+        snapshot, overlay = self.view()
         if scan.order is None:
             for batch in self._streamed(scan, snapshot, overlay):
                 yield batch, scan
@@ -514,7 +548,7 @@ class Archive:
     ) -> pa.Table:
         """The living rows of these ids, in order; where a scan is given only those that meet its conditions."""
         schema = pa.schema([FILED.field(name) for name in columns])
-        files = _holding(snapshot.files, ids)
+        files = holding(snapshot.files, ids)
         if not files:
             return schema.empty_table()
         conditions = replace(scan, ids=tuple(ids)) if scan is not None else Scan(ids=tuple(ids))
@@ -527,7 +561,7 @@ class Archive:
         columns = FILED.names if revisions else STORED.names
 
         def read() -> pa.Table:
-            snapshot, overlay = self._overlays.view()
+            snapshot, overlay = self.view()
             return self._rows(ids, columns, snapshot, overlay, newest=False)
 
         return self._retried(read)
@@ -539,7 +573,7 @@ class Archive:
         return sorted(set(ids.tolist()))
 
     def _count(self, scan: Scan, by: tuple[By, ...], engagement: bool) -> pa.Table:
-        snapshot, overlay = self._overlays.view()
+        snapshot, overlay = self.view()
         files = _between(snapshot.files, scan.low, scan.high)
         if not files:
             names = [*by, "posts", *(["engagement"] if engagement else [])]
@@ -711,7 +745,7 @@ def _between(files: Sequence[DataFile], low: int, high: int) -> list[DataFile]:
     return [file for file in files if file.rows and file.high >= low and file.low < high]
 
 
-def _holding(files: Sequence[DataFile], ids: Sequence[int]) -> list[DataFile]:
+def holding(files: Sequence[DataFile], ids: Sequence[int]) -> list[DataFile]:
     """Files that may hold any of these ids."""
     asked = np.unique(np.array(ids, np.int64))
     firsts = np.searchsorted(asked, [file.low for file in files], "left")

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
 from deltalake._internal import RemoveAction
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from talkworthy.archive.durable import sync_file, sync_folder
@@ -115,7 +115,7 @@ class Table:
         with self._guard:
             return self._newest().transaction_version(application)
 
-    def history(self, limit: int) -> list[dict[str, Any]]:
+    def history(self, limit: int | None) -> list[dict[str, Any]]:
         """The newest commits first, as Delta tells them."""
         with self._guard:
             return list(self._newest().history(limit))
@@ -170,6 +170,9 @@ class Table:
                     time.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)
             version = self._newest().version()
             sync_folder(self.folder / "_delta_log")
+            for file in removed:
+                with suppress(FileNotFoundError):
+                    os.utime(self.folder / file.path)
             if version % 50 == 0:
                 self.checkpoint()
             return version
@@ -194,7 +197,7 @@ class Table:
             self._delta = None
 
     def remove_unlisted(self, *, older_than: float) -> int:
-        """Delete files that the newest version does not list and that are older than so many seconds.
+        """Delete files that the newest version has not listed for so many seconds.
 
         Call it under the commit lock: a file that an append is about to list would go too. Returns how many went.
         """
@@ -208,6 +211,10 @@ class Table:
                     removed += 1
             sync_folder(self.folder / place)
         return removed
+
+    def log_length(self) -> int:
+        """Entries in the log, which older versions could be read by."""
+        return sum(name.endswith(".json") for name in os.listdir(self.folder / "_delta_log"))
 
     def absolute(self, files: Iterable[DataFile]) -> list[str]:
         """Paths that a Parquet reader can open."""
@@ -225,14 +232,20 @@ class Table:
             self._delta = DeltaTable(str(self.folder))
             _check_protocol(self._delta)
             self._snapshot = None
-        else:
+        elif self._has_moved(self._delta.version()):
             try:
                 self._delta.update_incremental()
-            except TableNotFoundError:
-                raise
-            except Exception:  # the log this object stood on was cleaned away: open anew
+            except DeltaError:  # the log that it stood on was cleaned away
                 self._delta = DeltaTable(str(self.folder))
+            _check_protocol(self._delta)
         return self._delta
+
+    def _has_moved(self, version: int) -> bool:
+        """Whether there is a newer version: asked at every read, and cheaper than to have the library look."""
+        log = self.folder / "_delta_log"
+        if (log / f"{version + 1:020d}.json").exists():
+            return True
+        return not (log / f"{version:020d}.json").exists()
 
 
 def write_parquet(rows: pa.Table, target: Path, *, row_group: int, level: int) -> None:
@@ -344,5 +357,5 @@ def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _last_touched(path: Path) -> float:
     with suppress(FileNotFoundError):
-        return path.stat().st_ctime
+        return path.stat().st_mtime
     return float("inf")
