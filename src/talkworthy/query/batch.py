@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from talkworthy.query import tokens
 from talkworthy.query.languages import primary_code
@@ -304,7 +305,8 @@ class Batch:
         if key not in self.cache:
             text, located, first = self.original(segment)
             self.cache[key] = [
-                Segment(first + start, first + end, segment.name, segment.row, self) for start, end in tokens.sentence_spans(text, located)
+                Segment(first + start, first + end, segment.name, segment.row, self)
+                for start, end in tokens.sentence_spans(text, located)
             ]
         found: list[Segment] = self.cache[key]
         return found
@@ -333,7 +335,7 @@ class Batch:
             return array
         if not pa.types.is_struct(array.type) or array.type.get_field_index(below) < 0:
             return None
-        return pa.compute.struct_field(array, below)
+        return pc.struct_field(array, below)
 
     def strings(self, path: str) -> dict[str, int]:
         """Distinct strings of a column (also of a list column), and the rows that hold them."""
@@ -355,14 +357,15 @@ class Batch:
         column = self.column(path)
         if path == "links":
             given = [_strings(value) for value in column] if column is not None else [[] for _ in range(self.size)]
-            return [[*values, *tokens.links_in(self._written(row))] for row, values in enumerate(given)]
+            return [[*values, *tokens.links_in(self.written(row))] for row, values in enumerate(given)]
         if path in ("hashtags", "mentions"):
             read = tokens.hashtags_in if path == "hashtags" else tokens.mentions_in
             values = column if column is not None else [None] * self.size
-            return [read(self._written(row)) if value is None else _strings(value) for row, value in enumerate(values)]
+            return [read(self.written(row)) if value is None else _strings(value) for row, value in enumerate(values)]
         return [_strings(value) for value in column] if column is not None else [[] for _ in range(self.size)]
 
-    def _written(self, row: int) -> str:
+    def written(self, row: int) -> str:
+        """Title and text of a row."""
         title = self.titles[row] if self.titles is not None else None
         text = self.texts[row] if self.texts is not None else None
         return f"{title}\n{text or ''}" if title else text or ""
@@ -472,7 +475,10 @@ def _strings(value: Any) -> list[str]:
         return []
     if isinstance(value, str):
         return [value]
-    return [item if isinstance(item, str) else str(item.get("type", "")) if isinstance(item, dict) else str(item) for item in value]
+    return [
+        item if isinstance(item, str) else str(item.get("type", "")) if isinstance(item, dict) else str(item)
+        for item in value
+    ]
 
 
 def _rows_by_value(lists: list[list[str]]) -> dict[str, int]:

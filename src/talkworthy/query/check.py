@@ -51,7 +51,10 @@ class CheckJSON(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error or warning. `line` and `column` count from 1; `end` is the column after the last character on that line."""
+    """One error or warning.
+
+    `line` and `column` count from 1; `end` is the column after the last marked character of that line.
+    """
 
     code: str
     message: str
@@ -62,7 +65,14 @@ class Problem:
 
     def as_json(self) -> ProblemJSON:
         """The problem as plain values."""
-        return {"code": self.code, "message": self.message, "line": self.line, "column": self.column, "end": self.end, "fix": self.fix}
+        return {
+            "code": self.code,
+            "message": self.message,
+            "line": self.line,
+            "column": self.column,
+            "end": self.end,
+            "fix": self.fix,
+        }
 
 
 class QueryError(ValueError):

@@ -67,7 +67,13 @@ _ROWS = (
     FieldSpec("author", Takes.WORDS, ("author.handle", "author.name"), "words of the author's name or handle"),
     FieldSpec("authorFollowers", Takes.RANGE, ("author.followers",), "followers of the author", low=0, whole=True),
     FieldSpec("authorVerified", Takes.TRUTH, ("author.verified",), "whether the channel vouches for the account"),
-    FieldSpec("authorVerifiedType", Takes.ONE_OF, ("author.verified_type",), "how the account is verified", choices=("blue", "business", "government")),
+    FieldSpec(
+        "authorVerifiedType",
+        Takes.ONE_OF,
+        ("author.verified_type",),
+        "how the account is verified",
+        choices=("blue", "business", "government"),
+    ),
     FieldSpec("blogName", Takes.WORDS, ("community", "author.name"), "words of the blog's, board's or author's name"),
     FieldSpec("bio", Takes.WORDS, ("author.bio",), "words of what the account says of itself"),
     FieldSpec("channel", Takes.NAME, ("channel",), "kind of place: mastodon, bluesky, feed …"),
@@ -81,8 +87,16 @@ _ROWS = (
     FieldSpec("city", Takes.CODE, ("place.city",), "city code such as deu.berlin.berlin, matched from the left"),
     FieldSpec("latitude", Takes.RANGE, ("place.latitude",), "degrees north", low=-90, high=90),
     FieldSpec("longitude", Takes.RANGE, ("place.longitude",), "degrees east", low=-180, high=180),
-    FieldSpec("language", Takes.LANGUAGE, ("language", "detected_language"), "declared language, else the detected one"),
-    FieldSpec("engagementType", Takes.ONE_OF, ("engagement_type",), "what the post does with another; an original post does none of it", choices=ENGAGEMENT_TYPES),
+    FieldSpec(
+        "language", Takes.LANGUAGE, ("language", "detected_language"), "declared language, else the detected one"
+    ),
+    FieldSpec(
+        "engagementType",
+        Takes.ONE_OF,
+        ("engagement_type",),
+        "what the post does with another; an original post does none of it",
+        choices=ENGAGEMENT_TYPES,
+    ),
     FieldSpec("parentPostId", Takes.POST, ("in_reply_to",), "post that this one answers"),
     FieldSpec("rootPostId", Takes.POST, ("root",), "first post of the thread"),
     FieldSpec("guid", Takes.POST, ("uid", "native_id"), "the post itself"),
@@ -100,12 +114,20 @@ _ROWS = (
     FieldSpec("replies", Takes.NUMBER, ("engagement.replies",), "answers and comments", low=0, whole=True),
     FieldSpec("views", Takes.NUMBER, ("engagement.views",), "times shown", low=0, whole=True),
     FieldSpec("has", Takes.ONE_OF, (), "whether the post has it: a field's name, link, image, video, audio or media"),
-    FieldSpec("is", Takes.ONE_OF, ("in_reply_to", "engagement_type"), "what the post is", choices=("reply", "repost", "original", "owned")),
+    FieldSpec(
+        "is",
+        Takes.ONE_OF,
+        ("in_reply_to", "engagement_type"),
+        "what the post is",
+        choices=("reply", "repost", "original", "owned"),
+    ),
     FieldSpec("sentiment", Takes.ONE_OF, ("sentiment",), "tone of the post", Known.ANALYSIS, SENTIMENTS),
     FieldSpec("intent", Takes.ONE_OF, ("intent",), "what the author wants", Known.ANALYSIS, INTENTS),
     FieldSpec("touchpoint", Takes.NAME, ("touchpoint",), "where customer and organisation met", Known.ANALYSIS),
     FieldSpec("urgency", Takes.NUMBER, ("urgency",), "how soon somebody should look", Known.ANALYSIS, low=0, high=100),
-    FieldSpec("influence", Takes.NUMBER, ("influence",), "how far the author is heard", Known.ANALYSIS, low=0, high=100),
+    FieldSpec(
+        "influence", Takes.NUMBER, ("influence",), "how far the author is heard", Known.ANALYSIS, low=0, high=100
+    ),
     FieldSpec("theme", Takes.NAME, ("theme",), "conversation that the post belongs to", Known.ANALYSIS),
     FieldSpec("state", Takes.NAME, ("state",), "state of the case", Known.DESK),
     FieldSpec("assignee", Takes.NAME, ("assignee",), "who has the case", Known.DESK),
@@ -126,14 +148,28 @@ PRESENCE: dict[str, tuple[str, ...]] = {
     "media": ("media",),
     "followers": ("author.followers",),
     "location": ("place.continent", "place.country", "place.region", "place.city", "place.latitude"),
-    **{spec.name: spec.reads for spec in _ROWS if spec.name not in ("has", "is", "similar", "since", "until", "minuteOfDay")},
+    **{
+        spec.name: spec.reads
+        for spec in _ROWS
+        if spec.name not in ("has", "is", "similar", "since", "until", "minuteOfDay")
+    },
 }
 """What may stand after `has:`, and the columns of which one must hold something."""
 
 _BY_LOWER = {name.casefold(): spec for name, spec in FIELDS.items()}
 _PRESENCE_BY_LOWER = {name.casefold(): name for name in PRESENCE}
+INSTANT = timedelta(microseconds=1)
+"""The finest step of time that posts carry."""
+
 _RELATIVE = re.compile(r"(\d{1,5})(mi|[hdwmy])")
-_UNITS = {"mi": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "m": timedelta(days=30), "y": timedelta(days=365)}
+_UNITS = {
+    "mi": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "m": timedelta(days=30),
+    "y": timedelta(days=365),
+}
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?")
 
 
@@ -186,7 +222,10 @@ def read_choice(spec: FieldSpec, text: str) -> str:
     if spec.name == "has":
         found = _PRESENCE_BY_LOWER.get(text.casefold())
         if found is None:
-            raise BadValue(f"has: takes a field's name, link, image, video, audio or media, not {text!r}", nearest(text, list(PRESENCE)))
+            raise BadValue(
+                f"has: takes a field's name, link, image, video, audio or media, not {text!r}",
+                nearest(text, list(PRESENCE)),
+            )
         return found
     wanted = "REPOST" if spec.name == "engagementType" and text.casefold() == "retweet" else text
     for choice in spec.choices:
@@ -198,7 +237,10 @@ def read_choice(spec: FieldSpec, text: str) -> str:
 def read_truth(spec: FieldSpec, text: str) -> bool:
     """True or false, in any case. Raises BadValue."""
     if text.casefold() not in ("true", "false"):
-        raise BadValue(f"{spec.name}: takes true or false, not {text!r}", {"yes": "true", "1": "true", "no": "false", "0": "false"}.get(text.casefold()))
+        raise BadValue(
+            f"{spec.name}: takes true or false, not {text!r}",
+            {"yes": "true", "1": "true", "no": "false", "0": "false"}.get(text.casefold()),
+        )
     return text.casefold() == "true"
 
 
@@ -228,7 +270,9 @@ def read_language(spec: FieldSpec, text: str) -> tuple[str, bool]:
     if code is None:
         names = [*LANGUAGES, *LANGUAGES.values()]
         near = nearest(text, names)
-        raise BadValue(f"{spec.name}: takes an ISO 639-1 code such as en, not {text!r}", language_code(near) if near else None)
+        raise BadValue(
+            f"{spec.name}: takes an ISO 639-1 code such as en, not {text!r}", language_code(near) if near else None
+        )
     return code, code == text
 
 
@@ -240,7 +284,9 @@ def read_time(spec: FieldSpec, text: str) -> Moment:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise BadValue(f"{spec.name}: takes an ISO date such as 2026-01-31 or a span such as 7d, not {text!r}") from None
+        raise BadValue(
+            f"{spec.name}: takes an ISO date such as 2026-01-31 or a span such as 7d, not {text!r}"
+        ) from None
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else _as_utc(spec, at)
     is_date = re.fullmatch(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d(-?\d)?", text) is not None
     return Moment(at=at, covers=timedelta(days=1) if is_date else timedelta(0))
@@ -257,7 +303,9 @@ def check_range(spec: FieldSpec, low: str, high: str) -> tuple[float, float]:
     """Both bounds as numbers, running upwards. Raises BadValue."""
     first, last = read_number(spec, low), read_number(spec, high)
     if first > last:
-        raise BadValue(f"{spec.name}: a range runs upwards, [{low} TO {high}] does not", f"{spec.name}:[{high} TO {low}]")
+        raise BadValue(
+            f"{spec.name}: a range runs upwards, [{low} TO {high}] does not", f"{spec.name}:[{high} TO {low}]"
+        )
     return first, last
 
 

@@ -11,7 +11,7 @@ from typing import Literal, NoReturn
 from talkworthy.query import fields
 from talkworthy.query.check import Check, Problem, QueryError, located_problem
 from talkworthy.query.fields import BadValue, FieldSpec, Known, Takes
-from talkworthy.query.tokens import ANY, ONE, query_tokens
+from talkworthy.query.tokens import ANY, ONE, links_in, query_tokens
 from talkworthy.query.tree import (
     And,
     AtLeast,
@@ -122,7 +122,9 @@ def _lexemes(reading: _Reading) -> list[_Lexeme]:
         if text.startswith("<<<", at):
             end = text.find(">>>", at + 3)
             if end < 0:
-                reading.stop("E-BRACKET", "the comment that starts here is never closed", at, at + 3, "close it with >>>")
+                reading.stop(
+                    "E-BRACKET", "the comment that starts here is never closed", at, at + 3, "close it with >>>"
+                )
             at, after_blank = end + 3, True
         elif text[at].isspace():
             at, after_blank = at + 1, True
@@ -223,11 +225,29 @@ class _Parser:
         if lexeme.kind == ")":
             stop("E-BRACKET", "this bracket closes nothing", lexeme.start, lexeme.end)
         if lexeme.kind in "~^":
-            stop("E-TILDE", f"{lexeme.kind} stands right after a term and before a number, without blanks", lexeme.start, lexeme.end, f'"two words"{lexeme.kind}3')
+            stop(
+                "E-TILDE",
+                f"{lexeme.kind} stands right after a term and before a number, without blanks",
+                lexeme.start,
+                lexeme.end,
+                f'"two words"{lexeme.kind}3',
+            )
         if lexeme.kind == "range":
-            stop("E-SYNTAX", "a range in square brackets belongs right after a field's colon", lexeme.start, lexeme.end, "rating:[1 TO 3]")
+            stop(
+                "E-SYNTAX",
+                "a range in square brackets belongs right after a field's colon",
+                lexeme.start,
+                lexeme.end,
+                "rating:[1 TO 3]",
+            )
         if lexeme.kind == "word" and _joint(lexeme):
-            stop("E-SYNTAX", f"{lexeme.text} needs something to join on its left and on its right", lexeme.start, lexeme.end, f'"{lexeme.text}" to look for the word itself')
+            stop(
+                "E-SYNTAX",
+                f"{lexeme.text} needs something to join on its left and on its right",
+                lexeme.start,
+                lexeme.end,
+                f'"{lexeme.text}" to look for the word itself',
+            )
         stop("E-SYNTAX", f"{lexeme.text!r} cannot stand here", lexeme.start, lexeme.end)
 
     # expr, conj, prox ----------------------------------------------------------------------------------------------
@@ -257,7 +277,13 @@ class _Parser:
             elif lexeme.kind in ("phrase", "cased", "(", "range") or (lexeme.kind == "word" and not _joint(lexeme)):
                 negative = self.at_negation()
                 if not negative and not self.quiet:
-                    self.reading.warn("W-IMPLICIT-AND", "AND is understood here; write it to be sure", lexeme.start, lexeme.end, f"AND {self.reading.text[lexeme.start:lexeme.end]}")
+                    self.reading.warn(
+                        "W-IMPLICIT-AND",
+                        "AND is understood here; write it to be sure",
+                        lexeme.start,
+                        lexeme.end,
+                        f"AND {self.reading.text[lexeme.start : lexeme.end]}",
+                    )
                 operands.append(self.proximity(level, "AND"))
             else:
                 break
@@ -290,7 +316,13 @@ class _Parser:
             distance = int(found.group(2)) if found.group(2) else DEFAULT_DISTANCE
             return distance, found.group(1) == "ONEAR" or found.group(3) == "f"
         if _NEAR_LIKE.fullmatch(lexeme.text):
-            self.reading.stop("E-SYNTAX", f"after NEAR/ comes a whole number, and f where the order counts, not {lexeme.text!r}", lexeme.start, lexeme.end, "NEAR/5 or NEAR/5f")
+            self.reading.stop(
+                "E-SYNTAX",
+                f"after NEAR/ comes a whole number, and f where the order counts, not {lexeme.text!r}",
+                lexeme.start,
+                lexeme.end,
+                "NEAR/5 or NEAR/5f",
+            )
         return None
 
     # unary, postfix ------------------------------------------------------------------------------------------------
@@ -305,7 +337,11 @@ class _Parser:
         after_bracket = self.at > 0 and self.lexemes[self.at - 1].kind == "("
         if len(lexeme.text) == 1:
             follower = self.lexemes[self.at + 1]
-            return (lexeme.after_blank or after_bracket) and not follower.after_blank and follower.kind in ("phrase", "cased", "(")
+            return (
+                (lexeme.after_blank or after_bracket)
+                and not follower.after_blank
+                and follower.kind in ("phrase", "cased", "(")
+            )
         return lexeme.after_blank or after_bracket
 
     def unary(self, level: _Level, joint: str) -> Node:
@@ -314,7 +350,9 @@ class _Parser:
         if negative:
             self.skip_negation()
             if self.at_negation():
-                self.reading.stop("E-SYNTAX", "NOT stands twice in a row", self.now.start, self.now.end, "take one away")
+                self.reading.stop(
+                    "E-SYNTAX", "NOT stands twice in a row", self.now.start, self.now.end, "take one away"
+                )
         node = self.postfix()
         end = self.lexemes[self.at - 1].end
         piece = self.reading.text[start:end] if self.at > first else ""
@@ -344,7 +382,11 @@ class _Parser:
         slack = self.glued_number("~")
         source = Source(node.source.start, self.lexemes[self.at - 1].end)
         inner = bare(node)
-        if isinstance(inner, Field) and inner.name in ("title", "text") and not isinstance(inner.value, Range | Comparison):
+        if (
+            isinstance(inner, Field)
+            and inner.name in ("title", "text")
+            and not isinstance(inner.value, Range | Comparison)
+        ):
             return Field(inner.name, self.window(inner.value, slack, source, tilde), source)
         if isinstance(inner, Field) and not isinstance(inner.value, Range | Comparison):
             self.reading.warn("W-DISTANCE", "~ does nothing here", tilde.start, source.end)
@@ -356,7 +398,9 @@ class _Parser:
         for term in terms:
             self.want_place(term, "~")
         if len(terms) == 1 and self.single(terms[0]):
-            self.reading.warn("W-DISTANCE", f"~{slack} does nothing on a single term", tilde.start, source.end, f'"two words"~{slack}')
+            self.reading.warn(
+                "W-DISTANCE", f"~{slack} does nothing on a single term", tilde.start, source.end, f'"two words"~{slack}'
+            )
         return Window(node, slack, source)
 
     @staticmethod
@@ -367,14 +411,26 @@ class _Parser:
     def similar_threshold(self, node: Similar) -> Node:
         following = self.now
         if following.after_blank or not _DECIMAL.fullmatch(following.text) or float(following.text) > 1:
-            self.reading.stop("E-TILDE", "after similar:\"…\"~ comes a likeness from 0 to 1", following.start, following.end, f'similar:"{node.text}"~0.8')
+            self.reading.stop(
+                "E-TILDE",
+                'after similar:"…"~ comes a likeness from 0 to 1',
+                following.start,
+                following.end,
+                f'similar:"{node.text}"~0.8',
+            )
         self.next()
         return Similar(node.text, float(following.text), Source(node.source.start, following.end))
 
     def glued_number(self, sign: str) -> int:
         lexeme = self.now
         if lexeme.kind != "word" or lexeme.after_blank or not _INT.fullmatch(lexeme.text):
-            self.reading.stop("E-TILDE", f"after {sign} comes a whole number, without a blank", lexeme.start, max(lexeme.end, lexeme.start + 1), f'"two words"{sign}3')
+            self.reading.stop(
+                "E-TILDE",
+                f"after {sign} comes a whole number, without a blank",
+                lexeme.start,
+                max(lexeme.end, lexeme.start + 1),
+                f'"two words"{sign}3',
+            )
         self.next()
         return int(lexeme.text)
 
@@ -400,7 +456,9 @@ class _Parser:
             self.reading.stop("E-EMPTY", "there is nothing between the brackets", opening.start, self.now.end)
         node = self.expression()
         if self.now.kind == "end":
-            self.reading.stop("E-BRACKET", "this bracket is never closed", opening.start, opening.end, "close it with )")
+            self.reading.stop(
+                "E-BRACKET", "this bracket is never closed", opening.start, opening.end, "close it with )"
+            )
         if self.now.kind != ")":
             self.unexpected()
         self.next()
@@ -413,10 +471,21 @@ class _Parser:
             return self.sentence(lexeme)
         if opens and lexeme.text.startswith("ATLEAST/"):
             return self.at_least(lexeme)
-        if lexeme.text.startswith(":") and lexeme.after_blank and self.at > 0 and self.lexemes[self.at - 1].kind == "word":
+        if (
+            lexeme.text.startswith(":")
+            and lexeme.after_blank
+            and self.at > 0
+            and self.lexemes[self.at - 1].kind == "word"
+        ):
             name = self.lexemes[self.at - 1].text
             value = lexeme.text[1:]
-            self.reading.stop("E-FIELD", "a field's colon stands right after its name, without a blank", lexeme.start, lexeme.start + 1, f"{name}:{value}")
+            self.reading.stop(
+                "E-FIELD",
+                "a field's colon stands right after its name, without a blank",
+                lexeme.start,
+                lexeme.start + 1,
+                f"{name}:{value}",
+            )
         named = _NAME.fullmatch(lexeme.text)
         if named:
             spec = fields.field_named(named.group(1))
@@ -429,10 +498,22 @@ class _Parser:
     def unknown_field(self, lexeme: _Lexeme, name: str, rest: str, follower: _Lexeme) -> None:
         near = fields.nearest_field(name)
         if not rest and (follower.kind in ("end", ")") or _joint(follower)):
-            self.reading.stop("E-FIELD", f"{name}: has no value, and is no field of this language", lexeme.start, lexeme.end, f"{near}:…")
+            self.reading.stop(
+                "E-FIELD",
+                f"{name}: has no value, and is no field of this language",
+                lexeme.start,
+                lexeme.end,
+                f"{near}:…",
+            )
         if looks_like_address(name, rest) or self.within is not None:
             return
-        self.reading.warn("W-FIELD", f"there is no field {name}: – the word is taken as text; the nearest field is {near}:", lexeme.start, lexeme.end, f"{near}:{rest}")
+        self.reading.warn(
+            "W-FIELD",
+            f"there is no field {name}: – the word is taken as text; the nearest field is {near}:",
+            lexeme.start,
+            lexeme.end,
+            f"{near}:{rest}",
+        )
 
     def sentence(self, lexeme: _Lexeme) -> Node:
         self.next()
@@ -440,14 +521,26 @@ class _Parser:
         node = self.bracket()
         self.quiet = before
         for below in walk(node):
-            if isinstance(below, Similar | Sentence | AtLeast) or (isinstance(below, Field) and below.name not in ("title", "text")):
-                self.reading.error("E-NEAR", "SENTENCE looks at words only: take this term out of its brackets", below.source.start, below.source.end)
+            linked = isinstance(below, Word | Phrase | Cased) and not query_tokens(below.text)
+            if (
+                linked
+                or isinstance(below, Similar | Sentence | AtLeast)
+                or (isinstance(below, Field) and below.name not in ("title", "text"))
+            ):
+                self.reading.error(
+                    "E-NEAR",
+                    "SENTENCE looks at words only: take this term out of its brackets",
+                    below.source.start,
+                    below.source.end,
+                )
         return Sentence(node, Source(lexeme.start, self.lexemes[self.at - 1].end))
 
     def at_least(self, lexeme: _Lexeme) -> Node:
         found = _AT_LEAST.fullmatch(lexeme.text)
         if not found or int(found.group(1)) < 1:
-            self.reading.stop("E-SYNTAX", "ATLEAST/ needs a whole number from 1 up", lexeme.start, lexeme.end, "ATLEAST/2(refund)")
+            self.reading.stop(
+                "E-SYNTAX", "ATLEAST/ needs a whole number from 1 up", lexeme.start, lexeme.end, "ATLEAST/2(refund)"
+            )
         self.next()
         node = self.bracket()
         self.want_place(node, "ATLEAST")
@@ -460,7 +553,11 @@ class _Parser:
         if self.within is not None:
             self.reading.error("E-FIELD", f"a field cannot stand inside {self.within.name}:", lexeme.start, name_end)
         if spec.known is Known.DESK and self.reading.stage != "desk":
-            where = "a monitor's query is evaluated while posts arrive" if self.reading.stage == "monitor" else "a search looks through posts"
+            where = (
+                "a monitor's query is evaluated while posts arrive"
+                if self.reading.stage == "monitor"
+                else "a search looks through posts"
+            )
             self.reading.error(
                 "E-STAGE",
                 f"{spec.name}: is known on the desk only, and {where}: it belongs in a routing rule, a segment or a filter of cases",
@@ -473,7 +570,9 @@ class _Parser:
         else:
             self.next()
             if self.now.kind in ("end", ")", "~", "^") or _joint(self.now):
-                self.reading.stop("E-FIELD", f"{spec.name}: needs a value after the colon", lexeme.start, lexeme.end, _example(spec))
+                self.reading.stop(
+                    "E-FIELD", f"{spec.name}: needs a value after the colon", lexeme.start, lexeme.end, _example(spec)
+                )
         before, self.within = self.within, spec
         node = self.field_value(lexeme.start, spec)
         self.within = before
@@ -486,9 +585,15 @@ class _Parser:
         elif lexeme.kind == "range":
             self.next()
             value = self.range(spec, lexeme)
-        elif lexeme.kind == "word" and spec.takes in (Takes.NUMBER, Takes.RANGE) and (found := _COMPARISON.fullmatch(lexeme.text)):
+        elif (
+            lexeme.kind == "word"
+            and spec.takes in (Takes.NUMBER, Takes.RANGE)
+            and (found := _COMPARISON.fullmatch(lexeme.text))
+        ):
             self.next()
-            value = Comparison(found.group(1), self.number(spec, found.group(2), lexeme), Source(lexeme.start, lexeme.end))
+            value = Comparison(
+                found.group(1), self.number(spec, found.group(2), lexeme), Source(lexeme.start, lexeme.end)
+            )
         elif lexeme.kind == "phrase":
             self.next()
             value = Phrase(lexeme.text, Source(lexeme.start, lexeme.end))
@@ -509,14 +614,21 @@ class _Parser:
 
     def similar(self, value: Node | Range | Comparison, source: Source) -> Node:
         if not isinstance(value, Phrase | Word) or not value.text.strip():
-            self.reading.error("E-VALUE", "similar: takes a text in quotes", source.start, source.end, 'similar:"the app is slow"~0.8')
+            self.reading.error(
+                "E-VALUE", "similar: takes a text in quotes", source.start, source.end, 'similar:"the app is slow"~0.8'
+            )
             return Similar("", None, source)
         return Similar(value.text, None, source)
 
     def only_boolean(self, spec: FieldSpec, value: Node) -> None:
         for below in walk(value):
             if not isinstance(below, Word | Phrase | Cased | And | Or | Not):
-                self.reading.error("E-FIELD", f"{spec.name}: takes values joined by OR, AND or NOT", below.source.start, below.source.end)
+                self.reading.error(
+                    "E-FIELD",
+                    f"{spec.name}: takes values joined by OR, AND or NOT",
+                    below.source.start,
+                    below.source.end,
+                )
 
     def checked_value(self, spec: FieldSpec, value: Word | Phrase | Cased) -> Node:
         """The value, with an error noted where the field does not take it."""
@@ -547,7 +659,9 @@ class _Parser:
             case Takes.LANGUAGE:
                 code, exact = fields.read_language(spec, text)
                 if not exact:
-                    self.reading.warn("W-LANGUAGE", f"{text} is understood as {code}", source.start, source.end, f"language:{code}")
+                    self.reading.warn(
+                        "W-LANGUAGE", f"{text} is understood as {code}", source.start, source.end, f"language:{code}"
+                    )
             case Takes.WORDS:
                 if not query_tokens(text):
                     raise BadValue(f"{spec.name}: needs a word to look for")
@@ -571,7 +685,9 @@ class _Parser:
         if not found:
             fix = re.sub(r"\s+to\s+", " TO ", lexeme.text, flags=re.IGNORECASE)
             usable = f"{spec.name}:[{fix}]" if _RANGE.fullmatch(fix) else _example(spec)
-            self.reading.error("E-VALUE", "a range is [low TO high], with TO in capitals", source.start, source.end, usable)
+            self.reading.error(
+                "E-VALUE", "a range is [low TO high], with TO in capitals", source.start, source.end, usable
+            )
             return Range(0, 0, source)
         try:
             low, high = fields.check_range(spec, found.group(1), found.group(2))
@@ -590,7 +706,7 @@ class _Parser:
             return self.checked_value(self.within, term)
         tokens = query_tokens(term.text)
         start, end = term.source.start, term.source.end
-        if not tokens:
+        if not tokens and not links_in(term.text):
             self.reading.error("E-EMPTY", "there is no letter, digit or emoji to look for here", start, end)
         elif "*" in term.text or "?" in term.text:
             self.check_wildcards(term, tokens)
@@ -606,15 +722,24 @@ class _Parser:
             before = first - (1 if token[0] in "#@$" else 0)
             literals = sum(1 for character in token if character not in (ANY, ONE)) - (1 if signed else 0)
             if signed and before == 0 and literals >= 1:
-                self.reading.warn("W-WILDCARD", "a wildcard right after the sign looks at every tag or name: slow", start, end)
+                self.reading.warn(
+                    "W-WILDCARD", "a wildcard right after the sign looks at every tag or name: slow", start, end
+                )
             elif before == 0 and not signed and position > 0 and token == ANY and _ideographic(tokens[position - 1]):
-                self.reading.warn("W-WILDCARD", "* does nothing after Chinese, Japanese or Thai: longer words are found anyway", start, end)
+                self.reading.warn(
+                    "W-WILDCARD",
+                    "* does nothing after Chinese, Japanese or Thai: longer words are found anyway",
+                    start,
+                    end,
+                )
             elif before == 0:
                 self.reading.error("E-WILDCARD", "a wildcard cannot stand first in a word", start, end)
             elif before < 2 and literals - before < 3 and position == 0:
                 self.reading.error("E-WILDCARD", "a wildcard needs at least two characters before it", start, end)
             elif before < 2 and literals - before < 3 and isinstance(term, Phrase | Cased):
-                self.reading.error("E-WILDCARD", "a wildcard needs at least two characters before it in its word", start, end)
+                self.reading.error(
+                    "E-WILDCARD", "a wildcard needs at least two characters before it in its word", start, end
+                )
 
     def want_place(self, node: Node, operator: str) -> None:
         """Note an error where a part of the node has no span in the text."""
@@ -628,7 +753,9 @@ class _Parser:
             message = f"{operator} needs words, phrases or OR groups; what is not there has no place in the text"
         else:
             message = f"{operator} needs words, phrases or OR groups; {text!r} has no place in the text"
-        self.reading.error("E-NEAR", message, blocked.source.start, blocked.source.end, "join it by AND, outside of the brackets")
+        self.reading.error(
+            "E-NEAR", message, blocked.source.start, blocked.source.end, "join it by AND, outside of the brackets"
+        )
 
     # mixtures ------------------------------------------------------------------------------------------------------
 
@@ -645,12 +772,20 @@ class _Parser:
             return
         forms = bracketed_forms(level.pieces)
         listed = " or ".join(forms)
-        self.reading.error("E-MIX", f"{what} stand on one level: say with brackets which belong together: {listed}", level.start, level.end, forms[0])
+        self.reading.error(
+            "E-MIX",
+            f"{what} stand on one level: say with brackets which belong together: {listed}",
+            level.start,
+            level.end,
+            forms[0],
+        )
 
 
 def _joint(lexeme: _Lexeme) -> bool:
     """Whether the lexeme joins two operands: AND, OR or a NEAR."""
-    return lexeme.kind == "word" and (lexeme.text in ("AND", "OR") or bool(_NEAR.fullmatch(lexeme.text) or _NEAR_LIKE.fullmatch(lexeme.text)))
+    return lexeme.kind == "word" and (
+        lexeme.text in ("AND", "OR") or bool(_NEAR.fullmatch(lexeme.text) or _NEAR_LIKE.fullmatch(lexeme.text))
+    )
 
 
 def _near_text(near: tuple[int, bool]) -> str:
@@ -670,7 +805,7 @@ def _negative(node: Node) -> bool:
 
 
 def _ideographic(token: str) -> bool:
-    return len(token) == 1 and token > "\u0dff"
+    return len(token) == 1 and ord(token) > 0xDFF
 
 
 def window_terms(node: Node) -> tuple[Node, ...]:
@@ -683,11 +818,13 @@ def _placeless(node: Node) -> Node | None:
     """The first part of the node that has no span in the text, if there is one."""
     node = bare(node)
     if isinstance(node, Word | Phrase | Cased):
-        return None
+        return None if query_tokens(node.text) else node
     if isinstance(node, Or | Near):
         return next((found for operand in node.operands if (found := _placeless(operand)) is not None), None)
     if isinstance(node, Window):
-        return next((found for operand in window_terms(node.operand) if (found := _placeless(operand)) is not None), None)
+        return next(
+            (found for operand in window_terms(node.operand) if (found := _placeless(operand)) is not None), None
+        )
     if isinstance(node, Field) and node.name in ("title", "text") and not isinstance(node.value, Range | Comparison):
         return _placeless(node.value)
     return node
@@ -737,7 +874,7 @@ def _grouped(texts: list[str], joints: list[str], binds: Callable[[str], bool]) 
 
 
 def _bracketed(texts: list[str], joints: list[str]) -> str:
-    if len(set(joint for joint in joints if joint not in ("AND", "OR"))) > 1:
+    if len({joint for joint in joints if joint not in ("AND", "OR")}) > 1:
         return f"({_folded_left(texts, joints)})"
     return texts[0] if len(texts) == 1 else f"({_joined(texts, joints)})"
 

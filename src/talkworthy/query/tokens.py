@@ -49,7 +49,9 @@ _GENERAL = regex.compile(
 
 _SIGNS = frozenset("#@$")
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
-_INVISIBLE_KEEPING_JOINERS = re.compile("[\u00ad\u034f\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+_INVISIBLE_KEEPING_JOINERS = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]"
+)
 _ACCENT = re.compile("(?<!\u0438)\u0306|[\u0300-\u0305\u0307-\u036f]")
 _BEFORE = str.maketrans({"™": " ", "℠": " ", "\x00": " ", ANY: " ", ONE: " "})
 _APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201b": "'", "\u02bc": "'", "\u0307": None})
@@ -113,9 +115,8 @@ def tokenise(text: str) -> list[str]:
 
 def raw_tokens(folded_text: str) -> list[str]:
     """All matches in folded text, links and \\x00 among them, not yet cleaned."""
-    if folded_text.isascii():
-        return _ASCII.findall(folded_text)
-    return _GENERAL.findall(folded_text)
+    found: list[str] = _ASCII.findall(folded_text) if folded_text.isascii() else _GENERAL.findall(folded_text)
+    return found
 
 
 def general_tokens(folded_text: str) -> list[str]:
@@ -238,7 +239,10 @@ _BEFORE_JOINED = str.maketrans({"™": " ", "℠": " ", ANY: " ", ONE: " "})
 
 _HASHTAG = regex.compile(r"(?<![\w&#＃])[#＃]([\w\p{M}]+)")
 _MENTION = regex.compile(r"(?<![\w@＠./])[@＠](\w[\w.-]*(?:@[\w.-]+)?)")
-_SENTENCE_END = regex.compile(r"(?:[.!?…؟।]+[\"'”’»)\]]*(?=\s+(?!\p{Ll})|\s*\Z)|[。！？｡]+[」』”]*|[\n\r\u2028\u2029]+)")
+_CLOSERS = r"[\"'”’»)\]]*"
+_SENTENCE_END = regex.compile(
+    rf"[.!?…؟।]*[!?؟।][.!?…؟।]*{_CLOSERS}(?=\s|\Z)|[.…]+{_CLOSERS}(?=\s+(?!\p{{Ll}})|\s*\Z)|[。！？｡]+[」』”]*|[\n\r\u2028\u2029]+"
+)
 
 
 def hashtags_in(text: str) -> list[str]:
@@ -256,7 +260,8 @@ def mentions_in(text: str) -> list[str]:
 def sentence_spans(text: str, located: Sequence[Token]) -> list[tuple[int, int]]:
     """The tokens of each sentence, as first and one after the last; sentences without tokens are left out.
 
-    A sentence ends at . ! ? … before a blank (a full stop before a small letter ends none), at 。！？, and at a line's end.
+    A sentence ends at . ! ? … before a blank (a full stop before a small letter ends none), at 。！？ and at the end of
+    a line.
     """
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     spans, first, at = [], 0, 0

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Union
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`name:value`; `name` is the canonical spelling. Text fields hold an expression, others values joined by AND, OR, NOT."""
+    """`name:value`, the name in its canonical spelling.
+
+    A text field holds an expression, any other one values joined by AND, OR and NOT.
+    """
 
     name: str
     value: "Node | Range | Comparison"
@@ -145,7 +147,7 @@ class Sentence:
     source: Source = field(default=_NOWHERE, compare=False)
 
 
-Node = Union[Word, Phrase, Cased, Field, Similar, Not, And, Or, Near, Window, Weighted, AtLeast, Sentence]
+Node = Word | Phrase | Cased | Field | Similar | Not | And | Or | Near | Window | Weighted | AtLeast | Sentence
 Term = Word | Phrase | Cased
 
 
@@ -180,5 +182,3 @@ def bare(node: Node) -> Node:
     while isinstance(node, Weighted):
         node = node.operand
     return node
-
-

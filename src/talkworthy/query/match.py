@@ -1,0 +1,404 @@
+"""One query compiled: which rows of a batch it matches, with unknowns as Kleene's third value.
+
+A part of a query becomes a function from (batch, alive rows) to rows. Parts that may be unknown give two sets:
+the rows where they are true, and those where they are true or unknown. Bits outside `alive` mean nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from talkworthy.query.batch import Batch, Vocabulary, rows_in
+from talkworthy.query.parser import parse
+from talkworthy.query.predicates import predicate
+from talkworthy.query.prefilter import Prefilter, prefilter_of, required_terms
+from talkworthy.query.spans import holds_in, spans_of, term_tokens
+from talkworthy.query.tree import (
+    And,
+    AtLeast,
+    Cased,
+    Comparison,
+    Field,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Query,
+    Range,
+    Sentence,
+    Similar,
+    Window,
+    Word,
+    bare,
+    children,
+    walk,
+)
+
+Similarity = Callable[[str, Sequence[str]], Sequence[float]]
+"""How like a text is to each of some texts, from 0 to 1."""
+
+Rows = Callable[[Batch, int], int]
+Knowledge = Callable[[Batch, int], tuple[int, int]]
+
+SLICE = 4096
+LIKENESS = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledQuery:
+    """A query ready to match.
+
+    `terms` are its query tokens; of `anchors` every match holds at least one (None where nothing is required).
+    """
+
+    query: Query
+    knowledge: Knowledge = field(repr=False, compare=False)
+    terms: frozenset[str] = field(repr=False, compare=False)
+    anchors: frozenset[str] | None = field(repr=False, compare=False)
+    prefilter: Prefilter | None = field(repr=False, compare=False)
+    _vocabulary: list[Vocabulary] = field(default_factory=list, repr=False, compare=False)
+
+    def match(self, posts: pa.RecordBatch | pa.Table) -> pa.BooleanArray:
+        """For each post whether the query matches: one true or false a row, never null."""
+        if not self._vocabulary:
+            self._vocabulary.append(Vocabulary(self.terms))
+        parts = [self._mask(posts.slice(start, SLICE)) for start in range(0, posts.num_rows, SLICE)]
+        return pa.array(np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_))
+
+    def _mask(self, posts: pa.RecordBatch | pa.Table) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+        batch = Batch(posts, self._vocabulary[0])
+        mask = np.zeros(batch.size, dtype=np.bool_)
+        mask[rows_in(self.rows(batch))] = True
+        return mask
+
+    def rows(self, batch: Batch) -> int:
+        """The rows of a prepared batch that match; its vocabulary must hold this query's terms."""
+        true, _ = self.knowledge(batch, batch.all)
+        matched: int = true & batch.all
+        return matched
+
+
+def compile_query(
+    query: Query | str, *, now: datetime | None = None, similarity: Similarity | None = None
+) -> CompiledQuery:
+    """Make a query ready to match.
+
+    A relative time such as `since:7d` needs `now` (ValueError without it); `similar:` without `similarity` is unknown.
+    """
+    parsed = parse(query, stage="desk") if isinstance(query, str) else query
+    knowledge = _Compiler(now, similarity).knowledge(parsed.root, None)
+    terms = frozenset(
+        token for node in walk(parsed.root) if isinstance(node, Word | Phrase | Cased) for token in term_tokens(node)
+    )
+    return CompiledQuery(parsed, knowledge, terms, required_terms(parsed.root), prefilter_of(parsed.root, now))
+
+
+class _Compiler:
+    """From nodes to functions; `name` is the text field around a node, None for title and text."""
+
+    def __init__(self, now: datetime | None, similarity: Similarity | None) -> None:
+        self.now = now
+        self.similarity = similarity
+
+    def knowledge(self, node: Node, name: str | None) -> Knowledge:
+        """True rows, and true or unknown rows."""
+        node = bare(node)
+        if not _may_be_unknown(node):
+            rows = self.rows(node, name)
+            return lambda batch, alive: ((found := rows(batch, alive)), found)
+        if isinstance(node, Not):
+            return _negated(self.knowledge(node.operand, name))
+        if isinstance(node, And):
+            sure = [operand for operand in node.operands if not _may_be_unknown(operand)]
+            unsure = [operand for operand in node.operands if _may_be_unknown(operand)]
+            return _all_known(self.conjoined(sure, name), [self.knowledge(operand, name) for operand in unsure])
+        if isinstance(node, Or):
+            return _any_known([self.knowledge(operand, name) for operand in node.operands])
+        if isinstance(node, Similar):
+            return _similar(node, self.similarity)
+        if not isinstance(node, Field):
+            raise TypeError(f"{type(node).__name__} is never unknown")
+        if node.name == "title" and not isinstance(node.value, Range | Comparison):
+            return _titled(self.rows(node.value, "title"))
+        return predicate(node, self.now)
+
+    def rows(self, node: Node, name: str | None) -> Rows:
+        """Rows where a node that cannot be unknown is true."""
+        node = bare(node)
+        match node:
+            case Word() | Phrase():
+                return self.term(node, name)
+            case Cased():
+                return _by_spans(node, _approximate(node, name), name)
+            case And():
+                return self.conjoined(list(node.operands), name) or _everything
+            case Or():
+                return self.disjoined(node, name)
+            case Not():
+                inner = self.rows(node.operand, name)
+                return lambda batch, alive: alive & ~inner(batch, alive)
+            case Near() | Window():
+                return _by_spans(node, _approximate(node, name), name)
+            case AtLeast():
+                return _at_least(node, name)
+            case Sentence():
+                return _in_sentence(node, name)
+            case Field() if not isinstance(node.value, Range | Comparison):
+                return self.rows(node.value, node.name)
+            case _:
+                raise TypeError(f"{type(node).__name__} is no part of a text")
+
+    def term(self, node: Word | Phrase, name: str | None) -> Rows:
+        found = tuple(term_tokens(node))
+        if not found:
+            return _address(node)
+        return _one(found[0], name) if len(found) == 1 else _run(found, name)
+
+    def conjoined(self, operands: list[Node], name: str | None) -> Rows | None:
+        """All of the operands, the cheap ones first; None for no operands."""
+        if not operands:
+            return None
+        parts = [self.rows(operand, name) for operand in sorted(operands, key=_cost)]
+        if len(parts) == 1:
+            return parts[0]
+
+        def run(batch: Batch, alive: int) -> int:
+            for part in parts:
+                alive &= part(batch, alive)
+                if not alive:
+                    return 0
+            return alive
+
+        return run
+
+    def disjoined(self, node: Or, name: str | None) -> Rows:
+        singles, parts = [], []
+        for operand in node.operands:
+            inner = bare(operand)
+            found = term_tokens(inner) if isinstance(inner, Word | Phrase) else []
+            if len(found) == 1 and name is None:
+                singles.append(found[0])
+            else:
+                parts.append(self.rows(operand, name))
+
+        def run(batch: Batch, alive: int) -> int:
+            found, get = 0, batch.bits.get
+            for term in singles:
+                found |= get(term, 0)
+            for part in parts:
+                found |= part(batch, alive)
+            return found & alive
+
+        return run
+
+
+def _everything(batch: Batch, alive: int) -> int:
+    return alive
+
+
+def _may_be_unknown(node: Node) -> bool:
+    """Whether a node reads metadata that a post may lack."""
+    node = bare(node)
+    if isinstance(node, Field):
+        return node.name != "text"
+    if isinstance(node, Near | Window | AtLeast | Sentence):
+        return False
+    return isinstance(node, Similar) or any(_may_be_unknown(child) for child in children(node))
+
+
+def _cost(node: Node) -> int:
+    """An order of work: words, then phrases, then what looks at places, and what is excluded last."""
+    node = bare(node)
+    match node:
+        case Not():
+            return 10
+        case Word() | Phrase():
+            return min(len(term_tokens(node)), 2)
+        case Or():
+            return 1 + max(_cost(operand) for operand in node.operands)
+        case And():
+            return max(_cost(operand) for operand in node.operands)
+        case Field() if not isinstance(node.value, Range | Comparison):
+            return _cost(node.value)
+        case _:
+            return 5
+
+
+def _one(term: str, name: str | None) -> Rows:
+    if name is None:
+        return lambda batch, alive: batch.bits.get(term, 0) & alive
+    return lambda batch, alive: batch.term_rows(term, name) & alive
+
+
+def _run(terms: tuple[str, ...], name: str | None) -> Rows:
+    def run(batch: Batch, alive: int) -> int:
+        get = batch.bits.get
+        for term in terms:
+            alive &= get(term, 0)
+            if not alive:
+                return 0
+        return batch.phrase_rows(terms, name) & alive
+
+    return run
+
+
+def _address(node: Word | Phrase) -> Rows:
+    """A term that is a link: links are no tokens, so it is looked for where links are."""
+    links = predicate(Field("links", node), None)
+    return lambda batch, alive: links(batch, alive)[0] & alive
+
+
+def _approximate(node: Node, name: str | None) -> Rows:
+    """Rows that hold the words of a node with spans somewhere: none that match is missing."""
+    node = bare(node)
+    if isinstance(node, Word | Phrase | Cased):
+        terms = tuple(term_tokens(node))
+
+        def run(batch: Batch, alive: int) -> int:
+            for term in terms:
+                alive &= batch.term_rows(term, name)
+            return alive
+
+        return run
+    if isinstance(node, Or):
+        parts = [_approximate(operand, name) for operand in node.operands]
+
+        def run_any(batch: Batch, alive: int) -> int:
+            found = 0
+            for part in parts:
+                found |= part(batch, alive)
+            return found
+
+        return run_any
+    if isinstance(node, Field) and not isinstance(node.value, Range | Comparison):
+        return _approximate(node.value, node.name if name in (None, node.name) else name)
+    operands: tuple[Node, ...] = ()
+    if isinstance(node, Near):
+        operands = node.operands
+    elif isinstance(node, Window):
+        inner = bare(node.operand)
+        operands = inner.operands if isinstance(inner, And | Or) else (inner,)
+    parts = [_approximate(operand, name) for operand in operands]
+
+    def run_all(batch: Batch, alive: int) -> int:
+        for part in parts:
+            alive = part(batch, alive)
+            if not alive:
+                return 0
+        return alive
+
+    return run_all
+
+
+def _by_spans(node: Node, approximate: Rows, name: str | None) -> Rows:
+    spans = spans_of(node)
+
+    def run(batch: Batch, alive: int) -> int:
+        found = 0
+        for row in rows_in(approximate(batch, alive) & alive):
+            if any(spans(segment) for segment in batch.segments(row) if name in (None, segment.name)):
+                found |= 1 << row
+        return found
+
+    return run
+
+
+def _at_least(node: AtLeast, name: str | None) -> Rows:
+    approximate, spans, wanted = _approximate(node.operand, name), spans_of(node.operand), node.count
+
+    def run(batch: Batch, alive: int) -> int:
+        found = 0
+        for row in rows_in(approximate(batch, alive) & alive):
+            if sum(len(spans(segment)) for segment in batch.segments(row) if name in (None, segment.name)) >= wanted:
+                found |= 1 << row
+        return found
+
+    return run
+
+
+def _in_sentence(node: Sentence, name: str | None) -> Rows:
+    holds = holds_in(node.operand)
+    anchors = required_terms(node.operand)
+
+    def run(batch: Batch, alive: int) -> int:
+        if anchors is not None:
+            near = 0
+            for term in anchors:
+                near |= batch.bits.get(term, 0)
+            alive &= near
+        found = 0
+        for row in rows_in(alive):
+            segments = [segment for segment in batch.segments(row) if name in (None, segment.name)]
+            if any(holds(sentence) for segment in segments for sentence in batch.sentences(segment)):
+                found |= 1 << row
+        return found
+
+    return run
+
+
+def _negated(inner: Knowledge) -> Knowledge:
+    def run(batch: Batch, alive: int) -> tuple[int, int]:
+        true, possible = inner(batch, alive)
+        return alive & ~possible, alive & ~true
+
+    return run
+
+
+def _all_known(sure: Rows | None, unsure: list[Knowledge]) -> Knowledge:
+    def run(batch: Batch, alive: int) -> tuple[int, int]:
+        if sure is not None:
+            alive &= sure(batch, alive)
+        true = alive
+        for part in unsure:
+            if not alive:
+                return 0, 0
+            part_true, part_possible = part(batch, alive)
+            alive &= part_possible
+            true &= part_true
+        return true & alive, alive
+
+    return run
+
+
+def _any_known(parts: list[Knowledge]) -> Knowledge:
+    def run(batch: Batch, alive: int) -> tuple[int, int]:
+        true = possible = 0
+        for part in parts:
+            part_true, part_possible = part(batch, alive)
+            true |= part_true
+            possible |= part_possible
+        return true & alive, possible & alive
+
+    return run
+
+
+def _titled(inner: Rows) -> Knowledge:
+    """`title:` is unknown where a post has no title."""
+
+    def run(batch: Batch, alive: int) -> tuple[int, int]:
+        known = batch.known("title")
+        true = inner(batch, alive) & known
+        return true & alive, (true | ~known) & alive
+
+    return run
+
+
+def _similar(node: Similar, similarity: Similarity | None) -> Knowledge:
+    threshold = LIKENESS if node.threshold is None else node.threshold
+
+    def run(batch: Batch, alive: int) -> tuple[int, int]:
+        if similarity is None:
+            return 0, alive
+        rows = rows_in(alive)
+        likeness = similarity(node.text, [batch.written(row) for row in rows]) if rows else ()
+        found = 0
+        for row, value in zip(rows, likeness, strict=True):
+            if value >= threshold:
+                found |= 1 << row
+        return found, found
+
+    return run
