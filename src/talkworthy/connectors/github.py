@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 API = "https://api.github.com"
 VERSION = "2022-11-28"
+DAYS = 30
 PER_PAGE = 100
 PAGES_A_FETCH = 3
 EVENTS = frozenset({"issues", "issue_comment", "discussion", "discussion_comment"})
@@ -129,7 +130,7 @@ class GitHub:
             name="days",
             label="Days to look back at the start",
             kind=Kind.NUMBER,
-            default=30,
+            default=DAYS,
             help="Whatever was changed since then is collected.",
         ),
         Setting(
@@ -244,7 +245,7 @@ class _Walk:
         self.token = text(settings.get("token"))
         self.repositories = _repositories(settings)
         self.states = {name: dict(record(record(cursor or {}).get(name))) for name in self.repositories}
-        self.start = (now - timedelta(days=integer(settings.get("days")) or 0)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.start = (now - timedelta(days=integer(settings.get("days", DAYS)) or 0)).strftime("%Y-%m-%dT%H:%M:%SZ")
         self.payloads: list[Payload] = []
         self.more = False
         self.notes: list[str] = []

@@ -52,6 +52,7 @@ KEPT = 400
 TRIES = 8
 """An item that is announced but still null is asked for so many times."""
 DAY = 86_400
+DAYS = 7
 
 _TAGS = {"both": "(story,comment,poll,job)", "stories": "(story,poll,job)", "comments": "comment"}
 _STORIES = frozenset({"story", "poll", "job"})
@@ -83,7 +84,7 @@ class HackerNews:
             name="days",
             label="Days to look back at the start",
             kind=Kind.NUMBER,
-            default=7,
+            default=DAYS,
             help="For searches only: without words listening starts with the newest item.",
         ),
         Setting(
@@ -173,7 +174,7 @@ class _Walk:
         """A few pages of each search, newest first, down to where the last walk began."""
         for words in self.words:
             state = dict(record(self.searches.get(words)))
-            start = self.now.timestamp() - DAY * (integer(self.settings.get("days")) or 0)
+            start = self.now.timestamp() - DAY * (integer(self.settings.get("days", DAYS)) or 0)
             since = integer(state.get("since"))
             state["since"] = int(start) if since is None else since
             for _ in range(PAGES_A_FETCH):

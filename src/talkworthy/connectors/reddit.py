@@ -62,6 +62,7 @@ _NAMES = re.compile(r"(?<![\w/])/?u/([A-Za-z0-9_-]{3,20})(?![\w-])")
 _SUBREDDIT = re.compile(r"[A-Za-z0-9_]{2,24}|u_[A-Za-z0-9_-]{3,22}")
 _FULLNAME = re.compile(r"t[13]_[a-z0-9]{1,15}")
 _WITHHELD = frozenset({"[deleted]", "[removed]", "[removed by reddit]", "[deleted by user]"})
+_BELOW = re.compile(r"/comments/([a-z0-9]{1,15})/")
 _CLOSED = frozenset({"private", "gold_only", "employees_only"})
 _IMAGE = re.compile(r"\.(?:jpe?g|png|gif|webp)$", re.IGNORECASE)
 _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
@@ -377,7 +378,8 @@ def _comment(data: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
         return
     parent, link = text(data.get("parent_id")), text(data.get("link_id"))
     answers_post = bool(parent and parent.startswith("t3_"))
-    root = link if link and _is_fullname(link) else parent if answers_post else None
+    below = _BELOW.search(text(data.get("context")) or "")
+    root = link if link and _is_fullname(link) else parent if answers_post else f"t3_{below[1]}" if below else None
     yield _post(uid, at, data, words) | {
         "kind": "note",
         "in_reply_to": _uid_of(parent) if parent and _is_fullname(parent) else None,
@@ -389,7 +391,7 @@ def _comment(data: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
 
 def _post(uid: str, at: datetime, data: Mapping[str, Any], words: str) -> dict[str, Any]:
     html = _html(words)
-    path = text(data.get("permalink")) or text(data.get("context"))
+    path = text(data.get("permalink")) or text(data.get("context")) or _path_of(data)
     url = absolute(path.split("?")[0], f"https://{HOST}") if path else None
     return {
         "uid": uid,
@@ -405,6 +407,14 @@ def _post(uid: str, at: datetime, data: Mapping[str, Any], words: str) -> dict[s
         "community": text(data.get("subreddit")),
         "visibility": "members" if data.get("subreddit_type") in _CLOSED else "public",
     }
+
+
+def _path_of(data: Mapping[str, Any]) -> str | None:
+    """Where a comment can be read; older replies do not say it."""
+    link, number, place = text(data.get("link_id")), text(data.get("id")), text(data.get("subreddit"))
+    if not (link and _is_fullname(link) and number and place):
+        return None
+    return f"/r/{quote(place, safe='')}/comments/{link.removeprefix('t3_')}/_/{quote(number, safe='')}"
 
 
 def _author(data: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -53,6 +53,7 @@ WATCHED = 100
 RECHECK = 3_600
 """Seconds between two looks at the watched questions."""
 DAY = 86_400
+DAYS = 7
 QUOTA_WITHOUT_KEY = 300
 
 _HOSTS = {
@@ -109,7 +110,7 @@ class StackExchange:
             name="days",
             label="Days to look back at the start",
             kind=Kind.NUMBER,
-            default=7,
+            default=DAYS,
             help="Questions active since then.",
         ),
         Setting(
@@ -185,7 +186,7 @@ class _Walk:
         self.state = {tags: dict(record(record(before.get("searches")).get(tags))) for tags in self.searches}
         self.todo: list[list[Any]] = [job for job in map(listed, listed(before.get("todo"))) if len(job) == 4]
         self.recent: dict[str, int] = {key: integer(at) or 0 for key, at in record(before.get("recent")).items()}
-        self.looked = integer(before.get("looked")) or 0
+        self.looked = integer(before.get("looked")) or int(now.timestamp())
         self.waiting = list(self.searches)
 
     def step(self) -> bool:
@@ -205,7 +206,7 @@ class _Walk:
 
     def _questions(self, tags: str) -> None:
         state = self.state[tags]
-        start = int(self.now.timestamp()) - DAY * (integer(self.settings.get("days")) or 0)
+        start = int(self.now.timestamp()) - DAY * (integer(self.settings.get("days", DAYS)) or 0)
         since, page = integer(state.get("since")) or start, integer(state.get("page")) or 1
         seen = set(map(str, listed(state.get("seen"))))
         found = self.ask("questions", self.search(tags) | {"min": since, "page": page}, unless=seen)
