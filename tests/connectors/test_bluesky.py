@@ -443,7 +443,10 @@ class Wire:
         return None
 
     def recv(self, timeout: float | None = None) -> bytes | str | None:
-        return self.messages.pop(0) if self.messages else None
+        message = self.messages.pop(0) if self.messages else None
+        if message == "closed":
+            raise TryLater("the connection is closed")
+        return message
 
 
 class WiredHttp(Http):
@@ -520,6 +523,16 @@ def test_error_frames_say_what_to_do():
         next(iter(listen({"way": "firehose"}, {"seq": 7}, future)[0]))
     with pytest.raises(TryLater, match="too slow"):
         next(iter(listen({"way": "firehose"}, {"seq": 7}, slow)[0]))
+
+
+def test_what_came_before_the_end_of_a_connection_is_kept():
+    pages, _ = listen({"way": "firehose"}, {"seq": 7}, heard(9), "closed")
+    assert next(iter(pages)).cursor["seq"] == 9
+    with pytest.raises(TryLater):
+        next(iter(pages))
+    last_word = frame("", {"error": "FutureCursor"}, op=-1)
+    with pytest.raises(ResumeLost):
+        next(iter(listen({"way": "firehose"}, {"seq": 7}, last_word, "closed")[0]))
 
 
 def test_one_fetch_of_a_stream_ends_when_the_stream_is_quiet(monkeypatch: pytest.MonkeyPatch):

@@ -383,20 +383,29 @@ def _frames_payload(frames: Sequence[bytes], url: str, meta: Mapping[str, Any]) 
 
 
 def _batches(socket: "WebSocket", patience: float) -> Iterator[list[bytes | str]]:
-    """Messages as they come, in batches that wait at most half a second; an empty batch as a heartbeat."""
-    while True:
+    """Messages as they come, in batches that wait at most half a second; an empty batch as a heartbeat.
+
+    A connection that ends gives what it said before: the last message may say why it ends.
+    """
+    over: ConnectorError | None = None
+    while over is None:
         first = socket.recv(patience)
         if first is None:
             yield []
             continue
         batch, size, until = [first], len(first), time.monotonic() + LINGER
         while len(batch) < BATCH and size < BATCH_BYTES and (left := until - time.monotonic()) > 0:
-            message = socket.recv(left)
+            try:
+                message = socket.recv(left)
+            except ConnectorError as error:
+                over = error
+                break
             if message is None:
                 break
             batch.append(message)
             size += len(message)
         yield batch
+    raise over
 
 
 def _caught_up(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:

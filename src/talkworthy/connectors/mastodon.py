@@ -461,14 +461,19 @@ def _follow(
 
 def _socket_batches(socket: "WebSocket") -> Iterator[list[str]]:
     """Messages as lines, in batches of what came within a moment; an empty batch as a heartbeat."""
-    while True:
+    over: ConnectorError | None = None
+    while over is None:
         batch: list[str] = []
         wait = HEARTBEAT
-        while len(batch) < BATCH and (message := socket.recv(wait)) is not None:
-            line = _one_line(message.decode("utf-8", "replace") if isinstance(message, bytes) else message)
-            batch += [line] if line else []
-            wait = 0.2
+        try:
+            while len(batch) < BATCH and (message := socket.recv(wait)) is not None:
+                line = _one_line(message.decode("utf-8", "replace") if isinstance(message, bytes) else message)
+                batch += [line] if line else []
+                wait = 0.2
+        except ConnectorError as error:
+            over = error
         yield batch
+    raise over
 
 
 def _event_batches(http: "Http", settings: Mapping[str, Any], base: str, target: str) -> Iterator[list[str]]:
