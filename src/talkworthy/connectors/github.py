@@ -298,32 +298,45 @@ class _Walk:
         return not whole
 
     def _discussions(self, name: str) -> None:
+        """Pages of discussions, newest change first, and behind them the comments that a page left out."""
         state = dict(record(self.states[name].get("discussions")))
-        since = text(state.get("since")) or self.start
-        deep = [job for job in map(listed, listed(state.get("deep"))) if len(job) == 2]
-        owner, _, short = name.partition("/")
+        done = False
         for _ in range(PAGES_A_FETCH):
-            if deep:
-                found = self._ask(_MORE, {"id": deep[0][0], "before": deep[0][1]}, name)
-                deep = deep[1:] + _deeper([record(found.get("node"))], since)
-                state["deep"] = deep
-                self.states[name]["discussions"] = state
-                continue
-            found = self._ask(_TALKS, {"owner": owner, "name": short, "after": state.get("after")}, name)
-            talks = record(record(found.get("repository")).get("discussions"))
-            nodes = [record(node) for node in listed(talks.get("nodes"))]
-            times = [at for at in (text(node.get("updatedAt")) for node in nodes) if at]
-            top = max([*times, text(state.get("top")) or "", since])
-            deep += _deeper(nodes, since)
-            onward = record(talks.get("pageInfo"))
-            done = not times or min(times) <= since or onward.get("hasNextPage") is not True
-            state = {"since": top} if done else {"since": since, "top": top, "after": onward.get("endCursor")}
-            state |= {"deep": deep} if deep else {}
-            self.states[name]["discussions"] = state
-            since = text(state["since"]) or since
-            if done and not deep:
+            if state.get("deep"):
+                self._older_comments(name, state)
+            elif done:
                 return
-        self.more = True
+            else:
+                done = self._talks(name, state)
+            self.states[name]["discussions"] = {key: value for key, value in state.items() if value}
+        self.more = self.more or not done or bool(state.get("deep"))
+
+    def _talks(self, name: str, state: dict[str, Any]) -> bool:
+        """One page of discussions; whether it reaches down to what is known."""
+        since = text(state.get("since")) or self.start
+        owner, _, short = name.partition("/")
+        found = self._ask(_TALKS, {"owner": owner, "name": short, "after": state.get("after")}, name)
+        talks = record(record(found.get("repository")).get("discussions"))
+        nodes = [record(node) for node in listed(talks.get("nodes"))]
+        times = [at for at in (text(node.get("updatedAt")) for node in nodes) if at]
+        top = max([*times, text(state.get("top")) or "", since])
+        state["deep"] = listed(state.get("deep")) + _deeper(nodes, since)
+        onward = record(talks.get("pageInfo"))
+        done = not times or min(times) <= since or onward.get("hasNextPage") is not True
+        state |= (
+            {"since": top, "top": None, "after": None}
+            if done
+            else {"since": since, "top": top, "after": onward.get("endCursor")}
+        )
+        return done
+
+    def _older_comments(self, name: str, state: dict[str, Any]) -> None:
+        """Comments before those of a page, as far back as they are new."""
+        number, before, since = (*map(text, listed(listed(state.get("deep"))[0])), None, None, None)[:3]
+        state["deep"] = listed(state.get("deep"))[1:]
+        if number is not None:
+            found = self._ask(_MORE, {"id": number, "before": before}, name)
+            state["deep"] += _deeper([record(found.get("node"))], since or self.start)
 
     def _ask(self, query: str, variables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         """Data of a GraphQL query; kept as a payload, errors become ours."""
@@ -531,7 +544,7 @@ def _deeper(talks: Sequence[Mapping[str, Any]], since: str) -> list[list[Any]]:
         page, nodes = record(comments.get("pageInfo")), listed(comments.get("nodes"))
         first = text(record(nodes[0]).get("createdAt")) if nodes else None
         if page.get("hasPreviousPage") is True and first and first > since and text(talk.get("id")):
-            found.append([talk["id"], page.get("startCursor")])
+            found.append([talk["id"], page.get("startCursor"), since])
     return found
 
 
