@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import httpcore
@@ -51,6 +51,7 @@ HEARTBEAT = 15.0
 SILENCE = 120.0
 """A stream without a byte for so many seconds is taken as broken."""
 
+_NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f\\]")
 _RETRIED = frozenset({502, 503, 504})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS"})
 _ACROSS_ORIGINS = frozenset(
@@ -58,7 +59,9 @@ _ACROSS_ORIGINS = frozenset(
 )
 _KEPT_HEADERS = ("content-type", "date", "etag", "last-modified", "link", "location")
 
-Resolve = Callable[[str, int], list[str]]
+Auth: TypeAlias = tuple[str, str] | str | None
+"""Name and password for Basic, or a token for Bearer."""
+Resolve: TypeAlias = Callable[[str, int], list[str]]
 
 
 class AddressRefused(GiveUp):
@@ -165,7 +168,9 @@ class Http:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -199,7 +204,7 @@ class Http:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | str | None = None,
+        auth: Auth = None,
         json: Any = None,
         data: Mapping[str, Any] | None = None,
         content: bytes | None = None,
@@ -235,8 +240,9 @@ class Http:
             self._sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _headers(self, headers: Mapping[str, str] | None, auth: tuple[str, str] | str | None, accept: str | None) -> httpx.Headers:
-        merged = httpx.Headers({"user-agent": self._user_agent, "accept": accept or "*/*", "accept-encoding": "gzip, deflate"})
+    def _headers(self, headers: Mapping[str, str] | None, auth: Auth, accept: str | None) -> httpx.Headers:
+        merged = httpx.Headers({"user-agent": self._user_agent, "accept-encoding": "gzip, deflate"})
+        merged["accept"] = accept or "*/*"
         merged.update(dict(headers or {}))
         if auth is not None:
             merged["authorization"] = _authorization(auth)
@@ -323,7 +329,7 @@ class Http:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | str | None = None,
+        auth: Auth = None,
         accept: str | None = "text/event-stream",
         heartbeat: float = HEARTBEAT,
         max_line: int = MAX_LINE,
@@ -332,8 +338,9 @@ class Http:
 
         Ends when the server ends it. Raises like `raise_for_status`, and TryLater when the line breaks.
         """
-        asked = _Asked(method="GET", url=_with_params(url, params), headers=self._headers(headers, auth, accept), body=None)
-        asked.headers["accept-encoding"] = "identity"
+        sent = self._headers(headers, auth, accept)
+        sent["accept-encoding"] = "identity"
+        asked = _Asked(method="GET", url=_with_params(url, params), headers=sent, body=None)
         reply = self._open_stream(asked)
         yield from _lines(reply, url, heartbeat=heartbeat, max_line=max_line)
 
@@ -357,7 +364,7 @@ class Http:
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | str | None = None,
+        auth: Auth = None,
         subprotocols: Iterable[str] = (),
         timeout: float = 30.0,
         max_bytes: int = 5_000_000,
@@ -410,19 +417,19 @@ class Guard:
     def check_url(self, url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> str:
         """The host of an address we may go to, as far as can be said before DNS; else AddressRefused."""
         try:
-            parts = urlsplit(url)
-            port = parts.port
             parsed = httpx.URL(url)
         except (ValueError, httpx.InvalidURL) as error:
-            raise AddressRefused(f"not an address: {url[:200]!r}") from error
-        if parts.scheme not in schemes:
-            raise AddressRefused(f"an address begins with {' or '.join(schemes)}, not {parts.scheme[:20]!r}")
-        if parts.username is not None or parts.password is not None:
+            raise AddressRefused(f"not an address: {_where(url)!r}") from error
+        if _NOT_IN_ADDRESS.search(url):
+            raise AddressRefused("an address holds no blanks, backslashes and control characters")
+        if parsed.scheme not in schemes:
+            raise AddressRefused(f"an address begins with {' or '.join(schemes)}, not {parsed.scheme[:20]!r}")
+        if parsed.userinfo:
             raise AddressRefused("an address holds no name and password; give them in their own settings")
         host = parsed.raw_host.decode("ascii").strip("[]")
-        if not host:
-            raise AddressRefused(f"an address without a host: {url[:200]!r}")
-        self._check_name(host, port or parsed.port or (443 if parts.scheme in ("https", "wss") else 80))
+        if not host or (parsed.port or 1) > 65_535:
+            raise AddressRefused(f"an address without a host or with a wrong port: {_where(url)!r}")
+        self._check_name(host, parsed.port or (443 if parsed.scheme in ("https", "wss") else 80))
         return host
 
     def _check_name(self, host: str, port: int) -> None:
@@ -558,7 +565,9 @@ class _Backend(httpcore.NetworkBackend):
                 broken = error
         raise broken or httpcore.ConnectError(f"no address is known for {host}")
 
-    def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> httpcore.NetworkStream:
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Any = None
+    ) -> httpcore.NetworkStream:
         raise AddressRefused("a socket file is no address")
 
 
@@ -669,7 +678,7 @@ class _Asked:
     def redirected(self, status: int, target: str) -> "_Asked":
         """What to ask next; another origin is shown no credentials, and is sent no body."""
         url = urljoin(self.url, target)
-        url = quote(url, safe="%/:=&?~#+!$,;'@()*[]|") if not url.isascii() else url
+        url = quote(url, safe="%/:=&?~#+!$,;'@()*[]|")
         same = _origin(self.url) == _origin(url)
         headers = httpx.Headers(
             [(name, value) for name, value in self.headers.items() if same or name.lower() in _ACROSS_ORIGINS]
@@ -721,7 +730,9 @@ class WebSocket:
             raise TryLater(f"no WebSocket with {_where(self._url)}: {error}") from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._opening.__exit__(kind, error, trace)
 
     def recv(self, timeout: float | None = HEARTBEAT) -> bytes | str | None:
@@ -750,7 +761,9 @@ class _network_errors:  # noqa: N801 - reads as a statement
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if isinstance(error, ConnectorError):
             return
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
@@ -768,9 +781,12 @@ def _raw(reply: httpx.Response) -> Iterator[bytes]:
     yield from stream
 
 
+Box: TypeAlias = "queue.Queue[bytes | ConnectorError | None]"
+
+
 def _lines(reply: httpx.Response, url: str, *, heartbeat: float, max_line: int) -> Iterator[bytes | None]:
     """Read in a thread, so that silence can be told while a read waits; the bounded queue holds the server back."""
-    box: queue.Queue[bytes | ConnectorError | None] = queue.Queue(maxsize=64)
+    box: Box = queue.Queue(maxsize=64)
     over = threading.Event()
     reader = threading.Thread(target=_read_into, args=(reply, url, box, over, max_line), daemon=True)
     reader.start()
@@ -793,9 +809,7 @@ def _lines(reply: httpx.Response, url: str, *, heartbeat: float, max_line: int) 
         reply.close()
 
 
-def _read_into(
-    reply: httpx.Response, url: str, box: "queue.Queue[bytes | ConnectorError | None]", over: threading.Event, max_line: int
-) -> None:
+def _read_into(reply: httpx.Response, url: str, box: Box, over: threading.Event, max_line: int) -> None:
     def put(found: bytes | ConnectorError | None) -> bool:
         while not over.is_set():
             with suppress(queue.Full):
@@ -904,10 +918,13 @@ def _seconds_until(text: str, *, now: float) -> float | None:
     return None
 
 
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s\",;]*))?)*)")
+
+
 def links_of(header: str, base: str) -> dict[str, str]:
     """Absolute addresses of a Link header (RFC 8288) by lower-case relation; the first of a relation counts."""
     found: dict[str, str] = {}
-    for target, parameters in re.findall(r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+\s*(?:=\s*(?:\"[^\"]*\"|[^\s\",;]*))?)*)", header[:65_536]):
+    for target, parameters in _LINK.findall(header[:65_536]):
         relation = re.search(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\",;]+))", parameters, re.IGNORECASE)
         for name in ((relation[1] or relation[2]) if relation else "").lower().split():
             with suppress(ValueError):
@@ -955,8 +972,8 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _where(url: str) -> str:
-    """An address for messages and logs: without its query, which may hold what people wrote."""
-    return url.split("?", 1)[0].split("#", 1)[0][:200]
+    """An address for messages and logs: without name, password and query."""
+    return re.sub(r"//[^/@]*@", "//", re.split(r"[?#]", url, maxsplit=1)[0][:300])[:200]
 
 
 def _least(first: float | None, second: float | None) -> float | None:

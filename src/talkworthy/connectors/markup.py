@@ -17,15 +17,16 @@ MAX_DEPTH = 256
 
 _BLOCKS = frozenset(
     (
-        "address", "article", "aside", "blockquote", "dd", "details", "dialog", "div", "dl", "dt", "fieldset", "figcaption",
-        "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p",
-        "pre", "section", "summary", "table", "tr", "ul",
+        "address", "article", "aside", "blockquote", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
+        "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main",
+        "nav", "ol", "p", "pre", "section", "summary", "table", "tr", "ul",
     )
 )  # fmt: skip
 _APART = frozenset(("blockquote", "dl", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"))
 _SILENT = frozenset(
     (
-        "script", "style", "template", "head", "title", "noscript", "iframe", "object", "svg", "math", "textarea", "select",
+        "script", "style", "template", "head", "title", "noscript", "iframe", "object", "svg", "math", "textarea",
+        "select",
     )
 )  # fmt: skip
 _SAFE = frozenset(

@@ -35,7 +35,8 @@ def own_connectors() -> dict[str, Connector]:
     """The connectors of this package by name."""
     found: dict[str, Connector] = {}
     for module in sorted(pkgutil.iter_modules(talkworthy.connectors.__path__), key=lambda module: module.name):
-        connector = getattr(importlib.import_module(f"{talkworthy.connectors.__name__}.{module.name}"), "connector", None)
+        loaded = importlib.import_module(f"{talkworthy.connectors.__name__}.{module.name}")
+        connector = getattr(loaded, "connector", None)
         if isinstance(connector, Connector):
             if connector.name in found:
                 raise ValueError(f"two connectors are called {connector.name!r}")
