@@ -1,6 +1,8 @@
 """The query language: one language for monitors, rules, segments, filters and searches. Pure."""
 
 from talkworthy.query.check import CODES, Check, Problem, QueryError
+from talkworthy.query.explain import Branch, Excerpt, Explanation, Hit, excerpt, explain, highlights
+from talkworthy.query.format import format_query
 from talkworthy.query.index import Matcher, Matches
 from talkworthy.query.match import CompiledQuery, compile_query
 from talkworthy.query.parser import check, parse
@@ -10,8 +12,12 @@ from talkworthy.query.tree import Query
 
 __all__ = [
     "CODES",
+    "Branch",
     "Check",
     "CompiledQuery",
+    "Excerpt",
+    "Explanation",
+    "Hit",
     "Matcher",
     "Matches",
     "Prefilter",
@@ -20,7 +26,11 @@ __all__ = [
     "QueryError",
     "check",
     "compile_query",
+    "excerpt",
+    "explain",
     "folded",
     "folded_all",
+    "format_query",
+    "highlights",
     "parse",
 ]

@@ -97,6 +97,13 @@ def compile_query(
     return CompiledQuery(parsed, knowledge, terms, required_terms(parsed.root), prefilter_of(parsed.root, now))
 
 
+def compile_part(
+    node: Node, name: str | None, *, now: datetime | None = None, similarity: Similarity | None = None
+) -> Knowledge:
+    """One part of a query, inside a text field of that name or outside of any."""
+    return _Compiler(now, similarity).knowledge(node, name)
+
+
 class _Compiler:
     """From nodes to functions; `name` is the text field around a node, None for title and text."""
 

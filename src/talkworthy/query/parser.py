@@ -446,9 +446,9 @@ class _Parser:
         if lexeme.kind == "cased":
             self.next()
             return self.checked_term(Cased(lexeme.text, Source(lexeme.start, lexeme.end)))
-        if lexeme.kind == "word" and not _joint(lexeme):
-            return self.word(lexeme)
-        self.unexpected()
+        if lexeme.kind != "word" or _joint(lexeme):
+            self.unexpected()
+        return self.word(lexeme)
 
     def bracket(self) -> Node:
         opening = self.next()
@@ -471,12 +471,7 @@ class _Parser:
             return self.sentence(lexeme)
         if opens and lexeme.text.startswith("ATLEAST/"):
             return self.at_least(lexeme)
-        if (
-            lexeme.text.startswith(":")
-            and lexeme.after_blank
-            and self.at > 0
-            and self.lexemes[self.at - 1].kind == "word"
-        ):
+        if lexeme.text.startswith(":") and self.follows_a_word(lexeme):
             name = self.lexemes[self.at - 1].text
             value = lexeme.text[1:]
             self.reading.stop(
@@ -486,6 +481,14 @@ class _Parser:
                 lexeme.start + 1,
                 f"{name}:{value}",
             )
+        if lexeme.text.startswith("-") and not lexeme.after_blank:
+            self.reading.stop(
+                "E-SYNTAX",
+                "a hyphen that excludes stands after a blank, and one that is meant stands in quotes",
+                lexeme.start,
+                lexeme.end,
+                f" {lexeme.text}",
+            )
         named = _NAME.fullmatch(lexeme.text)
         if named:
             spec = fields.field_named(named.group(1))
@@ -494,6 +497,13 @@ class _Parser:
             self.unknown_field(lexeme, named.group(1), named.group(2), follower)
         self.next()
         return self.checked_term(Word(lexeme.text, Source(lexeme.start, lexeme.end)))
+
+    def follows_a_word(self, lexeme: _Lexeme) -> bool:
+        """Whether a blank and before it a word stand before the lexeme."""
+        if not lexeme.after_blank or self.at == 0:
+            return False
+        before = self.lexemes[self.at - 1]
+        return before.kind == "word" and not _joint(before) and before.text != "NOT"
 
     def unknown_field(self, lexeme: _Lexeme, name: str, rest: str, follower: _Lexeme) -> None:
         near = fields.nearest_field(name)
@@ -560,7 +570,8 @@ class _Parser:
             )
             self.reading.error(
                 "E-STAGE",
-                f"{spec.name}: is known on the desk only, and {where}: it belongs in a routing rule, a segment or a filter of cases",
+                f"{spec.name}: is known on the desk only, and {where}:"
+                " it belongs in a routing rule, a segment or a filter of cases",
                 lexeme.start,
                 name_end,
             )
@@ -663,8 +674,9 @@ class _Parser:
                         "W-LANGUAGE", f"{text} is understood as {code}", source.start, source.end, f"language:{code}"
                     )
             case Takes.WORDS:
-                if not query_tokens(text):
+                if not (found := query_tokens(text)):
                     raise BadValue(f"{spec.name}: needs a word to look for")
+                self.check_wildcards(Word(text, source), found)
             case _:
                 if not text.strip("*?@# "):
                     raise BadValue(f"{spec.name}: needs a value after the colon")
@@ -714,6 +726,9 @@ class _Parser:
 
     def check_wildcards(self, term: Word | Phrase | Cased, tokens: list[str]) -> None:
         start, end = term.source.start, term.source.end
+        if isinstance(term, Cased):
+            self.reading.error("E-WILDCARD", "braces compare letter by letter and hold no wildcards", start, end)
+            return
         for position, token in enumerate(tokens):
             first = min((at for at in (token.find(ANY), token.find(ONE)) if at >= 0), default=-1)
             if first < 0:
@@ -736,7 +751,7 @@ class _Parser:
                 self.reading.error("E-WILDCARD", "a wildcard cannot stand first in a word", start, end)
             elif before < 2 and literals - before < 3 and position == 0:
                 self.reading.error("E-WILDCARD", "a wildcard needs at least two characters before it", start, end)
-            elif before < 2 and literals - before < 3 and isinstance(term, Phrase | Cased):
+            elif before < 2 and literals - before < 3 and isinstance(term, Phrase):
                 self.reading.error(
                     "E-WILDCARD", "a wildcard needs at least two characters before it in its word", start, end
                 )
