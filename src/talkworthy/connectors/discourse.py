@@ -463,7 +463,7 @@ class _Reader:
 
     def _counts(self, post: Mapping[str, Any]) -> dict[str, Any] | None:
         """Counts, where likes are told; a delivery leaves them out, and half a count would hide the whole one."""
-        if "actions_summary" not in post:
+        if not isinstance(post.get("actions_summary"), list):
             return None
         actions = (record(action) for action in listed(post.get("actions_summary")))
         likes = next((integer(action.get("count")) for action in actions if integer(action.get("id")) == LIKE), 0)
