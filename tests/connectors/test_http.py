@@ -504,7 +504,7 @@ def test_a_page_of_html_where_json_was_due_is_tried_later() -> None:
 
 
 def test_links_are_read_from_their_header() -> None:
-    header = '</page/2>; rel="next last", <https://hub.example/>; rel=hub; title="a, b", <x>; rel="next", <no, <y>;rel=self'
+    header = '</page/2>; rel="next last", <https://hub.example/>; rel=hub; title="a, b", <x>; rel="next", <y>;rel=self'
     assert links_of(header, "https://example.org/page/1") == {
         "next": "https://example.org/page/2",
         "last": "https://example.org/page/2",
