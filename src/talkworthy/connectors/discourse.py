@@ -75,7 +75,12 @@ class Discourse:
     about: ClassVar[str] = "Topics and replies of a Discourse forum: all of them, some categories or tags, or a search."
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
-            name="url", label="Address of the forum", kind=Kind.URL, required=True, example="https://forum.acme.example"
+            name="url",
+            label="Address of the forum",
+            kind=Kind.URL,
+            required=True,
+            help="Of its front page; a forum in a folder with the folder.",
+            example="https://forum.acme.example",
         ),
         Setting(
             name="what",
