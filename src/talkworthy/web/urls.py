@@ -6,8 +6,10 @@ from talkworthy.web import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("account/profile/", views.profile, name="profile"),
     path("account/timezone/", views.set_timezone, name="set_timezone"),
     path("account/", include("allauth.urls")),
+    path("workspaces/new/", views.new_workspace, name="new_workspace"),
     path("favicon.ico", views.favicon),
     path("robots.txt", views.robots),
     path("<slug:workspace>/", views.workspace, name="workspace"),

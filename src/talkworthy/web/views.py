@@ -1,16 +1,23 @@
 """Pages that belong to no workspace: home, profile, a new workspace, and errors."""
 
+from copy import copy
 from zoneinfo import available_timezones
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
-from django.views.decorators.http import require_GET, require_POST
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from talkworthy.listening.actions import ensure_alert_rules
 from talkworthy.web.context import ZONE_TOLD
 from talkworthy.web.jumping import jumps
 from talkworthy.web.templatetags.words import in_workspace
+from talkworthy.workspaces.actions import create_workspace, may_create_workspaces
+from talkworthy.workspaces.forms import NewWorkspaceForm, ProfileForm
 from talkworthy.workspaces.models import Member, User
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, permission_required
@@ -22,7 +29,8 @@ def home(request: HttpRequest) -> HttpResponse:
     members = Member.objects.filter(user=_user(request)).select_related("workspace")
     member = max(members, key=lambda member: member.last_seen_at or member.created_at, default=None)
     if member is None:
-        return render(request, "web/no_workspace.html")
+        found = {"may_create": may_create_workspaces(_user(request))}
+        return render(request, "web/no_workspace.html", found)
     return redirect(in_workspace(member.workspace.slug, "listening:river"))
 
 
@@ -49,6 +57,35 @@ def set_timezone(request: HttpRequest) -> HttpResponse:
         user.timezone = zone
         user.save(update_fields=["timezone"])
     return HttpResponse(status=204)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    """One's own name, time zone and theme."""
+    user = _user(request)
+    form = ProfileForm(request.POST or None, instance=copy(user))
+    if form.is_valid():
+        form.save()
+        request.session[ZONE_TOLD] = True
+        messages.success(request, _("Saved."))
+        return redirect("profile")
+    memberships = Member.objects.filter(user=user).select_related("workspace").order_by("workspace__name")
+    status = 422 if form.errors else 200
+    return render(request, "web/profile.html", {"form": form, "memberships": memberships}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_workspace(request: HttpRequest) -> HttpResponse:
+    """An empty workspace, for administrators of another one."""
+    user = _user(request)
+    if not may_create_workspaces(user):
+        raise PermissionDenied(_("Only an administrator of a workspace can make another one."))
+    form = NewWorkspaceForm(request.POST or None)
+    if form.is_valid():
+        made = create_workspace(name=form.cleaned_data["name"], timezone=user.timezone, by=user, now=timezone.now())
+        ensure_alert_rules(made, owner=Member.objects.get(workspace=made, user=user))
+        return redirect(in_workspace(made.slug, "listening:follow"))
+    return render(request, "web/new_workspace.html", {"form": form}, status=422 if form.errors else 200)
 
 
 def favicon(request: HttpRequest) -> HttpResponse:

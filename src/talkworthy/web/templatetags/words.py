@@ -1,6 +1,7 @@
 """Tags and filters that every template has: times, numbers, signs, addresses, permission."""
 
 import hashlib
+import json
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.models import AuditEntry, Member
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.permissions import may as role_may
 from talkworthy.workspaces.requests import UNDO
@@ -180,3 +181,19 @@ def undo_address(message: Message) -> str:
     """Where a message's undo is posted to; empty where there is none."""
     tags = message.extra_tags or ""
     return tags.removeprefix(UNDO) if tags.startswith(UNDO) else ""
+
+
+@register.filter
+def changes(entry: AuditEntry) -> list[tuple[str, str | None, str | None]]:
+    """Fields of an audit entry as (name, old, new); None where there was, or is, nothing."""
+    before, after = entry.before or {}, entry.after or {}
+    return [(name, _told(before.get(name)), _told(after.get(name))) for name in {**before, **after}]
+
+
+def _told(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 400 else f"{text[:400]}…"
