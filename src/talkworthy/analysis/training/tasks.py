@@ -1,0 +1,157 @@
+"""What each head is trained on: rows with their answers, and the words of its card.
+
+A set that forbids commercial use trains nothing here (`suggestion_mining`, `airline_tweets`, `twcs_sample`);
+it may measure. Tweet sets whose authors state no restriction train weights and are never shipped as text.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from talkworthy.analysis.training import weak
+from talkworthy.analysis.training.sets import Row, key, labelled, read
+
+SENTIMENTS = ("negative", "neutral", "positive")
+YES, NO = "1", "0"
+
+SEMEVAL = "SemEval-2017 task 4, tweets of 2013 to 2016 (repository MIT, the set states none; weights only)"
+UMSAB = "UMSAB / XLM-T, tweets in eight languages (Apache-2.0)"
+GOEMOTIONS = "GoEmotions, Reddit comments (Apache-2.0)"
+COMPLAINTS = "Complaints on Twitter, Preotiuc-Pietro et al. 2019 (no licence stated; weights only)"
+PURCHASE = "Purchase intent in tweets on one phone (MIT)"
+NLBSE = "NLBSE 2024, GitHub issues of five projects (licence file empty; weights only)"
+OFFENSE = "TweetEval offensive, English (released without restrictions; weights only)"
+GERMEVAL = "GermEval 2018, German (CC BY 4.0)"
+BANKING = "BANKING77 (CC BY 4.0)"
+CLINC = "CLINC150 (CC BY 3.0)"
+REVIEWS = "App-store reviews, Dabrowski et al. 2023 (MIT), labelled by rules"
+HINT = "HINT3, questions to three shops' bots (ODbL 1.0)"
+SLACK_RULES = "GitHub issue sentences of NLBSE 2024, labelled by rules"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One head: its answers (one answer means yes or no), rows, and card."""
+
+    name: str
+    labels: tuple[str, ...]
+    rows: Callable[[Path], list[Row]]
+    sources: tuple[str, ...]
+    strength: float
+    purpose: str
+    failures: str
+    undecided_below: float = 0.0
+    helped_by: tuple[str, ...] = ()
+
+
+def sentiment_rows(data: Path) -> list[Row]:
+    """Tweets in English and eight languages; validation parts of both sets are left out."""
+    unseen = {key(row.text) for name in ("tweeteval/sentiment_val", "umsab_multilingual_sentiment/val") for row in labelled(data, f"{name}.jsonl.gz")}
+    rows = labelled(data, "semeval_twitter_sentiment/message_train.jsonl.gz")
+    rows += labelled(data, "umsab_multilingual_sentiment/train.jsonl.gz", group="lang")
+    return [row for row in rows if key(row.text) not in unseen]
+
+
+EMOTIONS = (
+    "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity", "desire", "disappointment",
+    "disapproval", "disgust", "excitement", "fear", "gratitude", "joy", "love", "optimism", "sadness", "surprise", "neutral",
+)  # fmt: skip
+
+
+def emotion_rows(data: Path) -> list[Row]:
+    """Reddit comments; the label is the names of their emotions with blanks between."""
+    rows = []
+    for row in read(data / "goemotions_reddit/train.jsonl.gz"):
+        names = row["labels"] if isinstance(row["labels"], list) else str(row["labels"]).split(",")
+        rows.append(Row(row["text"], " ".join(names)))
+    return rows
+
+
+def complaint_rows(data: Path) -> list[Row]:
+    """Tweets that complain, and others."""
+    return labelled(data, "complaint_tweets/train.jsonl.gz", label="label", group="domain")
+
+
+def purchase_rows(data: Path) -> list[Row]:
+    """Tweets on one phone whose writer means to buy; undefined ones count as no."""
+    rows = labelled(data, "purchase_intent_tweets/train.jsonl.gz")
+    return [Row(row.text, YES if row.label == "intent" else NO, "phone") for row in rows]
+
+
+def issue_rows(data: Path) -> list[Row]:
+    """GitHub issues, title and body."""
+    rows = []
+    for row in read(data / "issue_type_nlbse2024/train.jsonl.gz"):
+        rows.append(Row(f"{row['title']}\n{row['body'] or ''}", row["label_name"], row["repo"]))
+    return rows
+
+
+def offensive_rows(data: Path) -> list[Row]:
+    """Tweets in English and German."""
+    rows = [Row(row.text, row.label, "en") for row in labelled(data, "tweeteval/offensive_train.jsonl.gz", label="label")]
+    german = labelled(data, "germeval2018_offensive/train.jsonl.gz", label="coarse")
+    return rows + [Row(row.text, YES if row.label == "OFFENSE" else NO, "de") for row in german]
+
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def suggestion_rows(data: Path) -> list[Row]:
+    """Sentences of app reviews and GitHub issues, labelled by rules; titles of feature requests count as yes."""
+    rows = []
+    for row in labelled(data, "app_reviews/reviews.csv.gz", label="app"):
+        rows += [Row(sentence, YES if weak.suggests(sentence) else NO, "review") for sentence in _SENTENCE.split(row.text) if 12 < len(sentence) < 300]
+    for row in read(data / "issue_type_nlbse2024/train.jsonl.gz"):
+        rows.append(Row(row["title"], YES if row["label_name"] == "feature" else NO, "title"))
+        body = re.sub(r"```.*?```|<!--.*?-->", " ", row["body"] or "", flags=re.S)
+        for sentence in _SENTENCE.split(body)[:25]:
+            if 20 < len(sentence) < 250:
+                rows.append(Row(sentence, YES if weak.suggests(sentence) else NO, "issue"))
+    return rows
+
+
+def help_rows(data: Path) -> list[Row]:
+    """Customers' questions against tweets that ask nothing of anybody."""
+    rows = [Row(row.text, YES, "bank") for row in labelled(data, "banking77/train.jsonl.gz")[::3]]
+    rows += [Row(row.text, YES if weak.asks_for_help(row.text) else NO, "complaint") for row in labelled(data, "complaint_tweets/train.jsonl.gz", label="label")]
+    rows += [Row(row.text, YES if weak.asks_for_help(row.text) else NO, "tweet") for row in labelled(data, "semeval_twitter_sentiment/message_train.jsonl.gz")[::4]]
+    for row in read(data / "issue_type_nlbse2024/train.jsonl.gz"):
+        if row["label_name"] != "feature":
+            rows.append(Row(row["title"], YES if row["label_name"] == "question" else NO, "issue"))
+    return rows
+
+
+def praise_rows(data: Path) -> list[Row]:
+    """Comments that admire, thank or love against all others, and tweets with neither good nor bad in them."""
+    rows = []
+    for row in emotion_rows(data):
+        names = set(row.label.split())
+        rows.append(Row(row.text, YES if names & {"admiration", "gratitude", "love"} else NO, "reddit"))
+    rows += [Row(row.text, NO, "tweet") for row in labelled(data, "semeval_twitter_sentiment/message_train.jsonl.gz")[::3] if row.label != "positive"]
+    return rows
+
+
+TASKS = (
+    Task("sentiment", SENTIMENTS, sentiment_rows, (SEMEVAL, UMSAB), 1.0, "How a post feels about what it speaks of: negative, neutral or positive.",
+         "Sarcasm; comparisons that praise one thing and blame another; code-mixing; languages other than the eight it was trained on.", 0.4),
+    Task("emotion", EMOTIONS, emotion_rows, (GOEMOTIONS,), 0.5, "Helper of the other heads: which emotions a comment shows.", "Reddit comments of 2005 to 2019 in English only."),
+    Task("complaint", ("complaint",), complaint_rows, (COMPLAINTS,), 1.0, "Whether a post states that something expected was not met.",
+         "Complaints without a word of blame; anger at the world at large; languages other than English.", helped_by=("sentiment", "emotion")),
+    Task("purchase", ("purchase",), purchase_rows, (PURCHASE,), 0.5, "Whether its writer means to buy, or asks before buying.",
+         "Learned on one phone, noisy labels; jokes about not being able to afford it.", helped_by=("sentiment", "emotion")),
+    Task("suggestion", ("suggestion",), suggestion_rows, (REVIEWS, SLACK_RULES), 0.3, "Whether a post asks for a change or suggests one.",
+         "Learned from rules: suggestions without any of their turns of phrase.", helped_by=("sentiment", "emotion")),
+    Task("help", ("help",), help_rows, (BANKING, COMPLAINTS, SEMEVAL, NLBSE), 0.5, "Whether a post asks for help.",
+         "Rhetorical questions; learned partly from rules.", helped_by=("sentiment", "emotion")),
+    Task("praise", ("praise",), praise_rows, (GOEMOTIONS, SEMEVAL), 0.5, "Whether a post praises or thanks.", "Ironic praise.", helped_by=("sentiment",)),
+    Task("issue-type", ("bug", "feature", "question"), issue_rows, (NLBSE,), 1.0, "What a report is: bug, feature request or question.",
+         "Projects with other templates than the five it has seen."),
+    Task("offensive", ("offensive",), offensive_rows, (OFFENSE, GERMEVAL), 1.0, "Whether a post insults, threatens or swears at somebody, English and German.",
+         "Quoted slurs, reclaimed words, insults without a rude word; other languages.", helped_by=("sentiment",)),
+)  # fmt: skip
+
+
+def task(name: str) -> Task:
+    """The task of a name; KeyError where there is none."""
+    return {held.name: held for held in TASKS}[name]
