@@ -44,7 +44,7 @@ def main() -> None:
             asked = _sqlite_questions(database)
             timings += [(kind, timed(name, ask, runs=3)) for kind, name, ask in asked]
         _print(timings)
-        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB (numpy, Arrow and the generator included)")
+        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, with the generator")
 
 
 def _options() -> argparse.Namespace:
@@ -80,8 +80,12 @@ def _fill(archive: Archive, options: argparse.Namespace) -> None:
     keeping += perf_counter() - began
     stats = archive.stats()
     done = rounds * options.batch
-    print(f"archive: {done / appending:,.0f} posts/s appended, {done / (appending + keeping):,.0f} with the keeper's work")
-    print(f"archive: {stats.rows:,} posts in {stats.files} files, {stats.bytes / 1e6:,.0f} MB, {stats.bytes / stats.rows:,.0f} bytes a post")
+    print(
+        f"archive: {done / appending:,.0f} posts/s appended, {done / (appending + keeping):,.0f} with the keeper's work"
+    )
+    print(
+        f"archive: {stats.rows:,} posts in {stats.files} files, {stats.bytes / 1e6:,.0f} MB, {stats.bytes / stats.rows:,.0f} bytes each"
+    )
 
 
 def _archive_questions(archive: Archive) -> dict[str, tuple[Callable[[int], int], int]]:
@@ -95,8 +99,14 @@ def _archive_questions(archive: Archive) -> dict[str, tuple[Callable[[int], int]
         "one post by id": (lambda run: archive.get(some[run]["id"]) is not None, 50),
         "one post by uid": (lambda run: archive.get(some[run]["uid"]) is not None, 50),
         "text filter, 30 days, newest 50 of a rare word": (lambda _: archive.table(FILTERED).num_rows, 5),
-        "text filter, 30 days, count by day": (lambda _: archive.count(replace(FILTERED, contains=((BRAND,),)), by=("day",)).num_rows, 5),
-        "count by day and sentiment, everything": (lambda _: archive.count(Scan(), by=("day", "sentiment")).num_rows, 3),
+        "text filter, 30 days, count by day": (
+            lambda _: archive.count(replace(FILTERED, contains=((BRAND,),)), by=("day",)).num_rows,
+            5,
+        ),
+        "count by day and sentiment, everything": (
+            lambda _: archive.count(Scan(), by=("day", "sentiment")).num_rows,
+            3,
+        ),
         "backtest: every post with a word, with its text": (lambda _: _candidates(archive), 1),
     }
 
@@ -109,17 +119,23 @@ def _candidates(archive: Archive) -> int:
 def _fill_sqlite(database: sqlite3.Connection, options: argparse.Namespace) -> None:
     database.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -200000;"
-        "CREATE TABLE posts (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, channel TEXT, text TEXT, folded TEXT, published_at INTEGER,"
-        " language TEXT, sentiment TEXT, likes INTEGER, rest TEXT);"
+        "CREATE TABLE posts (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, channel TEXT, text TEXT, folded TEXT,"
+        " published_at INTEGER, language TEXT, sentiment TEXT, likes INTEGER, rest TEXT);"
         "CREATE TABLE matches (monitor INTEGER, id INTEGER, PRIMARY KEY (monitor, id)) WITHOUT ROWID;"
         "CREATE INDEX posts_published ON posts (published_at);"
         "CREATE VIRTUAL TABLE words USING fts5(folded, content='', tokenize='unicode61');"
     )
     plain = full = 0.0
-    for start, posts in zip(range(0, options.posts, options.batch), post_batches(options.posts, batch=options.batch), strict=True):
+    for start, posts in zip(
+        range(0, options.posts, options.batch), post_batches(options.posts, batch=options.batch), strict=True
+    ):
         rows = list(_rows(start, posts))
         ids = [row[0] for row in rows]
-        matches = [(monitor, number) for number, found in zip(ids, posts["monitors"].to_pylist(), strict=True) for monitor in {*(found or [])}]
+        matches = [
+            (monitor, number)
+            for number, found in zip(ids, posts["monitors"].to_pylist(), strict=True)
+            for monitor in {*(found or [])}
+        ]
         began = perf_counter()
         with database:
             database.executemany("INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -129,8 +145,15 @@ def _fill_sqlite(database: sqlite3.Connection, options: argparse.Namespace) -> N
         with database:
             database.executemany("INSERT INTO words (rowid, folded) VALUES (?, ?)", [(row[0], row[4]) for row in rows])
         full += perf_counter() - began
-    (pages,) = database.execute("SELECT sum(pgsize) FROM dbstat WHERE name NOT LIKE 'words%'").fetchone() if _has_dbstat(database) else (0,)
-    size = sum(path.stat().st_size for path in Path(database.execute("PRAGMA database_list").fetchone()[2]).parent.glob("posts.sqlite*"))
+    (pages,) = (
+        database.execute("SELECT sum(pgsize) FROM dbstat WHERE name NOT LIKE 'words%'").fetchone()
+        if _has_dbstat(database)
+        else (0,)
+    )
+    size = sum(
+        path.stat().st_size
+        for path in Path(database.execute("PRAGMA database_list").fetchone()[2]).parent.glob("posts.sqlite*")
+    )
     print(f"SQLite: {options.posts / plain:,.0f} posts/s into tables, {options.posts / (plain + full):,.0f} with FTS5")
     print(f"SQLite: {size / 1e6:,.0f} MB with FTS5" + (f", {pages / 1e6:,.0f} MB without" if pages else ""))
 
@@ -164,12 +187,36 @@ def _sqlite_questions(database: sqlite3.Connection) -> list[tuple[str, str, Call
         ("SQLite", "river: newest 50 of a monitor that matches little", ask(river, SPARSE_RIVER.monitors_any[0])),
         ("SQLite", "river: newest 50 of all", ask("SELECT * FROM posts ORDER BY id DESC LIMIT 50")),
         ("SQLite", "one post by id", ask("SELECT * FROM posts WHERE id = 77777")),
-        ("SQLite", "text filter, 30 days, newest 50 of a rare word", ask(f"SELECT * {like} ORDER BY id DESC LIMIT 50", f"%{RARE}%", *month)),
-        ("FTS5", "text filter, 30 days, newest 50 of a rare word", ask(f"SELECT p.* {words} AND p.published_at >= ? ORDER BY p.id DESC LIMIT 50", RARE, month[0])),
-        ("SQLite", "text filter, 30 days, count by day", ask(f"SELECT {day}, count(*) {like} GROUP BY 1", f"%{BRAND}%", *month)),
-        ("FTS5", "text filter, 30 days, count by day", ask(f"SELECT p.{day}, count(*) {words} AND p.published_at >= ? GROUP BY 1", BRAND, month[0])),
-        ("SQLite", "count by day and sentiment, everything", ask(f"SELECT {day}, sentiment, count(*) FROM posts GROUP BY 1, 2")),
-        ("SQLite", "backtest: every post with a word, with its text", ask("SELECT * FROM posts WHERE folded LIKE ? OR folded LIKE ?", f"%{BRAND}%", f"%{RARE}%")),
+        (
+            "SQLite",
+            "text filter, 30 days, newest 50 of a rare word",
+            ask(f"SELECT * {like} ORDER BY id DESC LIMIT 50", f"%{RARE}%", *month),
+        ),
+        (
+            "FTS5",
+            "text filter, 30 days, newest 50 of a rare word",
+            ask(f"SELECT p.* {words} AND p.published_at >= ? ORDER BY p.id DESC LIMIT 50", RARE, month[0]),
+        ),
+        (
+            "SQLite",
+            "text filter, 30 days, count by day",
+            ask(f"SELECT {day}, count(*) {like} GROUP BY 1", f"%{BRAND}%", *month),
+        ),
+        (
+            "FTS5",
+            "text filter, 30 days, count by day",
+            ask(f"SELECT p.{day}, count(*) {words} AND p.published_at >= ? GROUP BY 1", BRAND, month[0]),
+        ),
+        (
+            "SQLite",
+            "count by day and sentiment, everything",
+            ask(f"SELECT {day}, sentiment, count(*) FROM posts GROUP BY 1, 2"),
+        ),
+        (
+            "SQLite",
+            "backtest: every post with a word, with its text",
+            ask("SELECT * FROM posts WHERE folded LIKE ? OR folded LIKE ?", f"%{BRAND}%", f"%{RARE}%"),
+        ),
         ("FTS5", "backtest: every post with a word, with its text", ask(f"SELECT p.* {words}", f"{BRAND} OR {RARE}")),
     ]
 

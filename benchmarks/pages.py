@@ -38,7 +38,11 @@ def post_batches(posts: int, *, batch: int = 5_000, seed: int = 7) -> Iterator[p
 
 
 def _vocabulary(rng: np.random.Generator, size: int) -> pa.Array:
-    onsets, vowels, codas = list("bcdfghjklmnprstvwz") + ["st", "tr", "ch", "sh"], list("aeiou") + ["ea", "oo"], ["", "n", "r", "s", "t", "ng"]
+    onsets, vowels, codas = (
+        [*"bcdfghjklmnprstvwz", "st", "tr", "ch", "sh"],
+        [*"aeiou", "ea", "oo"],
+        ["", "n", "r", "s", "t", "ng"],
+    )
     parts = [rng.choice(np.array(kind), (size, 3)) for kind in (onsets, vowels, codas)]
     lengths = rng.integers(1, 4, size)
     words = ["".join(parts[0][i, k] + parts[1][i, k] + parts[2][i, k] for k in range(lengths[i])) for i in range(size)]
@@ -56,7 +60,9 @@ def _times(rng: np.random.Generator, posts: int) -> npt.NDArray[np.int64]:
 
 def _zipf(rng: np.random.Generator, size: int, count: int, slope: float = 1.07) -> npt.NDArray[np.int64]:
     weights = 1 / np.arange(1, size + 1) ** slope
-    drawn: npt.NDArray[np.int64] = np.searchsorted(np.cumsum(weights) / weights.sum(), rng.random(count)).clip(0, size - 1)
+    drawn: npt.NDArray[np.int64] = np.searchsorted(np.cumsum(weights) / weights.sum(), rng.random(count)).clip(
+        0, size - 1
+    )
     return drawn
 
 
@@ -114,14 +120,20 @@ def _authors(rng: np.random.Generator, count: int) -> pa.Array:
     drawn = _zipf(rng, 200_000, count, 0.9)
     ids = pa.array(drawn).cast(pa.string())
     kind = ARRIVING.field("author").type
-    known = {"id": ids, "handle": pc.binary_join_element_wise(pa.array(["user"] * count), ids, ""), "followers": pa.array(drawn % 5000)}
+    known = {
+        "id": ids,
+        "handle": pc.binary_join_element_wise(pa.array(["user"] * count), ids, ""),
+        "followers": pa.array(drawn % 5000),
+    }
     fields = [known[f.name].cast(f.type) if f.name in known else pa.nulls(count, f.type) for f in kind]
     return pa.StructArray.from_arrays(fields, fields=list(kind))
 
 
 def _engagement(rng: np.random.Generator, count: int, taken_at: pa.Array) -> pa.Array:
     kind = ARRIVING.field("engagement").type
-    known = {name: pa.array(rng.geometric(0.4, count) - 1) for name in ("replies", "shares", "likes")} | {"taken_at": taken_at}
+    known = {name: pa.array(rng.geometric(0.4, count) - 1) for name in ("replies", "shares", "likes")} | {
+        "taken_at": taken_at
+    }
     fields = [known[f.name].cast(f.type) if f.name in known else pa.nulls(count, f.type) for f in kind]
     return pa.StructArray.from_arrays(fields, fields=list(kind))
 

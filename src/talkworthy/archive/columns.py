@@ -11,7 +11,10 @@ import pyarrow.compute as pc
 from talkworthy.schema import ANNOTATIONS, OBSERVATION, POST, TOMBSTONE
 from talkworthy.schema.column import TIME, column
 
-MONITORS = column("monitors", pa.list_(pa.int32()), "ids of the monitors that matched, at arrival or by a backfill", null="none")
+MONITORS = column(
+    "monitors", pa.list_(pa.int32()), "ids of the monitors that matched, at arrival or by a backfill", null="none"
+)
+
 
 def relaxed(schema: pa.Schema) -> pa.Schema:
     """The same columns with null allowed everywhere and nothing said about them, as engines hand them out."""
@@ -47,7 +50,12 @@ ROWS = relaxed(STORED)
 OBSERVED = pa.schema([column("id", pa.int64(), "the archive's number of the post"), *OBSERVATION])
 BURIED = pa.schema(
     [
-        column("id", pa.int64(), "the archive's number of the post that is gone", null="it is not here, or an account is meant"),
+        column(
+            "id",
+            pa.int64(),
+            "the archive's number of the post that is gone",
+            null="it is not here, or an account is meant",
+        ),
         column("revision", pa.int32(), "the highest revision of the post that is gone", null="as id"),
         column("digest", pa.int64(), "hash of the uid, or of the account, which keeps it from coming back"),
         column("account", pa.bool_(), "whether every post of one account is meant"),
@@ -60,7 +68,9 @@ CHANGED = pa.schema(
         column("uid", pa.string(), "the post"),
         column("published_at", TIME, "the post's own time"),
         column("column", pa.string(), "detected_language, sentiment, intent or urgency, or monitor:ID"),
-        column("value", pa.string(), "the new value as text; for a monitor true or false", null="the value is taken away"),
+        column(
+            "value", pa.string(), "the new value as text; for a monitor true or false", null="the value is taken away"
+        ),
         column("seq", pa.int64(), "the highest of a post and column holds", unit="nanoseconds since 1970"),
         column("by", pa.string(), "who or what changed it", null="the system"),
     ]
@@ -82,6 +92,8 @@ def digests(uids: pa.ChunkedArray | pa.Array | Sequence[str]) -> npt.NDArray[np.
 
 def numbers(hashes: npt.NDArray[np.int64], published_at: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
     """`schema.archive_id` of many posts at once."""
-    micros = pc.cast(published_at, pa.int64()).to_numpy(zero_copy_only=False) if len(published_at) else np.empty(0, np.int64)
+    micros = (
+        pc.cast(published_at, pa.int64()).to_numpy(zero_copy_only=False) if len(published_at) else np.empty(0, np.int64)
+    )
     number: npt.NDArray[np.int64] = (np.floor_divide(micros, 1_000_000) << HASH_BITS) | (hashes & _MASK)
     return number

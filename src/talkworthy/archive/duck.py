@@ -25,7 +25,7 @@ class Duck:
 
     def table(self, sql: str, tables: Mapping[str, pa.Table] | None = None) -> pa.Table:
         """The whole result. `tables` are named in the SQL."""
-        with _mended():
+        with _Reading():
             cursor = self._cursor(tables)
             try:
                 result: pa.Table = cursor.sql(sql).to_arrow_table()
@@ -33,9 +33,11 @@ class Duck:
             finally:
                 cursor.close()
 
-    def batches(self, sql: str, tables: Mapping[str, pa.Table] | None = None, *, rows: int = 8192) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, sql: str, tables: Mapping[str, pa.Table] | None = None, *, rows: int = 8192
+    ) -> Iterator[pa.RecordBatch]:
         """The result piece by piece, in bounded memory."""
-        with _mended():
+        with _Reading():
             cursor = self._cursor(tables)
             try:
                 yield from cursor.sql(sql).to_arrow_reader(rows)
@@ -79,7 +81,7 @@ class Duck:
         return connection
 
 
-class _mended:
+class _Reading:
     """Turns DuckDB's complaint about a vanished file into MissingFile."""
 
     def __enter__(self) -> None:

@@ -75,7 +75,7 @@ class Erasure:
     folder: str = ""
 
     def complete(self, keeper: "Keeper") -> bool:
-        """Remove it from every file; False where a payload must be parsed first. The keeper's step; its lock is held."""
+        """Remove it from every file; False where a payload must be parsed first. A step of the keeper."""
         archive = keeper.archive
         self.files_rewritten += keeper.rewrite_holding(np.array(self.ids, np.int64))
         self.spooled_posts_removed += self._clear_spool(archive)
@@ -169,7 +169,9 @@ class Needles:
         about = json.dumps([payload.url, dict(payload.headers), dict(payload.meta)], ensure_ascii=False).encode()
         if self._pattern is None:
             return False
-        return any(self._pattern.search(part) for part in (about, *_readings(payload.body))) or not _is_plain(payload.body)
+        return any(self._pattern.search(part) for part in (about, *_readings(payload.body))) or not _is_plain(
+            payload.body
+        )
 
 
 def _written_forms(text: str) -> Iterator[bytes]:
@@ -209,7 +211,9 @@ def begin_erasure(archive: "Archive", *, author: tuple[str, str] | None, uids: S
     folder = archive.path / "erasures"
     folder.mkdir(exist_ok=True)
     channel, account = author or ("", "")
-    erasure = Erasure(uuid.uuid4().hex, now.isoformat(), 0, uids=list(uids), channel=channel, author=account, folder=str(folder))
+    erasure = Erasure(
+        uuid.uuid4().hex, now.isoformat(), 0, uids=list(uids), channel=channel, author=account, folder=str(folder)
+    )
     erasure.save()
     _hide(archive, erasure)
     return erasure.receipt()
@@ -226,14 +230,24 @@ def _hide(archive: "Archive", erasure: Erasure) -> None:
     erasure.ids = sorted({*erasure.ids, *(post["id"] for post in gone)})
     erasure.uids = sorted({*erasure.uids, *(post["uid"] for post in gone)})
     erasure.sources = sorted({*erasure.sources, *(_folder_name(post["source"]) for post in gone if post["source"])})
-    needles = {*erasure.needles, *(text for post in gone for text in (post["native_id"], post["url"], post["text"]) if text and len(text) > 3)}
+    needles = {
+        *erasure.needles,
+        *(text for post in gone for text in (post["native_id"], post["url"], post["text"]) if text and len(text) > 3),
+    }
     erasure.needles = sorted(needles)
     erasure.is_hidden = True
     erasure.save()
 
 
 def _stone(uid: str, author: str | None, channel: str | None, now: datetime) -> dict[str, Any]:
-    return {"uid": uid, "published_at": None, "author_id": author, "channel": channel, "deleted_at": now, "reason": ERASED}
+    return {
+        "uid": uid,
+        "published_at": None,
+        "author_id": author,
+        "channel": channel,
+        "deleted_at": now,
+        "reason": ERASED,
+    }
 
 
 def _folder_name(source: str) -> str:
@@ -263,4 +277,3 @@ def erasure_receipt(archive: "Archive", id: str) -> Receipt:
 
 def _read(path: Path) -> Erasure:
     return Erasure(**json.loads(path.read_bytes()), folder=str(path.parent))
-

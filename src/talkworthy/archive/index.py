@@ -161,7 +161,9 @@ class Index:
             return _Runs()
         manifest = json.loads((self.folder / "manifest.json").read_bytes())
         names = {kind: list(manifest["runs"].get(kind, [])) for kind in KINDS}
-        kept = {name: run for kind in KINDS for name, run in zip(self._disk.names[kind], self._disk.runs[kind], strict=True)}
+        kept = {
+            name: run for kind in KINDS for name, run in zip(self._disk.names[kind], self._disk.runs[kind], strict=True)
+        }
         runs = {kind: [kept[name] if name in kept else self._mapped(name) for name in names[kind]] for kind in KINDS}
         return _Runs(stamp, frozenset(manifest["covered"]), names, runs)
 
@@ -192,7 +194,7 @@ class Index:
 
     def _written(self, kind: str, run: Numbers) -> str:
         name = f"{kind}-{uuid.uuid4().hex}.run"
-        with open(self.folder / name, "wb") as file:
+        with (self.folder / name).open("wb") as file:
             np.ascontiguousarray(run).tofile(file)
         sync_file(self.folder / name)
         return name

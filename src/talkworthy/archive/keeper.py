@@ -28,7 +28,6 @@ from talkworthy.archive.scan import Overlay, current, named
 from talkworthy.archive.table import DataFile, Snapshot, Table
 
 TARGET_ROWS = 160_000
-ROW_GROUP = 20_000
 LEVEL = 3
 LOG_LENGTH = 200
 
@@ -180,7 +179,9 @@ class Keeper:
     # How
 
     def _to_settle(self, everything: bool) -> list[DataFile]:
-        new = sorted((file for file in self._posts.snapshot().files if file.is_new), key=lambda file: (file.modified, file.path))
+        new = sorted(
+            (file for file in self._posts.snapshot().files if file.is_new), key=lambda file: (file.modified, file.path)
+        )
         if not everything:
             new = new[: -self.pace.leave or None]
             if len(new) < self.pace.settle_files and sum(file.rows for file in new) < self.pace.settle_rows:
@@ -209,14 +210,14 @@ class Keeper:
 
     def _written(self, batches: Iterable[pa.RecordBatch]) -> Iterator[AddAction]:
         for rows in _pieces(batches, TARGET_ROWS):
-            yield self._posts.write(rows.cast(FILED), "settled", row_group=ROW_GROUP, level=LEVEL)
+            yield self._posts.write(rows.cast(FILED), "settled", level=LEVEL)
 
     def _replace(self, table: Table, files: Sequence[DataFile], left: pa.Table) -> None:
         """Put the rows that are left in the place of files of a small table."""
         if not files or (len(files) == 1 and files[0].rows == left.num_rows and not left.num_rows):
             return
         with self.archive.turn():
-            adds = [table.write(left, "settled", row_group=ROW_GROUP, level=LEVEL)] if left.num_rows else []
+            adds = [table.write(left, "settled", level=LEVEL)] if left.num_rows else []
             table.commit(adds, files, notes={"talkworthy": "keeper"})
 
     def _fold_is_due(self, snapshots: Sequence[Snapshot], now: datetime) -> bool:
@@ -232,7 +233,8 @@ class Keeper:
         for file in holding(files, ids.tolist()):
             paths = self._posts.absolute([file])
             found = self.archive.duck.table(
-                f"SELECT DISTINCT id FROM ({current(['id'], paths, Overlay())}) SEMI JOIN wanted USING (id)", {"wanted": wanted}
+                f"SELECT DISTINCT id FROM ({current(['id'], paths, Overlay())}) SEMI JOIN wanted USING (id)",
+                {"wanted": wanted},
             )
             if found.num_rows:
                 places[file] = _ids(found)
@@ -253,7 +255,9 @@ class Keeper:
 
     def _left_observations(self, rows: pa.Table, done: Numbers, fresh: Numbers, now: datetime) -> pa.Table:
         """Counts of posts that wait to be settled, or that may still arrive."""
-        recent = pc.greater(rows["taken_at"], pa.scalar(now - timedelta(days=self.retention.orphans), rows["taken_at"].type))
+        recent = pc.greater(
+            rows["taken_at"], pa.scalar(now - timedelta(days=self.retention.orphans), rows["taken_at"].type)
+        )
         return rows.filter(pc.and_(_not_in(rows["id"], done), pc.or_(_in(rows["id"], fresh), recent)))
 
     def _left_changes(self, rows: pa.Table, done: Numbers, fresh: Numbers, now: datetime) -> pa.Table:
@@ -360,4 +364,3 @@ def _lives(process: int) -> bool:
     except PermissionError:
         return True
     return True
-

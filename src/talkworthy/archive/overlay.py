@@ -99,8 +99,8 @@ class Overlays:
     def _changed(self, rows: pa.Table) -> pa.Table:
         corrected = ", ".join(
             f"bool_or(\"column\" = '{name}') AS has_{name}, "
-            f"CAST(max(CASE WHEN \"column\" = '{name}' THEN value END) AS {type}) AS {name}"
-            for name, type in CORRECTABLE.items()
+            f"CAST(max(CASE WHEN \"column\" = '{name}' THEN value END) AS {kind}) AS {name}"
+            for name, kind in CORRECTABLE.items()
         )
         monitor = "TRY_CAST(split_part(\"column\", ':', 2) AS INTEGER)"
         of_monitor = "starts_with(\"column\", 'monitor:') AND value"
@@ -109,7 +109,9 @@ class Overlays:
             for name, truth in (("gained", "true"), ("lost", "false"))
         )
         latest = 'SELECT * FROM rows_given QUALIFY row_number() OVER (PARTITION BY id, "column" ORDER BY seq DESC) = 1'
-        return self._duck.table(f"SELECT id, {corrected}, {tied} FROM ({latest}) GROUP BY id", tables={"rows_given": rows})
+        return self._duck.table(
+            f"SELECT id, {corrected}, {tied} FROM ({latest}) GROUP BY id", tables={"rows_given": rows}
+        )
 
     def _buried(self, rows: pa.Table) -> pa.Table:
         sql = "SELECT id, CAST(max(revision) AS INTEGER) AS upto FROM rows_given WHERE id IS NOT NULL GROUP BY id"
@@ -165,7 +167,9 @@ def _stones(rows: pa.Table) -> pa.Table:
 
 def account_digests(channels: list[str | None], authors: list[str | None]) -> Numbers:
     """The hash of each account; an account tombstone without a channel stands for the author id in every channel."""
-    return digests([f"account\n{channel or ''}\n{author or ''}" for channel, author in zip(channels, authors, strict=True)])
+    return digests(
+        [f"account\n{channel or ''}\n{author or ''}" for channel, author in zip(channels, authors, strict=True)]
+    )
 
 
 def _joined(tables: list[pa.Table | None]) -> pa.Table | None:
@@ -182,5 +186,3 @@ _DEAD = pa.schema([("id", pa.int64()), ("upto", pa.int32())])
 def _micros(column: pa.ChunkedArray) -> Numbers:
     values: Numbers = pc.fill_null(column.cast(pa.int64()), -(2**62)).to_numpy()
     return values
-
-

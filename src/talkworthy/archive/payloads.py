@@ -7,7 +7,6 @@ rename. `pending/` waits to be parsed, `done/` is kept for a while so that a men
 
 import io
 import json
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +101,7 @@ class PayloadStore:
         """Say that everything in it is stored or set aside. Twice is once."""
         home = self._path(ref.source)
         with suppress(FileNotFoundError):
-            os.rename(home / "pending" / _name(ref.seq), home / "done" / _name(ref.seq))
+            (home / "pending" / _name(ref.seq)).rename(home / "done" / _name(ref.seq))
             sync_folder(home / "pending")
 
     def set_aside(self, ref: PayloadRef, index: int, reason: str) -> None:
@@ -223,7 +222,7 @@ def _name(seq: int) -> str:
 
 def _numbers(folder: Path) -> list[int]:
     try:
-        names = os.listdir(folder)
+        names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
     return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))

@@ -41,12 +41,11 @@ from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
 from talkworthy.archive.index import FLUSH_AT, INDEXED, MONITOR, THREAD, UID, Index, Numbers
 from talkworthy.archive.overlay import Overlays, account_digests
 from talkworthy.archive.payloads import JSON, PayloadStore
-from talkworthy.archive.scan import By, Overlay, Scan, grouped, named, select
+from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select
 from talkworthy.archive.spool import Spool
-from talkworthy.archive.table import DataFile, Snapshot, Table
+from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table
 from talkworthy.schema import OBSERVATION, TOMBSTONE
 
-NEW_ROW_GROUP = 20_000
 NEW_LEVEL = 1
 SPAN = 150_000
 THREAD_LIMIT = 5_000
@@ -160,8 +159,12 @@ class Archive:
             if covered and covered == transactions.keys():
                 return self._told_again(transactions)
             if covered:
-                arriving = arriving.filter(pc.invert(pc.fill_null(pc.is_in(arriving["source"], pa.array(sorted(covered))), False)))
-            return self._append(arriving, {name: seq for name, seq in transactions.items() if name not in covered}, cursors or {})
+                arriving = arriving.filter(
+                    pc.invert(pc.fill_null(pc.is_in(arriving["source"], pa.array(sorted(covered))), False))
+                )
+            return self._append(
+                arriving, {name: seq for name, seq in transactions.items() if name not in covered}, cursors or {}
+            )
 
     def observe(self, observations: pa.Table) -> int:
         """Add later counts of posts (columns of OBSERVATION); the latest of a post is what readers see."""
@@ -171,7 +174,7 @@ class Archive:
             ids = self._numbers_of(observations)
             rows = observations.select(OBSERVATION.names).add_column(0, "id", pa.array(ids))
             self._add(self.observations, rows.cast(OBSERVED))
-        return observations.num_rows
+        return int(observations.num_rows)
 
     def bury(self, tombstones: pa.Table) -> pa.Table:
         """Make posts, or all posts of accounts, invisible at once (columns of TOMBSTONE); the keeper removes them.
@@ -200,7 +203,7 @@ class Archive:
             keys = np.array([int(name.split(":", 1)[1]) for name in tied["column"].to_pylist()], np.int64)
             with self._index_guard:
                 self.index.add(MONITOR, keys, np.array(tied["id"].to_pylist(), np.int64))
-        return changes.num_rows
+        return int(changes.num_rows)
 
     # Reading
 
@@ -212,10 +215,11 @@ class Archive:
         """
         if scan.limit == 0 or scan.ids == ():
             return
-        told = 0
+        told, left = 0, scan
         while True:
             try:
-                for batch, scan in self._pieces(scan):
+                for batch, rest in self._pieces(left):
+                    left = rest
                     told += batch.num_rows
                     yield batch
                 return
@@ -255,7 +259,10 @@ class Archive:
             asked |= wanted
             seen |= ids
             rows = self._fetched(sorted(ids))
-            links = [(row["uid"], row["root"], row["in_reply_to"]) for row in rows.select(["uid", "root", "in_reply_to"]).to_pylist()]
+            links = [
+                (row["uid"], row["root"], row["in_reply_to"])
+                for row in rows.select(["uid", "root", "in_reply_to"]).to_pylist()
+            ]
             found.append(rows)
             wanted = {name for link in links for name in link if name} - asked
         return _thread_of(uid, pa.concat_tables(found))
@@ -308,7 +315,9 @@ class Archive:
 
     # Erasing
 
-    def erase(self, *, author: tuple[str, str] | None = None, uids: Sequence[str] = (), now: datetime | None = None) -> Receipt:
+    def erase(
+        self, *, author: tuple[str, str] | None = None, uids: Sequence[str] = (), now: datetime | None = None
+    ) -> Receipt:
         """Erase all posts of an account (channel, author id), or posts by uid.
 
         Nobody sees them after the return; the next run of the keeper removes them from every file, older versions
@@ -328,7 +337,7 @@ class Archive:
             self.index.flush(snapshot)
 
     def forget_versions(self) -> None:
-        """Remove older versions from the tables' logs; the newest cursors are said once more, so they stay. In a turn."""
+        """Remove older versions from the tables' logs, in a turn; the newest cursors are said once more."""
         notes = {"cursors": json.dumps(self.cursors()), "talkworthy": "all cursors"}
         self.posts.commit(notes=notes)
         for table in (self.posts, self.observations, self.changes, self.tombstones):
@@ -356,7 +365,7 @@ class Archive:
             self._add(self.observations, recounted)
         written = _in_order(pa.concat_tables([new, edited]))
         notes = {"transactions": json.dumps(dict(transactions))}
-        adds = [self.posts.write(written, "new", row_group=NEW_ROW_GROUP, level=NEW_LEVEL, notes=notes)] if written.num_rows else []
+        adds = [self.posts.write(written, "new", level=NEW_LEVEL, notes=notes)] if written.num_rows else []
         version = self.posts.commit(adds, transactions=transactions, notes={"cursors": json.dumps(dict(cursors))})
         if adds:
             with self._index_guard:
@@ -365,8 +374,10 @@ class Archive:
         known = rows.num_rows - written.num_rows
         return Appended(version, new.select(STORED.names), edited.select(STORED.names), previous, known, refused)
 
-    def _sorted_out(self, rows: pa.Table, hashes: Numbers, snapshot: Snapshot) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
-        """Split arriving rows into new and edited; with the edited ones as they stood, and later counts of known ones."""
+    def _sorted_out(
+        self, rows: pa.Table, hashes: Numbers, snapshot: Snapshot
+    ) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
+        """Split arriving rows into new and edited, add the edited as they stood, and later counts of known ones."""
         with self._index_guard:
             self.index.follow(snapshot)
             positions, ids = self.index.find(UID, hashes)
@@ -392,7 +403,9 @@ class Archive:
         revisions = rows["revision"].to_numpy().copy()
         for position in positions.tolist():
             revisions[position] = max(revisions[position], buried.get(int(hashes[position]), -1) + 1)
-        return rows.set_column(rows.schema.names.index("revision"), FILED.field("revision"), pa.array(revisions, pa.int32()))
+        return rows.set_column(
+            rows.schema.names.index("revision"), FILED.field("revision"), pa.array(revisions, pa.int32())
+        )
 
     def _told_again(self, transactions: Mapping[str, int]) -> Appended:
         """What an append that the archive already holds did, read off its file where that still stands."""
@@ -411,12 +424,17 @@ class Archive:
         first = pc.equal(rows["revision"], 0)
         edited = rows.filter(pc.invert(first))
         older = self._revisions(edited["id"].to_pylist(), snapshot)
-        places = {(row["id"], row["revision"]): place for place, row in enumerate(older.select(["id", "revision"]).to_pylist())}
+        places = {
+            (row["id"], row["revision"]): place
+            for place, row in enumerate(older.select(["id", "revision"]).to_pylist())
+        }
         pairs = edited.select(["id", "revision"]).to_pylist()
         before = [places.get((row["id"], row["revision"] - 1)) for row in pairs]
         stand = [place is not None for place in before]
         edited = edited.filter(pa.array(stand, pa.bool_())).select(STORED.names)
-        previous = older.take(pa.array([place for place in before if place is not None], pa.int64())).select(STORED.names)
+        previous = older.take(pa.array([place for place in before if place is not None], pa.int64())).select(
+            STORED.names
+        )
         return Appended(snapshot.version, rows.filter(first).select(STORED.names), edited, previous, repeated=True)
 
     def _revisions(self, ids: Sequence[int], snapshot: Snapshot) -> pa.Table:
@@ -425,7 +443,9 @@ class Archive:
         files = holding(snapshot.files, ids)
         if not files:
             return FILED.empty_table()
-        sql = select(FILED.names, Scan(ids=tuple(ids)), self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
+        sql = select(
+            FILED.names, Scan(ids=tuple(ids)), self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1
+        )
         return self.duck.table(sql, tables=overlay.tables).cast(FILED)
 
     def _buried(self, tombstones: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -455,7 +475,7 @@ class Archive:
         return ids
 
     def _add(self, table: Table, rows: pa.Table) -> None:
-        table.commit([table.write(rows, "new", row_group=NEW_ROW_GROUP, level=NEW_LEVEL)])
+        table.commit([table.write(rows, "new", level=NEW_LEVEL)])
 
     # How reading is done
 
@@ -495,13 +515,32 @@ class Archive:
         """A limited number of rows in order: find their ids first, then fetch only those rows."""
         columns = ("id", *(name for name in scan.columns if name != "id"))
         left = scan.limit or 0
-        finder = self._ids_by_monitor if scan.monitors_any or scan.monitors_all else self._ids_by_span
-        for ids in finder(scan, snapshot, overlay):
-            rows = self._rows(ids[:left], columns, snapshot, overlay, newest=scan.order == "newest")
+        for ids, checked in self._ids(scan, snapshot, overlay):
+            rows = self._rows(
+                ids[:left] if checked else ids,
+                columns,
+                snapshot,
+                overlay,
+                newest=scan.order == "newest",
+                scan=None if checked else scan,
+            ).slice(0, left)
             left -= rows.num_rows
             yield rows
             if left <= 0:
                 return
+
+    def _ids(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[tuple[list[int], bool]]:
+        """Ids in order, piece by piece, and whether their rows were seen to meet the conditions."""
+        if not (scan.monitors_any or scan.monitors_all):
+            for ids in self._ids_by_span(scan, snapshot, overlay):
+                yield ids, True
+        elif len(conditions(scan)) == 1:
+            for ids in self._candidates(scan, snapshot, scan.limit or 0):
+                yield ids, False
+        else:
+            for ids in self._candidates(scan, snapshot, 4 * (scan.limit or 0)):
+                kept = self._rows(ids, ("id",), snapshot, overlay, newest=scan.order == "newest", scan=scan)
+                yield kept["id"].to_pylist(), True
 
     def _ids_by_span(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
         """Ids of matching posts, span after span, the spans growing as long as too few match."""
@@ -512,29 +551,23 @@ class Archive:
             found = self.duck.table(f"{sql} ORDER BY id {direction} LIMIT {scan.limit}", tables=overlay.tables)
             yield found["id"].to_pylist()
 
-    def _ids_by_monitor(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
-        """The same where monitors are asked for: the index names the candidates, their rows decide."""
+    def _candidates(self, scan: Scan, snapshot: Snapshot, size: int) -> Iterator[list[int]]:
+        """What the index says of the monitors of a scan, in order, in growing pieces; it may say too much."""
         newest = scan.order == "newest"
-        low, high, size = scan.low, scan.high, 2 * (scan.limit or 0) + 20
+        keys = scan.monitors_all[:1] or scan.monitors_any
+        low, high = scan.low, scan.high
         while True:
-            candidates = self._candidates(scan, snapshot, low, high, size)
-            if candidates:
-                chosen = sorted(set(candidates) & set(scan.ids)) if scan.ids is not None else candidates
-                kept = self._rows(chosen, ("id",), snapshot, overlay, newest=newest, scan=scan)
-                yield kept["id"].to_pylist()
-            if len(candidates) < size:
+            with self._index_guard:
+                self.index.follow(snapshot)
+                pages = [self.index.page(MONITOR, key, low, high, size, newest=newest) for key in keys]
+            found = np.unique(np.concatenate(pages))
+            ids = (found[::-1] if newest else found)[:size].tolist()
+            if ids:
+                yield ids if scan.ids is None else sorted(set(ids) & set(scan.ids), reverse=newest)
+            if len(ids) < size:
                 return
-            low, high = (low, candidates[-1]) if newest else (candidates[-1] + 1, high)
+            low, high = (low, ids[-1]) if newest else (ids[-1] + 1, high)
             size = min(size * 4, 50_000)
-
-    def _candidates(self, scan: Scan, snapshot: Snapshot, low: int, high: int, size: int) -> list[int]:
-        newest = scan.order == "newest"
-        with self._index_guard:
-            self.index.follow(snapshot)
-            keys = scan.monitors_all[:1] or scan.monitors_any
-            pages = [self.index.page(MONITOR, key, low, high, size, newest=newest) for key in keys]
-        ids = np.unique(np.concatenate(pages))
-        return [int(number) for number in (ids[::-1] if newest else ids)[:size]]
 
     def _rows(
         self,
@@ -551,8 +584,8 @@ class Archive:
         files = holding(snapshot.files, ids)
         if not files:
             return schema.empty_table()
-        conditions = replace(scan, ids=tuple(ids)) if scan is not None else Scan(ids=tuple(ids))
-        sql = select(columns, conditions, self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
+        chosen = replace(scan, ids=tuple(ids)) if scan is not None else Scan(ids=tuple(ids))
+        sql = select(columns, chosen, self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
         direction = "DESC" if newest else "ASC"
         return self.duck.table(f"{sql} ORDER BY id {direction}", tables=overlay.tables).cast(schema)
 
@@ -597,7 +630,8 @@ def _arriving(posts: pa.Table) -> pa.Table:
         raise ValueError(f"not columns of an arriving post: {', '.join(sorted(unknown))}")
     given = set(posts.schema.names)
     columns = [
-        posts[field.name].cast(field.type) if field.name in given else pa.nulls(posts.num_rows, field.type) for field in _PLAIN
+        posts[field.name].cast(field.type) if field.name in given else pa.nulls(posts.num_rows, field.type)
+        for field in _PLAIN
     ]
     return pa.table(columns, schema=_PLAIN)
 
@@ -682,7 +716,9 @@ def _as_edits(arrived: pa.Table, before: pa.Table) -> pa.Table:
 
 
 def _coalesced(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> pa.Array:
-    values = [one if one is not None else other for one, other in zip(ours.to_pylist(), theirs.to_pylist(), strict=True)]
+    values = [
+        one if one is not None else other for one, other in zip(ours.to_pylist(), theirs.to_pylist(), strict=True)
+    ]
     return pa.array(values, ours.type)
 
 
@@ -714,7 +750,9 @@ def _digest_of(stone: Mapping[str, Any]) -> int:
 
 
 def _place(post: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {} if post is None else {"id": post["id"], "revision": post["revision"], "published_at": post["published_at"]}
+    return (
+        {} if post is None else {"id": post["id"], "revision": post["revision"], "published_at": post["published_at"]}
+    )
 
 
 def _is_by(post: Mapping[str, Any], stone: Mapping[str, Any]) -> bool:
@@ -774,7 +812,7 @@ def _spans(files: Sequence[DataFile], scan: Scan, *, first: int, growth: int) ->
 def _pieces_of(files: Sequence[DataFile]) -> Iterator[tuple[int, int, int]]:
     """Files cut into ranges of ids, as if their rows lay evenly between the lowest and the highest."""
     for file in files:
-        parts = max(1, file.rows // NEW_ROW_GROUP)
+        parts = max(1, file.rows // ROW_GROUP)
         width = file.high - file.low + 1
         for part in range(parts):
             yield file.low + width * part // parts, file.low + width * (part + 1) // parts, file.rows // parts
@@ -795,7 +833,10 @@ def _without(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
 def _thread_of(uid: str, rows: pa.Table) -> pa.Table:
     """Of rows reached from a post, those that hang together with it, oldest first."""
     rows = _unique_by_id(rows)
-    links = {row["uid"]: {row["root"], row["in_reply_to"]} - {None} for row in rows.select(["uid", "root", "in_reply_to"]).to_pylist()}
+    links = {
+        row["uid"]: {row["root"], row["in_reply_to"]} - {None}
+        for row in rows.select(["uid", "root", "in_reply_to"]).to_pylist()
+    }
     tied, grown = {uid}, True
     while grown:
         reached = {name for name, ends in links.items() if name in tied or ends & tied}

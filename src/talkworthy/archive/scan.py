@@ -12,7 +12,20 @@ from talkworthy.archive.duck import quoted
 
 LARGEST = 2**63 - 1
 
-By = Literal["hour", "day", "channel", "language", "sentiment", "intent", "monitor", "site", "author", "hashtag", "source", "kind"]
+By = Literal[
+    "hour",
+    "day",
+    "channel",
+    "language",
+    "sentiment",
+    "intent",
+    "monitor",
+    "site",
+    "author",
+    "hashtag",
+    "source",
+    "kind",
+]
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,9 @@ _MONITORS = """CASE WHEN c.id IS NULL THEN p.monitors ELSE list_sort(list_distin
 def conditions(scan: Scan) -> list[str]:
     """The conditions of a scan beyond its range of ids, as SQL."""
     found = [
-        f"{column} IN ({', '.join(quoted(value) for value in values)})" for column, values in _equalities(scan).items() if values
+        f"{column} IN ({', '.join(quoted(value) for value in values)})"
+        for column, values in _equalities(scan).items()
+        if values
     ]
     if scan.since is not None:
         found.append(f"published_at >= {_moment(scan.since)}")

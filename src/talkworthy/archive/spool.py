@@ -4,7 +4,6 @@ The seam between connectors and archive; a message broker could stand here witho
 """
 
 import io
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +74,7 @@ class Spool:
         """Take a batch off once the archive holds it. Twice is once."""
         path = self._path(spooled)
         with suppress(FileNotFoundError):
-            os.unlink(path)
+            path.unlink()
             sync_folder(path.parent)
 
     def rewrite(self, spooled: Spooled, batch: Batch) -> None:
