@@ -111,15 +111,19 @@ class PayloadStore:
         path = self._path(ref.source) / "aside" / f"{ref.seq:012d}-{index:06d}.arrow"
         write_durably(path, _pack([payload], notes))
 
-    def aside(self, source: str) -> list[Aside]:
-        """What was set aside and not yet replayed, oldest first."""
+    def aside(self, source: str, *, limit: int | None = None) -> list[Aside]:
+        """What was set aside and not yet replayed, oldest first; the first `limit` where one is given."""
         found = []
-        for path in sorted((self._path(source) / "aside").glob("*.arrow")):
+        for path in sorted((self._path(source) / "aside").glob("*.arrow"))[:limit]:
             payloads, notes = _unpack(path)
             seq, index = path.stem.split("-")
             at = datetime.fromisoformat(notes["set_aside_at"])
             found.append(Aside(source, int(seq), int(index), notes["reason"], at, payloads[0]))
         return found
+
+    def count_aside(self, source: str) -> int:
+        """How many payloads are set aside, without opening them."""
+        return sum(1 for _path in (self._path(source) / "aside").glob("*.arrow"))
 
     def replay(self, aside: Aside) -> PayloadRef:
         """Queue a payload that was set aside once more, under a new number, and take it off the list."""
