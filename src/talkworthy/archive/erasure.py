@@ -10,7 +10,7 @@ import json
 import quopri
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -230,13 +230,16 @@ def _hide(archive: "Archive", erasure: Erasure) -> None:
     erasure.ids = sorted({*erasure.ids, *(post["id"] for post in gone)})
     erasure.uids = sorted({*erasure.uids, *(post["uid"] for post in gone)})
     erasure.sources = sorted({*erasure.sources, *(_folder_name(post["source"]) for post in gone if post["source"])})
-    needles = {
-        *erasure.needles,
-        *(text for post in gone for text in (post["native_id"], post["url"], post["text"]) if text and len(text) > 3),
-    }
-    erasure.needles = sorted(needles)
+    erasure.needles = sorted({*erasure.needles, *(text for post in gone for text in _signs(post, erasure.author))})
     erasure.is_hidden = True
     erasure.save()
+
+
+def _signs(post: Mapping[str, Any], account: str) -> list[str]:
+    """Texts that give a post away in a raw payload; shorter ones would meet everywhere."""
+    author = post["author"] or {} if account else {}
+    signs = [post["native_id"], post["url"], post["text"], author.get("handle"), author.get("url")]
+    return [sign for sign in signs if sign and len(sign) > 3]
 
 
 def _stone(uid: str, author: str | None, channel: str | None, now: datetime) -> dict[str, Any]:
