@@ -444,7 +444,7 @@ class _Reader:
             "links": links(cooked, self.base),
             "mentions": list(dict.fromkeys(_MENTION.findall(cooked))),
             "tags": _names(post.get("tags") or self.meta.get("tags")),
-            "community": (category[0] if category else None) or text(post.get("category_slug")),
+            "community": text(category[0] if category else None) or text(post.get("category_slug")),
             "visibility": "members" if len(category) > 1 and category[1] is True else "public",
             "engagement": self._counts(post),
         }

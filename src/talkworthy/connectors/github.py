@@ -186,7 +186,7 @@ class GitHub:
         found = read_json(payload.body)
         reader = _Reader(payload, settings)
         if isinstance(found, list):
-            return gather(found, reader.listed)
+            return gather(found, reader.of_page)
         if isinstance(found, dict) and "data" in found:
             return gather(_talks(record(found["data"])), reader.talk)
         if isinstance(found, dict) and "action" in found:
@@ -315,7 +315,7 @@ class _Walk:
         """One page of discussions; whether it reaches down to what is known."""
         since = text(state.get("since")) or self.start
         owner, _, short = name.partition("/")
-        found = self._ask(_TALKS, {"owner": owner, "name": short, "after": state.get("after")}, name)
+        found = self._ask(_TALKS, {"owner": owner, "name": short, "after": text(state.get("after"))}, name)
         talks = record(record(found.get("repository")).get("discussions"))
         nodes = [record(node) for node in listed(talks.get("nodes"))]
         times = [at for at in (text(node.get("updatedAt")) for node in nodes) if at]
@@ -332,11 +332,12 @@ class _Walk:
 
     def _older_comments(self, name: str, state: dict[str, Any]) -> None:
         """Comments before those of a page, as far back as they are new."""
-        number, before, since = (*map(text, listed(listed(state.get("deep"))[0])), None, None, None)[:3]
-        state["deep"] = listed(state.get("deep"))[1:]
+        job, *rest = listed(state.get("deep")) or [None]
+        number, before, since = [*map(text, listed(job)), None, None, None][:3]
+        state["deep"] = rest
         if number is not None:
             found = self._ask(_MORE, {"id": number, "before": before}, name)
-            state["deep"] += _deeper([record(found.get("node"))], since or self.start)
+            state["deep"] = rest + _deeper([record(found.get("node"))], since or self.start)
 
     def _ask(self, query: str, variables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         """Data of a GraphQL query; kept as a payload, errors become ours."""
@@ -385,7 +386,7 @@ class _Reader:
         self.pulls = settings.get("pulls") is True
         self.origin = _origin(text(settings.get("api")) or API)
 
-    def listed(self, item: Mapping[str, Any]) -> Iterator[Piece]:
+    def of_page(self, item: Mapping[str, Any]) -> Iterator[Piece]:
         """One issue or comment of a REST page."""
         yield from self._comment(item) if "issue_url" in item else self._issue(item)
 
@@ -396,11 +397,11 @@ class _Reader:
         edited = action == "edited" and bool(changes.keys() & {"body", "title"})
         thing = found.get("issue") if "issue" in found else found.get("discussion")
         if "comment" in found:
-            yield from self._delivered_comment(found, edited=edited)
+            yield from self._delivered_comment(found)
             return
         yield from self._delivered_thing(record(thing), action, edited=edited)
         if "answer" in found:
-            yield from self._comment(record(found["answer"]))
+            yield from ({**_row(answer), "tags": ["answer"]} for answer in self._comment(record(found["answer"])))
         for key, place in (
             ("old_issue", "old_repository"),
             ("new_issue", "new_repository"),
@@ -409,7 +410,7 @@ class _Reader:
             if key in changes:
                 yield from self._moved(key, record(changes[key]), record(changes.get(place)))
 
-    def _delivered_comment(self, found: Mapping[str, Any], *, edited: bool) -> Iterator[Piece]:
+    def _delivered_comment(self, found: Mapping[str, Any]) -> Iterator[Piece]:
         comment = record(found["comment"])
         if found.get("action") == "deleted":
             uid = self._uid(_anchor(comment))

@@ -286,10 +286,10 @@ def _hits_of(http: "Http", words: str, settings: Mapping[str, Any]) -> int:
 
 
 def _is_wanted(item: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    what = settings.get("what") or "both"
-    if item.get("type") == "pollopt":
+    what, kind = settings.get("what") or "both", text(item.get("type"))
+    if kind == "pollopt":
         return False
-    return what == "both" or (item.get("type") in _STORIES) == (what == "stories")
+    return what == "both" or (kind in _STORIES) == (what == "stories")
 
 
 def _hit(hit: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
@@ -318,11 +318,12 @@ def _item(item: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
     if item.get("deleted") is True or item.get("dead") is True:
         yield Gone(uid=_uid(number), published_at=at, deleted_at=taken_at)
         return
-    if item.get("type") == "pollopt":
+    kind = text(item.get("type"))
+    if kind == "pollopt":
         return
-    if item.get("type") not in {*_STORIES, "comment"}:
-        raise Unusable(f"an item of unknown type {str(item.get('type'))[:40]!r}")
-    answers = item.get("type") == "comment"
+    if kind not in {*_STORIES, "comment"}:
+        raise Unusable(f"an item of unknown type {str(kind)[:40]!r}")
+    answers = kind == "comment"
     replies = len(listed(item.get("kids"))) if answers else integer(item.get("descendants"))
     yield _post(
         number,
@@ -334,7 +335,7 @@ def _item(item: Mapping[str, Any], taken_at: datetime) -> Iterator[Piece]:
         parent=integer(item.get("parent")),
         root=None,
         counts=counted(taken_at, replies=replies, likes=integer(item.get("score"))),
-        poll=item.get("type") == "poll",
+        poll=kind == "poll",
     )
 
 

@@ -23,7 +23,7 @@ PostRow = Mapping[str, Any]
 """Columns of a post, as `posts_table` takes them."""
 
 
-class Unusable(ValueError):  # noqa: N818 - says what the piece is
+class Unusable(ValueError):
     """One piece of a payload that cannot become a post, and why."""
 
 

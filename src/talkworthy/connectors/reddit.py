@@ -405,7 +405,7 @@ def _post(uid: str, at: datetime, data: Mapping[str, Any], words: str) -> dict[s
         "links": links(html),
         "mentions": list(dict.fromkeys(_NAMES.findall(words))),
         "community": text(data.get("subreddit")),
-        "visibility": "members" if data.get("subreddit_type") in _CLOSED else "public",
+        "visibility": "members" if text(data.get("subreddit_type")) in _CLOSED else "public",
     }
 
 

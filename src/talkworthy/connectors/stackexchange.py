@@ -184,8 +184,8 @@ class _Walk:
         self.quota = QUOTA_WITHOUT_KEY if not settings.get("key") else 10_000
         self.left: int | None = None
         self.state = {tags: dict(record(record(before.get("searches")).get(tags))) for tags in self.searches}
-        self.todo: list[list[Any]] = [job for job in map(listed, listed(before.get("todo"))) if len(job) == 4]
-        self.recent: dict[str, int] = {key: integer(at) or 0 for key, at in record(before.get("recent")).items()}
+        self.todo = _jobs(before.get("todo"))
+        self.recent = {str(key): integer(at) or 0 for key, at in record(before.get("recent")).items() if integer(key)}
         self.looked = integer(before.get("looked")) or int(now.timestamp())
         self.waiting = list(self.searches)
 
@@ -407,6 +407,19 @@ def _pause(message: str) -> float:
 def _until_midnight(now: datetime) -> float:
     """Seconds to the end of the day in UTC, when the quota begins anew."""
     return DAY - (now.timestamp() % DAY)
+
+
+def _jobs(given: Any) -> list[list[Any]]:
+    """What is still to be asked: kind, numbers (for comments with their questions), page, since."""
+    jobs = []
+    for job in map(listed, listed(given)):
+        kind, ids, page, since = [*job, None, None, None, None][:4]
+        numbers = {str(key): str(integer(root)) for key, root in record(ids).items() if integer(key) is not None}
+        plain_numbers = [str(number) for number in map(integer, listed(ids)) if number is not None]
+        wanted: Any = numbers if kind == "comments" else plain_numbers
+        if kind in ("answers", "comments") and wanted:
+            jobs.append([kind, wanted, integer(page) or 1, integer(since) or 0])
+    return jobs
 
 
 def _pairs(reply: Mapping[str, Any], key: str, value: str) -> dict[str, str]:
