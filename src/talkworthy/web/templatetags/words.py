@@ -197,3 +197,9 @@ def _told(value: Any) -> str | None:
         return _("yes") if value else _("no")
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 400 else f"{text[:400]}…"
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)

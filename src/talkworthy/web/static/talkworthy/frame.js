@@ -54,6 +54,8 @@
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
     if (Date.now() - going < 1200 && places.has(event.key)) { event.preventDefault(); going = 0; window.location.assign(places.get(event.key)); return; }
     if (keys.has(event.key)) { event.preventDefault(); keys.get(event.key)(current(), event); return; }
+    const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (named) { event.preventDefault(); named.click(); return; }
     const common = { "/": () => document.getElementById("command")?.focus(), "?": () => document.getElementById("help")?.showModal(), g: () => { going = Date.now(); }, j: () => move(1), k: () => move(-1),
       u: () => document.querySelector("#toasts [data-undo]")?.click() }[event.key];
     if (common) { event.preventDefault(); common(); return; }

@@ -1,0 +1,6 @@
+/* n: add a source. */
+(function () {
+  "use strict";
+  const address = document.currentScript.dataset.new;
+  talkworthy.key("n", () => window.location.assign(address));
+})();
