@@ -203,3 +203,21 @@ def _told(value: Any) -> str | None:
 def pretty(value: Any) -> str:
     """JSON for people."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def unlocal(value: float | int) -> str:
+    """A number as attributes of HTML want it: with a point, without groups."""
+    return repr(round(value, 6))
+
+
+@register.filter
+def probable(value: float | None) -> str:
+    """A probability: 0.012, or 3 in a million where it is small."""
+    if value is None:
+        return "–"
+    if value >= 0.001:
+        return number(value, 3)
+    if value >= 1e-9:
+        return _("%(n)s in a million") % {"n": number(value * 1e6, 0 if value >= 1e-5 else 2)}
+    return _("less than one in a thousand million")
