@@ -1,0 +1,2 @@
+/* e: seen. */
+talkworthy.key("e", (row) => row?.querySelector("[data-see]")?.click());
