@@ -20,6 +20,7 @@ from talkworthy.schema.annotations import UNDECIDED
 
 NOTHING, BORDER, LINK = 0, 1, 2
 _CACHE = 400_000
+FEW = 4
 
 
 class Vocabulary(dict[str, int]):
@@ -131,6 +132,7 @@ class Batch:
         self.answers = vocabulary.answers
         self.cache: dict[Any, Any] = {}
         self._lists: dict[str, list[Any] | None] = {}
+        self._row_terms: list[set[str] | None] | None = None
         self._index_tokens()
 
     # text ----------------------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class Batch:
             numbers = list(map(self.vocabulary.__getitem__, tokens.raw_tokens(joined.lower())))
         if other_at:
             joined = _joined([written[at] for at in other_at])
-            raw = tokens.general_tokens(tokens.fold_joined(joined))
+            raw = tokens.raw_tokens(tokens.fold_joined(joined))
             numbers += [BORDER] * bool(ascii_at) + list(map(self.vocabulary.__getitem__, raw))
         order = ascii_at + other_at
         self.segment_rows = [rows[at] for at in order]
@@ -181,25 +183,27 @@ class Batch:
         places = np.flatnonzero(numbers > LINK)
         places = places[np.argsort(numbers[places], kind="stable")]
         self._places = places
+        self._occurrences = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
         if not len(places):
             return
         row_of_segment = np.array(self.segment_rows, dtype=np.int64)
         rows = row_of_segment[self._segment_of[places]]
         sorted_numbers = numbers[places]
+        self._occurrences = (sorted_numbers.astype(np.int64), rows)
         starts = np.flatnonzero(np.concatenate(([True], sorted_numbers[1:] != sorted_numbers[:-1])))
         self._post_rows(sorted_numbers[starts].tolist(), [*starts.tolist(), len(places)], rows)
 
     def _post_rows(self, distinct: list[int], starts: list[int], rows: "np.ndarray[Any, np.dtype[np.int64]]") -> None:
         listed, bits, answers, slices = rows.tolist(), self.bits, self.answers, self._slices
-        get = bits.get
+        get, powers = bits.get, _powers(self.size)
         for number, start, end in zip(distinct, starts, starts[1:], strict=False):
             slices[number] = (start, end)
             if end - start > 48:
                 found = self._bits_of(rows[start:end])
             else:
-                found = 0
-                for row in listed[start:end]:
-                    found |= 1 << row
+                found = powers[listed[start]]
+                for row in listed[start + 1 : end]:
+                    found |= powers[row]
             for term in answers[number]:
                 bits[term] = get(term, 0) | found
 
@@ -207,6 +211,36 @@ class Batch:
         flags = np.zeros(self.size, dtype=np.bool_)
         flags[rows] = True
         return bits_from(flags)
+
+    def occurrences(self) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", "np.ndarray[Any, np.dtype[np.int64]]"]:
+        """Every token that answers to a query term: its number and its row, ordered by number."""
+        return self._occurrences
+
+    def rows_with_any(self, terms: frozenset[str], alive: int) -> int:
+        """The rows among some that hold at least one of some terms: few rows are looked at one by one."""
+        if not alive:
+            return 0
+        if len(terms) > 2 and alive.bit_count() <= FEW:
+            found = 0
+            for row in rows_in(alive):
+                if not terms.isdisjoint(self.row_terms(row)):
+                    found |= 1 << row
+            return found
+        found, get = 0, self.bits.get
+        for term in terms:
+            found |= get(term, 0)
+        return found & alive
+
+    def row_terms(self, row: int) -> set[str]:
+        """The query terms that one row holds."""
+        if self._row_terms is None:
+            self._row_terms = [None] * self.size
+        found = self._row_terms[row]
+        if found is None:
+            numbers, answers = self.numbers, self.answers
+            here = {number for segment in self.segments(row) for number in numbers[segment.start : segment.end]}
+            found = self._row_terms[row] = set().union(*(answers[number] for number in here))
+        return found
 
     @property
     def numbers(self) -> list[int]:
@@ -461,6 +495,16 @@ def rows_in(bits: int) -> list[int]:
         found.append(lowest.bit_length() - 1)
         bits ^= lowest
     return found
+
+
+def _powers(size: int) -> list[int]:
+    """1 << row for each row of a batch of that size; made once."""
+    while len(_POWERS) < size:
+        _POWERS.append(1 << len(_POWERS))
+    return _POWERS
+
+
+_POWERS: list[int] = []
 
 
 def _joined(written: Sequence[str]) -> str:

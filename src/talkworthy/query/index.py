@@ -1,7 +1,6 @@
 """Thousands of queries at once against each batch of posts.
 
-An index from anchor terms to queries finds the few queries that can match a batch; only those are evaluated, each
-over the whole batch at once.
+The cost follows the matches: a query none of whose anchors stands in a batch costs nothing.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -16,6 +15,9 @@ from talkworthy.query.batch import Batch, Vocabulary, rows_in
 from talkworthy.query.match import SLICE, CompiledQuery
 
 K = TypeVar("K", bound=Hashable)
+WIDE = 48
+"""A token in more rows of a slice than this has its queries evaluated on the whole slice."""
+
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -45,23 +47,24 @@ class Matches(Generic[K]):
 
 
 class Matcher(Generic[K]):
-    """Many compiled queries, matched together. Immutable: `with_query` and `without` give a new one."""
+    """Many compiled queries, matched together. Immutable: `with_query` and `without` give a new one.
+
+    Three sieves: the anchors of the queries against the tokens of the batch give pairs of query and row; sets of
+    tokens decide most pairs; what is left (phrases, distances, fields) is evaluated on those rows only. A query
+    whose anchors stand in many rows is evaluated over the whole batch at once instead.
+    """
 
     def __init__(self, queries: Mapping[K, CompiledQuery]) -> None:
         self._queries = dict(queries)
         self.keys: tuple[K, ...] = tuple(self._queries)
         self._evaluate = [query.knowledge for query in self._queries.values()]
-        terms: set[str] = set()
-        self._anchored: dict[str, list[int]] = {}
-        self._always: list[int] = []
-        for position, query in enumerate(self._queries.values()):
-            terms |= query.terms
-            if query.anchors is None:
-                self._always.append(position)
-            else:
-                for term in query.anchors:
-                    self._anchored.setdefault(term, []).append(position)
-        self._vocabulary = Vocabulary(terms)
+        self._plans = [query.plan for query in self._queries.values()]
+        self._always = [position for position, plan in enumerate(self._plans) if plan is None]
+        anchored: dict[str, list[int]] = {}
+        for position, plan in enumerate(self._plans):
+            for term in plan.anchors if plan else ():
+                anchored.setdefault(term, []).append(position)
+        self._anchors = _Anchors(anchored, Vocabulary(term for query in self._queries.values() for term in query.terms))
 
     def with_query(self, key: K, query: CompiledQuery) -> "Matcher[K]":
         """A matcher that has this query under this key as well."""
@@ -69,9 +72,9 @@ class Matcher(Generic[K]):
 
     def without(self, key: K) -> "Matcher[K]":
         """A matcher without that key; KeyError if it is not there."""
-        return Matcher(
-            {kept: query for kept, query in self._queries.items() if kept != key or _missing(key, self._queries)}
-        )
+        kept = dict(self._queries)
+        del kept[key]
+        return Matcher(kept)
 
     def match(self, posts: pa.RecordBatch | pa.Table) -> Matches[K]:
         """Which queries match which posts."""
@@ -90,29 +93,97 @@ class Matcher(Generic[K]):
         )
 
     def _match_slice(self, posts: pa.RecordBatch | pa.Table) -> tuple[Numbers, Numbers]:
-        batch = Batch(posts, self._vocabulary)
+        batch = Batch(posts, self._anchors.vocabulary)
+        pairs, wide = self._anchors.candidates(batch)
         rows: list[int] = []
         positions: list[int] = []
-        evaluate, everything = self._evaluate, batch.all
-        for position in self._candidates(batch):
-            true = evaluate[position](batch, everything)[0]
-            if true:
-                matched = rows_in(true)
-                rows += matched
-                positions += [position] * len(matched)
+        for position in [*self._always, *wide]:
+            matched = rows_in(self._evaluate[position](batch, batch.all)[0])
+            rows += matched
+            positions += [position] * len(matched)
+        self._judge(batch, pairs, rows, positions)
         row_array, position_array = np.array(rows, dtype=np.int64), np.array(positions, dtype=np.int64)
         order = np.lexsort((position_array, row_array))
         return row_array[order], position_array[order]
 
-    def _candidates(self, batch: Batch) -> list[int]:
-        """Queries of which an anchor stands in the batch, and those without anchors."""
-        anchored = self._anchored
-        found: set[int] = set(self._always)
-        found.update(*(anchored[term] for term in batch.bits.keys() & anchored.keys()))
-        return sorted(found)
+    def _judge(self, batch: Batch, pairs: "tuple[list[int], list[int]]", rows: list[int], positions: list[int]) -> None:
+        """Add the pairs that match: by their tokens where these decide, else by evaluation."""
+        plans, row_terms = self._plans, batch.row_terms
+        unsure: dict[int, int] = {}
+        for position, row in zip(*pairs, strict=True):
+            plan = plans[position]
+            if plan is None:
+                continue
+            terms = row_terms(row)
+            sure = plan.complete
+            for group in plan.groups:
+                if group.sure.isdisjoint(terms):
+                    if group.maybe.isdisjoint(terms):
+                        break
+                    sure = False
+            else:
+                if not plan.excluded.isdisjoint(terms):
+                    continue
+                if sure:
+                    rows.append(row)
+                    positions.append(position)
+                else:
+                    unsure[position] = unsure.get(position, 0) | 1 << row
+        for position, alive in unsure.items():
+            matched = rows_in(self._evaluate[position](batch, alive)[0] & alive)
+            rows += matched
+            positions += [position] * len(matched)
 
 
-def _missing(key: object, queries: Mapping[Any, CompiledQuery]) -> bool:
-    if key not in queries:
-        raise KeyError(key)
-    return False
+class _Anchors:
+    """From the tokens of a batch to pairs of query and row worth a look."""
+
+    def __init__(self, anchored: dict[str, list[int]], vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._anchored = anchored
+        self._queries: list[int] = []
+        self._starts: list[int] = []
+        self._counts: list[int] = []
+        self._arrays = (np.zeros(0, dtype=np.int64),) * 3
+
+    def candidates(self, batch: Batch) -> tuple[tuple[list[int], list[int]], list[int]]:
+        """Distinct pairs (query, row) as two lists, and the queries to be evaluated on the whole batch instead."""
+        queries, starts, counts = self._known()
+        numbers, rows = batch.occurrences()
+        often = np.bincount(numbers, minlength=len(starts)) > WIDE
+        wide_numbers = np.flatnonzero(often & (counts > 0))
+        wide = sorted(
+            {
+                query
+                for number in wide_numbers.tolist()
+                for query in queries[starts[number] : starts[number] + counts[number]].tolist()
+            }
+        )
+        kept = (counts[numbers] > 0) & ~often[numbers]
+        numbers, rows = numbers[kept], rows[kept]
+        many = counts[numbers]
+        total = int(many.sum())
+        offsets = np.repeat(starts[numbers] - np.concatenate(([0], np.cumsum(many)[:-1])) if len(many) else many, many)
+        paired = queries[offsets + np.arange(total)]
+        keys = paired * batch.size + np.repeat(rows, many)
+        if wide:
+            keys = keys[~np.isin(paired, wide)]
+        keys = np.unique(keys)
+        return ((keys // batch.size).tolist(), (keys % batch.size).tolist()) if batch.size else ([], []), wide
+
+    def _known(self) -> tuple[Numbers, Numbers, Numbers]:
+        """Queries by the number of a token, as one array with a start and a count for each number."""
+        answers = self.vocabulary.answers
+        if len(self._starts) < len(answers):
+            for terms in answers[len(self._starts) :]:
+                found = {query for term in terms for query in self._anchored.get(term, ())}
+                self._starts.append(len(self._queries))
+                self._counts.append(len(found))
+                self._queries.extend(found)
+            self._arrays = (
+                np.array(self._queries, dtype=np.int64),
+                np.array(self._starts, dtype=np.int64),
+                np.array(self._counts, dtype=np.int64),
+            )
+        queries, starts, counts = self._arrays
+        return queries, starts, counts

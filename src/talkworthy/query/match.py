@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from talkworthy.query.batch import Batch, Vocabulary, rows_in
 from talkworthy.query.parser import parse
+from talkworthy.query.plan import Plan, plan_of
 from talkworthy.query.predicates import predicate
 from talkworthy.query.prefilter import Prefilter, prefilter_of, required_terms
-from talkworthy.query.spans import holds_in, spans_of, term_tokens
+from talkworthy.query.spans import holds_in, single_terms, spans_of, term_tokens
 from talkworthy.query.tree import (
     And,
     AtLeast,
@@ -52,13 +53,13 @@ LIKENESS = 0.75
 class CompiledQuery:
     """A query ready to match.
 
-    `terms` are its query tokens; of `anchors` every match holds at least one (None where nothing is required).
+    `terms` are its query tokens; `plan` says which rows are worth a look (None where it can be any).
     """
 
     query: Query
     knowledge: Knowledge = field(repr=False, compare=False)
     terms: frozenset[str] = field(repr=False, compare=False)
-    anchors: frozenset[str] | None = field(repr=False, compare=False)
+    plan: Plan | None = field(repr=False, compare=False)
     prefilter: Prefilter | None = field(repr=False, compare=False)
     _vocabulary: list[Vocabulary] = field(default_factory=list, repr=False, compare=False)
 
@@ -94,7 +95,7 @@ def compile_query(
     terms = frozenset(
         token for node in walk(parsed.root) if isinstance(node, Word | Phrase | Cased) for token in term_tokens(node)
     )
-    return CompiledQuery(parsed, knowledge, terms, required_terms(parsed.root), prefilter_of(parsed.root, now))
+    return CompiledQuery(parsed, knowledge, terms, plan_of(parsed.root), prefilter_of(parsed.root, now))
 
 
 def compile_part(
@@ -192,10 +193,12 @@ class _Compiler:
             else:
                 parts.append(self.rows(operand, name))
 
+        terms = frozenset(singles)
+        if not parts:
+            return lambda batch, alive: batch.rows_with_any(terms, alive)
+
         def run(batch: Batch, alive: int) -> int:
-            found, get = 0, batch.bits.get
-            for term in singles:
-                found |= get(term, 0)
+            found = batch.rows_with_any(terms, alive)
             for part in parts:
                 found |= part(batch, alive)
             return found & alive
@@ -272,10 +275,11 @@ def _approximate(node: Node, name: str | None) -> Rows:
 
         return run
     if isinstance(node, Or):
-        parts = [_approximate(operand, name) for operand in node.operands]
+        singles, others = single_terms(node)
+        parts = [_approximate(operand, name) for operand in others]
 
         def run_any(batch: Batch, alive: int) -> int:
-            found = 0
+            found = batch.rows_with_any(singles, alive)
             for part in parts:
                 found |= part(batch, alive)
             return found

@@ -1,6 +1,6 @@
 """What every match of a query must have: a sound and cheap first sieve for searches over the archive."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,8 +42,13 @@ class Prefilter:
 
 def required_terms(node: Node) -> frozenset[str] | None:
     """Query tokens of which every match has at least one in title or text; None where there are none."""
-    groups = _groups(node)
-    return min(groups, key=_commonness) if groups else None
+    groups = required_groups(node)
+    return rarest_group(groups) if groups else None
+
+
+def rarest_group(groups: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The group that the fewest posts are likely to hold."""
+    return min(groups, key=_commonness)
 
 
 def _commonness(group: Set[str]) -> float:
@@ -56,7 +61,7 @@ def _longest_piece(term: str) -> str:
     return max(pieces, key=len)
 
 
-def _groups(node: Node) -> list[frozenset[str]]:
+def required_groups(node: Node) -> list[frozenset[str]]:
     """Any-of groups of tokens, all of which every match has."""
     from talkworthy.query.spans import term_tokens
 
@@ -65,17 +70,17 @@ def _groups(node: Node) -> list[frozenset[str]]:
         case Word() | Phrase() | Cased():
             return [frozenset([term]) for term in term_tokens(node)]
         case And() | Near():
-            return [group for operand in node.operands for group in _groups(operand)]
+            return [group for operand in node.operands for group in required_groups(operand)]
         case Or():
             return _either(node.operands)
         case Window():
             inner = bare(node.operand)
             operands = inner.operands if isinstance(inner, And | Or) else (inner,)
-            return [group for operand in operands for group in _groups(operand)]
+            return [group for operand in operands for group in required_groups(operand)]
         case AtLeast() | Sentence():
-            return _groups(node.operand)
+            return required_groups(node.operand)
         case Field(name="title" | "text") if not isinstance(node.value, Range | Comparison):
-            return _groups(node.value)
+            return required_groups(node.value)
         case _:
             return []
 
@@ -84,16 +89,16 @@ def _either(operands: tuple[Node, ...]) -> list[frozenset[str]]:
     """One group from the rarest group of each operand; nothing where an operand requires nothing."""
     chosen: frozenset[str] = frozenset()
     for operand in operands:
-        groups = _groups(operand)
+        groups = required_groups(operand)
         if not groups:
             return []
-        chosen |= min(groups, key=_commonness)
+        chosen |= rarest_group(groups)
     return [chosen]
 
 
 def prefilter_of(node: Node, now: datetime | None) -> Prefilter | None:
     """The sieve of a query; None where nothing can be required."""
-    words = _literal_groups(_groups(node))
+    words = _literal_groups(required_groups(node))
     bounds = _bounds(node, now)
     found = Prefilter(words, bounds.since, bounds.until, bounds.values, bounds.at_least, bounds.at_most)
     return None if found == Prefilter() else found

@@ -24,7 +24,8 @@ def spans_of(node: Node) -> Spans:
     if isinstance(node, Cased):
         return _cased(node)
     if isinstance(node, Or):
-        return _any([spans_of(operand) for operand in node.operands])
+        singles, others = single_terms(node)
+        return _any(singles, [spans_of(operand) for operand in others])
     if isinstance(node, Near):
         return _near([spans_of(operand) for operand in node.operands], node.distance, node.forward)
     if isinstance(node, Window):
@@ -124,8 +125,29 @@ def spelled_as(wanted: str, written: str) -> bool:
     return have == wanted or tokens.plain(have) == wanted
 
 
-def _any(parts: Sequence[Spans]) -> Spans:
-    return lambda segment: sorted({span for part in parts for span in part(segment)})
+def single_terms(node: Or) -> tuple[frozenset[str], list[Node]]:
+    """The operands of an OR that are one token each, as tokens, and the others."""
+    singles: set[str] = set()
+    others: list[Node] = []
+    for operand in node.operands:
+        inner = bare(operand)
+        found = term_tokens(inner) if isinstance(inner, Word | Phrase) else []
+        if len(found) == 1:
+            singles.add(found[0])
+        else:
+            others.append(operand)
+    return frozenset(singles), others
+
+
+def _any(singles: frozenset[str], parts: Sequence[Spans]) -> Spans:
+    def run(segment: Segment) -> list[Span]:
+        places = segment.places
+        found = {(place, place + 1) for term in places.keys() & singles for place in places[term]}
+        for part in parts:
+            found.update(part(segment))
+        return sorted(found)
+
+    return run
 
 
 def _in_field(part: Spans, name: str) -> Spans:

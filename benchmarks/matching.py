@@ -1,0 +1,372 @@
+"""Posts per second when many monitors listen at once, ours beside what a user would take instead.
+
+    python benchmarks/matching.py [--monitors 10 100 1000 10000] [--posts 8192] [--texts FILE] [--only ours …]
+
+Monitors have 3 to 30 terms: an OR group of names (phrases and wildcards among them), mostly joined to a group of
+common words by AND or NEAR, some with an exclusion. Texts are made from a word list with the frequencies of
+natural language (a Zipf curve), with hashtags, handles, links, accents and emoji; `--texts` reads real ones instead,
+one a line, and then takes the monitors' words from them. Everything is seeded. Rivals:
+
+- each in turn: tokenise a post once, evaluate every query on it (exact; also the check of our results)
+- re2: one RE2 set of all required terms; the candidates are not verified, which flatters it
+- tantivy: index the batch in memory, run every query; NEAR is taken as AND, so it finds too much
+- aho-corasick: one bare scan for all terms, no query evaluated: the limit of every automaton
+
+Needs google-re2, tantivy and pyahocorasick (the dependency group `bench`); a rival that is missing is left out.
+"""
+
+import argparse
+import importlib
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+
+from talkworthy.query import Matcher, compile_query
+from talkworthy.query.spans import term_tokens
+from talkworthy.query.tokens import is_wild, prefix_of, spellings, tokenise, wildcard
+from talkworthy.query.tree import And, Cased, Near, Node, Not, Or, Phrase, Word, bare
+from talkworthy.schema import posts_table
+
+SECONDS_PER_RIVAL = 12.0
+SYLLABLES = "ba be bi bo da de di do fa fe ga ge go ha he ka ke ki la le li lo ma me mi mo na ne no pa pe ra re ri ro sa se si so ta te ti to va ve vi za ze zo".split()
+
+
+def words(count: int, chance: random.Random) -> list[str]:
+    """Distinct pronounceable words, common ones short."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        longest = 2 if len(found) < 300 else 4
+        found["".join(chance.choices(SYLLABLES, k=chance.randint(1, longest)))] = None
+        if len(found) > 40_000:
+            break
+    return list(found)
+
+
+def made_texts(count: int, vocabulary: Sequence[str], length: int, chance: random.Random) -> list[str]:
+    """Texts of about `length` characters."""
+    weights = list(accumulate(1 / (rank + 2.7) for rank in range(len(vocabulary))))
+    texts = []
+    while len(texts) < count:
+        chosen = chance.choices(vocabulary, cum_weights=weights, k=length // 4)
+        text = " ".join(_dressed(word, chance) for word in chosen)[:length].capitalize() + chance.choice(
+            (".", "!", "?", "", " 🎉", "…")
+        )
+        texts.append(text)
+    return texts
+
+
+def _dressed(word: str, chance: random.Random) -> str:
+    lot = chance.random()
+    if lot < 0.03:
+        return f"#{word}"
+    if lot < 0.05:
+        return f"@{word}"
+    if lot < 0.06:
+        return f"https://t.co/{word}{chance.randint(100, 999)}"
+    if lot < 0.063:
+        return word.replace("e", "é")
+    if lot < 0.14:
+        return f"{word},"
+    return word.capitalize() if lot < 0.2 else word
+
+
+def made_queries(count: int, ranked: Sequence[str], chance: random.Random) -> list[str]:
+    """Monitors of 3 to 30 terms over words ranked by frequency."""
+    common, rare = ranked[20:400], ranked[400:]
+    queries = []
+    while len(queries) < count:
+        size = chance.randint(3, 30)
+        named = max(1, size // 3)
+        names = " OR ".join(_name(rare, chance) for _ in range(named))
+        context = " OR ".join(chance.choice(common) for _ in range(max(1, size - named - 1)))
+        lot = chance.random()
+        if lot < 0.15:
+            query = f"({names}) NEAR/5 ({context})"
+        elif lot < 0.85:
+            query = f"({names}) AND ({context})"
+        else:
+            query = f"({names})"
+        if lot > 0.6:
+            query = f"({query}) NOT ({chance.choice(common)} OR {chance.choice(rare)})"
+        queries.append(query)
+    return queries
+
+
+def _name(rare: Sequence[str], chance: random.Random) -> str:
+    lot = chance.random()
+    word = chance.choice(rare)
+    if lot < 0.2:
+        return f'"{word} {chance.choice(rare)}"'
+    if lot < 0.3 and len(word) >= 4:
+        return f"{word[:-1]}*"
+    return f"#{word}" if lot < 0.35 else word
+
+
+# rivals --------------------------------------------------------------------------------------------------------------
+
+
+def ours(queries: list[str], texts: list[str]) -> tuple[Callable[[], Any], int]:
+    matcher = Matcher({position: compile_query(query) for position, query in enumerate(queries)})
+    batch = batch_of(texts)
+    matcher.match(batch.slice(0, 256))
+    return lambda: matcher.match(batch), len(texts)
+
+
+def each_in_turn(queries: list[str], texts: list[str]) -> tuple[Callable[[], Any], int]:
+    evaluate = [evaluator(compile_query(query).query.root) for query in queries]
+    few = texts[: max(20, min(len(texts), 200_000 // len(queries)))]
+
+    def run() -> list[list[int]]:
+        found = []
+        for text in few:
+            places = places_of(text)
+            found.append([position for position, query in enumerate(evaluate) if query(places)])
+        return found
+
+    return run, len(few)
+
+
+def re2_set(queries: list[str], texts: list[str]) -> tuple[Callable[[], Any], int]:
+    re2 = importlib.import_module("re2")
+    options = re2.Options()
+    options.max_mem = 2 << 30
+    options.case_sensitive = False
+    built = re2.Set.SearchSet(options)
+    for query in queries:
+        plan = compile_query(query).plan
+        anchors = plan.anchors if plan else frozenset[str]()
+        pieces = [re.escape(prefix_of(term)) + (r"\w*" if is_wild(term) else "") for term in anchors]
+        built.Add(rf"\b(?:{'|'.join(pieces)})\b")
+    built.Compile()
+    return lambda: [built.Match(text) for text in texts], len(texts)
+
+
+def aho_corasick(queries: list[str], texts: list[str]) -> tuple[Callable[[], Any], int]:
+    ahocorasick = importlib.import_module("ahocorasick")
+    automaton = ahocorasick.Automaton()
+    for query in queries:
+        for term in compile_query(query).terms:
+            automaton.add_word(prefix_of(term), 1)
+    automaton.make_automaton()
+    return lambda: [sum(1 for _ in automaton.iter(text.lower())) for text in texts], len(texts)
+
+
+def tantivy_index(queries: list[str], texts: list[str]) -> tuple[Callable[[], Any], int]:
+    tantivy = importlib.import_module("tantivy")
+    schema = tantivy.SchemaBuilder().add_text_field("text", stored=False).build()
+    translated = [tantivy_query(tantivy, schema, compile_query(query).query.root) for query in queries]
+
+    def run() -> int:
+        index = tantivy.Index(schema)
+        writer = index.writer(heap_size=64_000_000, num_threads=1)
+        for text in texts:
+            writer.add_document(tantivy.Document(text=[text]))
+        writer.commit()
+        writer.wait_merging_threads()
+        index.reload()
+        searcher = index.searcher()
+        return sum(len(searcher.search(query, limit=len(texts), count=False).hits) for query in translated)
+
+    return run, len(texts)
+
+
+def tantivy_query(tantivy: ModuleType, schema: Any, node: Node) -> Any:
+    """The query as tantivy has it; distances are lost."""
+    node = bare(node)
+    occur, make = tantivy.Occur, tantivy.Query
+    if isinstance(node, Word | Phrase | Cased):
+        terms = [term.lstrip("#@") for term in term_tokens(node)]
+        if len(terms) > 1:
+            return make.phrase_query(schema, "text", terms)
+        if is_wild(terms[0]):
+            return make.regex_query(schema, "text", wildcard(terms[0]).pattern)
+        return make.term_query(schema, "text", terms[0])
+    if isinstance(node, Or):
+        return make.boolean_query([(occur.Should, tantivy_query(tantivy, schema, part)) for part in node.operands])
+    if isinstance(node, And | Near):
+        parts = []
+        for part in node.operands:
+            excluded = isinstance(part, Not)
+            parts.append(
+                (
+                    occur.MustNot if excluded else occur.Must,
+                    tantivy_query(tantivy, schema, part.operand if isinstance(part, Not) else part),
+                )
+            )
+        return make.boolean_query(parts)
+    raise TypeError(type(node).__name__)
+
+
+RIVALS: dict[str, tuple[str | None, Callable[[list[str], list[str]], tuple[Callable[[], Any], int]]]] = {
+    "ours": (None, ours),
+    "each in turn": (None, each_in_turn),
+    "re2 (unverified)": ("re2", re2_set),
+    "tantivy": ("tantivy", tantivy_index),
+    "aho-corasick (scan only)": ("ahocorasick", aho_corasick),
+}
+
+
+# each in turn --------------------------------------------------------------------------------------------------------
+
+
+def places_of(text: str) -> dict[str, list[int]]:
+    """Where each spelling of each token stands."""
+    places: dict[str, list[int]] = {}
+    for place, token in enumerate(tokenise(text)):
+        for spelling in spellings(token):
+            places.setdefault(spelling, []).append(place)
+    return places
+
+
+def evaluator(node: Node) -> Callable[[dict[str, list[int]]], bool]:
+    """A query of words, phrases, NEAR and the boolean operators on the places of one post."""
+    node = bare(node)
+    if isinstance(node, And):
+        parts = [evaluator(part) for part in node.operands]
+        return lambda places: all(part(places) for part in parts)
+    if isinstance(node, Or):
+        parts = [evaluator(part) for part in node.operands]
+        return lambda places: any(part(places) for part in parts)
+    if isinstance(node, Not):
+        inner = evaluator(node.operand)
+        return lambda places: not inner(places)
+    spans = spans_finder(node)
+    return lambda places: bool(spans(places))
+
+
+def spans_finder(node: Node) -> Callable[[dict[str, list[int]]], list[tuple[int, int]]]:
+    node = bare(node)
+    if isinstance(node, Or):
+        parts = [spans_finder(part) for part in node.operands]
+        return lambda places: [span for part in parts for span in part(places)]
+    if isinstance(node, Near):
+        left, right = (spans_finder(part) for part in node.operands)
+        distance = node.distance
+        return lambda places: [
+            (min(a, c), max(b, d))
+            for a, b in left(places)
+            for c, d in right(places)
+            if 0 <= c - b <= distance or 0 <= a - d <= distance
+        ]
+    if not isinstance(node, Word | Phrase):
+        raise TypeError(type(node).__name__)
+    terms = term_tokens(node)
+    if is_wild(terms[0]):
+        pattern = wildcard(terms[0])
+        return lambda places: [(p, p + 1) for spelling, at in places.items() if pattern.fullmatch(spelling) for p in at]
+    if len(terms) == 1:
+        return lambda places: [(p, p + 1) for p in places.get(terms[0], ())]
+    return lambda places: [
+        (p, p + len(terms))
+        for p in places.get(terms[0], ())
+        if all(p + at in places.get(term, ()) for at, term in enumerate(terms))
+    ]
+
+
+# running -------------------------------------------------------------------------------------------------------------
+
+
+def batch_of(texts: Iterable[str]) -> pa.Table:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [{"uid": f"bench::{number}", "text": text, "published_at": at} for number, text in enumerate(texts)]
+    return posts_table(rows).combine_chunks()
+
+
+def speed(run: Callable[[], Any], posts: int, seconds: float) -> float:
+    """Posts a second: the best of a few runs within the time."""
+    best, spent = 0.0, 0.0
+    while spent < seconds:
+        start = time.perf_counter()
+        run()
+        taken = time.perf_counter() - start
+        best, spent = max(best, posts / taken), spent + max(taken, seconds / 5)
+    return best
+
+
+def verified(queries: list[str], texts: list[str]) -> tuple[bool, float]:
+    """Whether our matches equal those of each query in turn, and how many there are a post."""
+    run, few = each_in_turn(queries, texts)
+    wanted = run()
+    matcher = Matcher({position: compile_query(query) for position, query in enumerate(queries)})
+    got = list(matcher.match(batch_of(texts[:few])).by_row())
+    everything = matcher.match(batch_of(texts))
+    return wanted == got, len(everything) / len(texts)
+
+
+def ranked_words(texts: Iterable[str]) -> list[str]:
+    """The words of some texts, the most frequent first."""
+    counted = Counter(token for text in texts for token in tokenise(text) if token.isascii() and token.isalpha())
+    return [word for word, _ in counted.most_common()]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--monitors", type=int, nargs="+", default=[10, 100, 1_000, 10_000])
+    parser.add_argument("--posts", type=int, default=8192)
+    parser.add_argument("--long-posts", type=int, default=1024, help="posts of 2 kB; 0 leaves them out")
+    parser.add_argument("--texts", help="a file of real texts, one a line")
+    parser.add_argument("--only", nargs="+", choices=list(RIVALS), help="rivals to run")
+    parser.add_argument("--seconds", type=float, default=SECONDS_PER_RIVAL, help="time for each figure")
+    given = parser.parse_args()
+    chance = random.Random(20260131)
+    made = words(30_000, chance)
+    if given.texts:
+        with open(given.texts, encoding="utf-8") as file:
+            real = [line.strip() for line in file if line.strip()]
+        short = [chance.choice(real) for _ in range(given.posts)]
+        long = ["\n".join(chance.choices(real, k=20))[:2000] for _ in range(given.long_posts)]
+        ranked = ranked_words(real)
+    else:
+        short = made_texts(given.posts, made, 100, chance)
+        long = made_texts(given.long_posts, made, 2000, chance)
+        ranked = made
+    wrong = 0
+    for title, texts in (("short posts", short), ("posts of 2 kB", long)):
+        if texts:
+            wrong += table(title, texts, ranked, given.monitors, given.only or list(RIVALS), given.seconds)
+    return 1 if wrong else 0
+
+
+def table(title: str, texts: list[str], ranked: list[str], sizes: list[int], rivals: list[str], seconds: float) -> int:
+    """Print one table; the number of sizes at which our matches were not exact."""
+    size = sum(len(text) for text in texts) / len(texts)
+    print(f"\n{title}: {len(texts)} of {size:.0f} characters on average; posts per second, one core")
+    print(
+        f"{'monitors':>10} {'matches a post':>15} {'exact':>6}" + "".join(f"{name:>26}" for name in rivals), flush=True
+    )
+    wrong = 0
+    for count in sizes:
+        queries = made_queries(count, ranked, random.Random(count))
+        exact, matches = verified(queries, texts)
+        wrong += not exact
+        figures = [figure(name, queries, texts, seconds) for name in rivals]
+        print(
+            f"{count:>10} {matches:>15.2f} {'yes' if exact else 'NO':>6}"
+            + "".join(f"{value:>26}" for value in figures),
+            flush=True,
+        )
+    return wrong
+
+
+def figure(name: str, queries: list[str], texts: list[str], seconds: float) -> str:
+    module, build = RIVALS[name]
+    if module is not None:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            return "not installed"
+    run, posts = build(queries, texts)
+    return f"{speed(run, posts, seconds):,.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
