@@ -10,8 +10,8 @@ import hashlib
 import imaplib
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -204,8 +204,9 @@ class Email:
                     cursor, more = page.cursor, page.more
                     if page.payloads or page.note:
                         yield page
-                for _ in _idle(client) if waits else _poll():
-                    yield Page(cursor=cursor)
+                with closing(_idle(client) if waits else _poll()) as heartbeats:
+                    for _ in heartbeats:
+                        yield Page(cursor=cursor)
 
     def parse(self, payload: Payload, settings: Mapping[str, Any]) -> Parsed:
         """Read one mail."""
@@ -279,22 +280,18 @@ def _opened(http: "Http", settings: Mapping[str, Any]) -> Iterator["_Client"]:
     port = _number(settings, "port", 993 if security == "implicit" else 143)
     largest = _largest(settings) + 1_000_000
     given = http.socket(host, port, tls=security, timeout=30.0)  # type: ignore[arg-type]
-    with _imap_errors(host), _closing(given):
+    with _imap_errors(host), closing(given):
         client = _Client(given, host, largest)
-        if security == "starttls":
-            client.starttls(http.tls_context)
-        _sign_in(client, user, password, host)
-        yield client
-        with suppress(IMAPClientError, OSError):
-            client.logout()
-
-
-@contextmanager
-def _closing(given: Socket) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        given.close()
+        try:
+            if security == "starttls":
+                client.starttls(http.tls_context)
+            _sign_in(client, user, password, host)
+            yield client
+            with suppress(IMAPClientError, OSError):
+                client.logout()
+        finally:
+            with suppress(OSError):
+                client.shutdown()  # STARTTLS put another socket in the place of the given one
 
 
 def _sign_in(client: "_Client", user: str, password: str, host: str) -> None:
@@ -414,7 +411,7 @@ def _body(client: "_Client", uid: int, largest: int | None) -> bytes | None:
     return next((value for name, value in found.items() if name.startswith(b"BODY[]") and value is not None), None)
 
 
-def _idle(client: "_Client") -> Iterator[None]:
+def _idle(client: "_Client") -> Generator[None, None, None]:
     """Wait for the server to tell of new mail, with a heartbeat; ends when it does, or after five minutes."""
     client.idle()
     try:
@@ -430,7 +427,7 @@ def _idle(client: "_Client") -> Iterator[None]:
             client.idle_done()
 
 
-def _poll() -> Iterator[None]:
+def _poll() -> Generator[None, None, None]:
     for _ in range(POLL):
         time.sleep(HEARTBEAT)
         yield
