@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs
 
-from markdown_it import MarkdownIt
-
 from talkworthy.connectors.contract import (
     Answer,
     AskForCredentials,
@@ -32,7 +30,8 @@ from talkworthy.connectors.contract import (
     Setting,
     TryLater,
 )
-from talkworthy.connectors.markup import absolute, clean, links, plain, site
+from talkworthy.connectors.markdown import rendered
+from talkworthy.connectors.markup import absolute, links, plain, site
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -65,7 +64,6 @@ _PLACE = re.compile(
 )
 _NAMES = re.compile(r"(?<![\w@/.`-])@([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))(?![\w/-])")
 _CODE = re.compile(r"<(pre|code)\b[^<>]*>[^<]*(?:<(?!/\1>)[^<]*)*</\1>")
-_markdown = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
 
 _COMMENT = """
 fragment Spoken on DiscussionComment {
@@ -473,7 +471,7 @@ class _Reader:
 
     def _post(self, item: Mapping[str, Any], native_id: str) -> dict[str, Any]:
         body = text(item.get("body")) or ""
-        html = clean(_markdown.render(body)) if body else ""
+        html = rendered(body, html=True)
         url = absolute(text(item.get("html_url")))
         return {
             "uid": self._uid(native_id),

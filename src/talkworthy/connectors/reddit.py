@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from markdown_it import MarkdownIt
-
 from talkworthy.connectors.contract import (
     AskForCredentials,
     Capabilities,
@@ -23,7 +21,8 @@ from talkworthy.connectors.contract import (
     Setting,
     TryLater,
 )
-from talkworthy.connectors.markup import absolute, clean, links, plain, site
+from talkworthy.connectors.markdown import rendered
+from talkworthy.connectors.markup import absolute, links, plain, site
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -65,7 +64,6 @@ _WITHHELD = frozenset({"[deleted]", "[removed]", "[removed by reddit]", "[delete
 _BELOW = re.compile(r"/comments/([a-z0-9]{1,15})/")
 _CLOSED = frozenset({"private", "gold_only", "employees_only"})
 _IMAGE = re.compile(r"\.(?:jpe?g|png|gif|webp)$", re.IGNORECASE)
-_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
 
 
 class Reddit:
@@ -450,7 +448,7 @@ def _warning(data: Mapping[str, Any]) -> str | None:
 
 
 def _html(words: str) -> str:
-    return clean(_markdown.render(words), base=f"https://{HOST}/") if words else ""
+    return rendered(words, base=f"https://{HOST}/")
 
 
 def _uid(kind: str, data: Mapping[str, Any]) -> str:
