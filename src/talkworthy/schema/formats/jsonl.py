@@ -20,6 +20,7 @@ BLOCK = 1 << 20
 """Bytes read at a time; the memory of a reader is a few times this."""
 MAX_LINE = 8 << 20
 """A longer line is no post."""
+MAX_BRACKETS = 500
 FRAGMENT = 500
 
 
@@ -35,7 +36,7 @@ def read_jsonl_lines(stream: IO[bytes], *, wrong: Tell = ignore) -> Iterator[tup
         lines = [(first + at, line) for at, line in enumerate(block.split(b"\n")) if line and not line.isspace()]
         if not lines:
             continue
-        quick = _quick(block)
+        quick = _quick(block) if all(_is_plain(line) for _, line in lines) else None
         if quick is not None and quick.num_rows == len(lines):
             yield [line for _, line in lines], quick
             continue
@@ -64,6 +65,15 @@ def _blocks(stream: IO[bytes], wrong: Tell) -> Iterator[tuple[int, bytes]]:
             rest, skipping = b"", True
     if rest and not skipping:
         yield number, rest
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether Arrow's reader may see it: a bare null, or very many brackets, would take the process with it.
+
+    Braces at both ends of every line also mean that each line is one row.
+    """
+    bare = line.strip()
+    return bare[:1] == b"{" and bare[-1:] == b"}" and line.count(b"{") + line.count(b"[") <= MAX_BRACKETS
 
 
 def _quick(block: bytes) -> pa.RecordBatch | None:
