@@ -22,8 +22,8 @@ from time import perf_counter
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pages import BRAND, FILTERED, MONTH, RARE, RIVER, SPARSE_RIVER, Timing, post_batches, timed
 
+from pages import BRAND, FILTERED, MONTH, RARE, RIVER, SPARSE_RIVER, Timing, post_batches, timed
 from talkworthy.archive import Archive, Keeper, Scan
 
 CANDIDATE = ("id", "uid", "text", "title", "author", "channel", "url", "published_at", "detected_language", "sentiment")
@@ -83,9 +83,8 @@ def _fill(archive: Archive, options: argparse.Namespace) -> None:
     print(
         f"archive: {done / appending:,.0f} posts/s appended, {done / (appending + keeping):,.0f} with the keeper's work"
     )
-    print(
-        f"archive: {stats.rows:,} posts in {stats.files} files, {stats.bytes / 1e6:,.0f} MB, {stats.bytes / stats.rows:,.0f} bytes each"
-    )
+    size = f"{stats.bytes / 1e6:,.0f} MB, {stats.bytes / stats.rows:,.0f} bytes each"
+    print(f"archive: {stats.rows:,} posts in {stats.files} files, {size}")
 
 
 def _archive_questions(archive: Archive) -> dict[str, tuple[Callable[[int], int], int]]:

@@ -27,11 +27,14 @@ _PROGRAM = """
 
     START = datetime(2026, 3, 1, tzinfo=UTC)
 
+    def hour(number):
+        return START + timedelta(hours=number)
+
     def parsed(payload):
         first = json.loads(payload.body)["first"]
         given = {"collected_at": payload.fetched_at, "source": "feed"}
         rows = [
-            {"uid": f"test:x:{n}", "text": f"post {n}", "published_at": START + timedelta(hours=n * 7919 % 4000), **given}
+            {"uid": f"test:x:{n}", "text": f"post {n}", "published_at": hour(n * 7919 % 4000), **given}
             for n in range(first, first + POSTS)
         ]
         again = {"uid": "test:x:0", "text": f"edited {first}", "published_at": START, **given}

@@ -48,7 +48,7 @@ def test_after_the_keeper_the_files_alone_hold_what_readers_see(cast: Any, row: 
     stats = cast.archive.stats()
     assert (stats.rows, stats.new_files) == (len(before), 0)
     assert (stats.waiting["observations"], stats.waiting["changes"]) == (0, 0)
-    assert cast.archive.view()[1].tables == {}
+    assert cast.archive.view()[1].is_empty
 
 
 def test_the_keeper_twice_is_the_keeper_once(cast: Any, row: Any) -> None:
@@ -193,8 +193,10 @@ from talkworthy.schema import posts_table
 archive = Archive(sys.argv[1], memory="128MB", threads=1)
 for n in range(40):
     at = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=n * 37 % 41)
-    rows = [{"uid": f"test:example.org:{n}", "text": "x", "published_at": at}, {"uid": "test:example.org:0", "text": f"edit {n}", "published_at": at, "collected_at": at + timedelta(days=n)}]
-    archive.append(posts_table(rows), transactions={"feed": n + 1})
+    edit = {"uid": "test:example.org:0", "text": f"edit {n}", "published_at": at}
+    edit["collected_at"] = at + timedelta(days=n)
+    new = {"uid": f"test:example.org:{n}", "text": "x", "published_at": at}
+    archive.append(posts_table([new, edit]), transactions={"feed": n + 1})
 """
     child = subprocess.Popen([sys.executable, "-c", program, str(cast.archive.path)])
     keeper = Keeper(cast.archive, pace=EAGER)

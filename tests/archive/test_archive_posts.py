@@ -1,10 +1,13 @@
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from talkworthy.archive import Archive, Locked, Scan
+from talkworthy.archive import Archive, Keeper, Locked, Scan, unfit
+from talkworthy.archive.columns import FILED
+from talkworthy.archive.table import Table
 from talkworthy.schema import archive_id
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -243,9 +246,9 @@ def test_answers_to_a_post_that_was_never_collected_are_a_thread(cast: Any, row:
 
 
 def test_only_one_process_may_be_the_writer(cast: Any) -> None:
-    with cast.archive.writing(), pytest.raises(Locked, match="writer.lock") as told:
-        with Archive(cast.archive.path).writing():
-            pass
+    other = Archive(cast.archive.path).writing()
+    with cast.archive.writing(), pytest.raises(Locked, match=r"writer\.lock") as told, other:
+        pass
     assert told.value.holder.isdigit()
     with cast.archive.writing():
         pass
@@ -282,3 +285,54 @@ def test_the_file_list_holds_every_row_for_other_engines(cast: Any, row: Any) ->
     cast.append(row(1), row(2))
     listed = cast.archive.snapshot()
     assert sum(pa.parquet.read_table(path).num_rows for path in listed.paths) == listed.rows == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [({"uid": ""}, "uid"), ({"published_at": datetime(2400, 1, 1, tzinfo=UTC)}, "2106")],
+)
+def test_a_row_that_cannot_be_numbered_is_named_before_anything_is_added(
+    cast: Any, row: Any, table: Any, wrong: dict[str, Any], reason: str
+) -> None:
+    posts = table(row(1), {**row(2), **wrong})
+    assert [(bad.row, reason in bad.reason) for bad in unfit(posts)] == [(1, True)]
+    with pytest.raises(ValueError, match=reason):
+        cast.archive.append(posts, transactions={"feed": 1})
+    assert cast.archive.appended("feed") == 0
+
+
+def test_posts_from_before_1970_have_their_place(cast: Any, row: Any) -> None:
+    cast.append(row(1, published_at=datetime(1955, 5, 5, tzinfo=UTC)), row(2))
+    assert cast.archive.table(Scan(until=datetime(1960, 1, 1, tzinfo=UTC), limit=5))["uid"].to_pylist() == [uid(1)]
+    assert cast.archive.get(uid(1))["published_at"].year == 1955
+
+
+def test_files_of_an_older_version_are_read_with_the_new_columns_null(cast: Any, row: Any, table: Any) -> None:
+    older = pa.schema([field for field in FILED if field.name not in ("analysed_by", "intent")])
+    path = cast.archive.path.parent / "older"
+    posts = Table(path / "posts", older)
+    posts.create()
+    rows = cast.append(row(1, intent="help"), row(2)).new.append_column("revision", pa.array([0, 0], pa.int32()))
+    posts.commit([posts.write(rows.select(older.names), "new", level=1)])
+    upgraded = Archive(path)
+    assert upgraded.get(uid(1))["intent"] is None
+    upgraded.append(table(row(3, intent="praise")), transactions={"feed": 1})
+    for _ in range(2):
+        assert upgraded.table(Scan(order="oldest"))["intent"].to_pylist() == [None, None, "praise"]
+        assert upgraded.count(Scan(intents=("praise",)))["posts"].to_pylist() == [1]
+        Keeper(upgraded).run_once(everything=True)
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_payloads_older_than_the_archive_take_numbers_that_it_does_not_know(
+    cast: Any, row: Any, payload: Any, restored: bool
+) -> None:
+    store = cast.archive.payloads
+    store.keep("feed", [payload("old")], {"n": 1})
+    cast.append(row(1), transactions={"feed": 40})
+    if not restored:
+        shutil.rmtree(store.folder)
+    ref = Archive(cast.archive.path).payloads.keep("feed", [payload("new")])
+    assert ref.seq == 41
+    assert not cast.append(row(2), transactions={"feed": ref.seq}).repeated
+    assert cast.archive.payloads.cursor("feed") == ({"n": 1} if restored else None)

@@ -26,7 +26,7 @@ from talkworthy.archive.durable import write_durably
 from talkworthy.archive.overlay import ERASED
 from talkworthy.archive.payloads import Payload
 from talkworthy.archive.spool import Batch
-from talkworthy.schema import TOMBSTONE
+from talkworthy.schema import TOMBSTONE, native_parts
 
 if TYPE_CHECKING:
     from talkworthy.archive.keeper import Keeper
@@ -230,7 +230,14 @@ def _hide(archive: "Archive", erasure: Erasure) -> None:
     erasure.ids = sorted({*erasure.ids, *(post["id"] for post in gone)})
     erasure.uids = sorted({*erasure.uids, *(post["uid"] for post in gone)})
     erasure.sources = sorted({*erasure.sources, *(_folder_name(post["source"]) for post in gone if post["source"])})
-    erasure.needles = sorted({*erasure.needles, *(text for post in gone for text in _signs(post, erasure.author))})
+    named = {native_parts(uid)[2] for uid in erasure.uids}
+    erasure.needles = sorted(
+        {
+            *(name for name in named if len(name) > 3),
+            *erasure.needles,
+            *(text for post in gone for text in _signs(post, erasure.author)),
+        }
+    )
     erasure.is_hidden = True
     erasure.save()
 

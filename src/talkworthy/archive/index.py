@@ -64,9 +64,11 @@ class Index:
         """Take in a file of posts whose rows are at hand."""
         self._memory[path] = {kind: _sorted(*entries) for kind, entries in _entries(posts).items()}
 
-    def add(self, kind: str, keys: Numbers, ids: Numbers) -> None:
+    def add(self, kind: str, keys: Numbers, ids: Numbers, snapshot: Snapshot) -> None:
         """Write entries that no file of posts holds, such as a monitor that a backfill tied. Call it under the lock."""
-        self._reload()
+        self.follow(snapshot)
+        if self._disk.stamp is None:
+            self.flush(snapshot)
         if len(keys):
             self._store(self._disk.covered, {kind: _sorted(keys, ids)})
 
@@ -122,6 +124,8 @@ class Index:
         """Drop all entries of posts that are gone, and the runs that held them. Call it under the commit lock."""
         self._reload()
         self._memory.clear()
+        if self._disk.stamp is None:
+            return
         kept = {kind: _merged(self._disk.runs[kind] or [_EMPTY]) for kind in KINDS}
         kept = {kind: run[:, ~np.isin(run[1], ids)] for kind, run in kept.items()}
         covered, self._disk = self._disk.covered, _Runs()

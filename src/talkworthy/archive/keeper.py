@@ -48,9 +48,10 @@ class Pace:
     """When a step is worth its reading and writing.
 
     `settle_files`, `settle_rows`: new files or rows that make a settling. `leave`: newest files left alone, so that
-    a writer that was killed can still ask what its last appends did. `fold_rows`, `fold_hours`: later counts,
-    corrections and deletions, or hours that the oldest of them waits, that make a folding. `depth`: files that may
-    cover one moment. `patience`: seconds for which readers may still open files that were replaced.
+    a writer that was killed can still ask what its last appends did. `fold_rows`, `fold_files`, `fold_hours`: later
+    counts, corrections and deletions, their files, or hours that the oldest of them waits, that make a folding.
+    `depth`: files that may cover one moment. `small_files`: small neighbours that make a merging. `patience`: seconds
+    for which readers may still open files that were replaced.
     """
 
     settle_files: int = 32
@@ -58,6 +59,7 @@ class Pace:
     settle_at_once: int = 500_000
     leave: int = 4
     fold_rows: int = 50_000
+    fold_files: int = 256
     fold_hours: float = 6
     depth: int = 6
     small_files: int = 8
@@ -224,7 +226,7 @@ class Keeper:
         fresh = [file for snapshot in snapshots for file in snapshot.files if file.is_new]
         oldest = min((file.modified for file in fresh), default=None)
         waited = oldest is not None and now.timestamp() - oldest / 1000 > self.pace.fold_hours * 3600
-        return waited or sum(file.rows for file in fresh) >= self.pace.fold_rows
+        return waited or len(fresh) >= self.pace.fold_files or sum(file.rows for file in fresh) >= self.pace.fold_rows
 
     def _places(self, ids: Numbers, files: Sequence[DataFile]) -> dict[DataFile, Numbers]:
         """Which of the files really hold which of the ids."""
@@ -246,12 +248,12 @@ class Keeper:
             return np.empty(0, np.int64)
         paths = self._posts.absolute(edited)
         sql = f"SELECT DISTINCT id FROM ({current(['id', 'revision'], paths, Overlay())}) WHERE revision > 0"
-        return _ids(self.archive.duck.table(sql))
+        return _ids(self.archive.duck.table(sql, Overlay().tables))
 
     def _ids_of(self, files: Sequence[DataFile]) -> Numbers:
         if not files:
             return np.empty(0, np.int64)
-        return _ids(self.archive.duck.table(current(["id"], self._posts.absolute(files), Overlay())))
+        return _ids(self.archive.duck.table(current(["id"], self._posts.absolute(files), Overlay()), Overlay().tables))
 
     def _left_observations(self, rows: pa.Table, done: Numbers, fresh: Numbers, now: datetime) -> pa.Table:
         """Counts of posts that wait to be settled, or that may still arrive."""
@@ -283,7 +285,7 @@ class Keeper:
             old = f"id < {limit} AND ({condition})"
             paths = self._posts.absolute([file])
             sql = f"SELECT count(*) AS posts FROM ({current(['id', 'source'], paths, Overlay())}) WHERE {old}"
-            count = self.archive.duck.table(sql)["posts"][0].as_py()
+            count = self.archive.duck.table(sql, Overlay().tables)["posts"][0].as_py()
             if count:
                 self._rewrite([file], condition=f"NOT coalesce({old}, false)")
                 retired += count

@@ -8,8 +8,7 @@ rename. `pending/` waits to be parsed, `done/` is kept for a while so that a men
 import io
 import json
 import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,8 +71,10 @@ class Aside:
 class PayloadStore:
     """The payloads of one workspace. Any number of processes may keep and read at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, floor: Callable[[str], int] = lambda source: 0) -> None:
+        """`floor` says the highest number of a source that is in use elsewhere, should this folder not know better."""
         self.folder = Path(folder)
+        self._floor = floor
 
     def keep(self, source: str, payloads: Sequence[Payload], cursor: Cursor | None = None) -> PayloadRef:
         """Make payloads and the cursor that covers them durable, in one step.
@@ -83,7 +84,7 @@ class PayloadStore:
         """
         home = self._home(source)
         with lock(home / "lock"):
-            seq = max(self._state(home)[0], _highest(home)) + 1
+            seq = self._next(source, home)
             write_durably(home / "pending" / _name(seq), _pack(payloads, {"cursor": cursor}))
             self._note(home, seq, cursor)
         return PayloadRef(source, seq)
@@ -185,6 +186,19 @@ class PayloadStore:
         """The payloads in one of `every_file`."""
         return _unpack(path)[0]
 
+    def lift(self, source: str) -> None:
+        """Number what comes next above the floor: after a restore the archive may be newer than this folder."""
+        home = self._home(source)
+        with lock(home / "lock"):
+            floor = self._floor(source)
+            if floor > max(self._state(home)[0], _highest(home)):
+                self._note(home, floor, self.cursor(source))
+
+    def _next(self, source: str, home: Path) -> int:
+        """The next number. A folder that is new, or was removed, begins above what the archive holds."""
+        known = max(self._state(home)[0], _highest(home))
+        return (known or self._floor(source)) + 1
+
     def _path(self, source: str) -> Path:
         if not source:
             raise ValueError("a source has a name")
@@ -279,8 +293,3 @@ def _unpack(path: Path) -> tuple[list[Payload], dict[str, JSON]]:
 def _payload(row: Mapping[str, Any]) -> Payload:
     headers, meta = json.loads(row["headers"]), json.loads(row["meta"])
     return Payload(row["body"], row["content_type"], row["url"], row["fetched_at"], headers, meta)
-
-
-def age_in_days(path: Path) -> float:
-    """How long ago a file was written."""
-    return (time.time() - path.stat().st_mtime) / 86400

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ from talkworthy.archive.overlay import Overlays, account_digests
 from talkworthy.archive.payloads import JSON, PayloadStore
 from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select
 from talkworthy.archive.spool import Spool
-from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table
+from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table, completed
 from talkworthy.schema import OBSERVATION, TOMBSTONE
 
 NEW_LEVEL = 1
@@ -112,7 +112,7 @@ class Archive:
     def __init__(self, path: Path | str, *, memory: str = "512MB", threads: int = 2) -> None:
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
-        self.payloads = PayloadStore(self.path / "payloads")
+        self.payloads = PayloadStore(self.path / "payloads", floor=self.appended)
         self.spool = Spool(self.path / "spool")
         self.posts = Table(self.path / "posts", FILED)
         self.observations = Table(self.path / "observations", OBSERVED)
@@ -121,10 +121,13 @@ class Archive:
         self.index = Index(self.path / "index", self.posts.folder)
         self.duck = Duck(self.path / "scratch", memory=memory, threads=threads)
         self._guard = threading.RLock()
+        self._turns = 0
         self._index_guard = threading.RLock()
         with lock(self.path / "commit.lock"):
             for table in (self.posts, self.observations, self.tombstones, self.changes):
                 table.create()
+        for source in self.payloads.sources():
+            self.payloads.lift(source)
         self._overlays = Overlays(self.duck, self.posts, self.observations, self.changes, self.tombstones)
 
     def __enter__(self) -> "Archive":
@@ -202,7 +205,7 @@ class Archive:
             tied = rows.filter(pc.and_(pc.starts_with(rows["column"], "monitor:"), pc.equal(rows["value"], "true")))
             keys = np.array([int(name.split(":", 1)[1]) for name in tied["column"].to_pylist()], np.int64)
             with self._index_guard:
-                self.index.add(MONITOR, keys, np.array(tied["id"].to_pylist(), np.int64))
+                self.index.add(MONITOR, keys, np.array(tied["id"].to_pylist(), np.int64), self.posts.snapshot())
         return int(changes.num_rows)
 
     # Reading
@@ -348,8 +351,14 @@ class Archive:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """A writer's turn: one thread of one process at a time. The keeper takes turns too."""
-        with self._guard, lock(self.path / "commit.lock"):
-            yield
+        with self._guard:
+            between = nullcontext() if self._turns else lock(self.path / "commit.lock")
+            with between:
+                self._turns += 1
+                try:
+                    yield
+                finally:
+                    self._turns -= 1
 
     def _append(self, arriving: pa.Table, transactions: Mapping[str, int], cursors: Mapping[str, JSON]) -> Appended:
         snapshot = self.posts.snapshot()
@@ -416,7 +425,7 @@ class Archive:
             path = self.posts.absolute([file])[0]
             notes = pq.read_schema(path).metadata or {}
             if notes.get(b"transactions", b"").decode() == wanted:
-                return self._told_from(pq.read_table(path, partitioning=None).select(FILED.names).cast(FILED), snapshot)
+                return self._told_from(completed(pq.read_table(path, partitioning=None), FILED), snapshot)
         empty = ROWS.empty_table()
         return Appended(snapshot.version, empty, empty, empty, repeated=True)
 
@@ -628,12 +637,36 @@ def _arriving(posts: pa.Table) -> pa.Table:
     unknown = set(posts.schema.names) - set(ARRIVING.names)
     if unknown:
         raise ValueError(f"not columns of an arriving post: {', '.join(sorted(unknown))}")
-    given = set(posts.schema.names)
-    columns = [
-        posts[field.name].cast(field.type) if field.name in given else pa.nulls(posts.num_rows, field.type)
-        for field in _PLAIN
-    ]
-    return pa.table(columns, schema=_PLAIN)
+    arriving = completed(posts, _PLAIN)
+    for problem in unfit(arriving):
+        raise ValueError(f"row {problem.row}: {problem.reason}")
+    return arriving
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """A row that the archive cannot take, and why."""
+
+    row: int
+    reason: str
+
+
+def unfit(posts: pa.Table) -> list[Unfit]:
+    """The rows that `append` would refuse as a whole, so that they can be set aside before."""
+    seconds = pc.divide(posts["published_at"].cast(pa.int64()), 1_000_000)
+    bad_time = pc.or_kleene(
+        pc.is_null(seconds), pc.or_(pc.less(seconds, _SECONDS[0]), pc.greater(seconds, _SECONDS[1]))
+    )
+    bad_uid = pc.or_kleene(pc.is_null(posts["uid"]), pc.equal(posts["uid"], ""))
+    found = []
+    for reason, bad in ((_NO_UID, bad_uid), (_NO_TIME, bad_time)):
+        found += [Unfit(row, reason) for row in np.flatnonzero(bad.to_numpy()).tolist()]
+    return found
+
+
+_SECONDS = (-(2**32), 2**32 - 1)
+_NO_UID = "a post needs a uid"
+_NO_TIME = "a post needs a time of publication between 1833 and 2106: its number in the archive begins with it"
 
 
 _PLAIN = relaxed(ARRIVING)

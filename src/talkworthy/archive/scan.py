@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import Literal
 
 import pyarrow as pa
 
-from talkworthy.archive.columns import CORRECTABLE, HASH_BITS, STORED
+from talkworthy.archive.columns import CORRECTABLE, FILED, HASH_BITS, STORED
 from talkworthy.archive.duck import quoted
+from talkworthy.archive.table import shape_of
 
 LARGEST = 2**63 - 1
 
@@ -96,8 +98,13 @@ class Overlay:
     @property
     def tables(self) -> Mapping[str, pa.Table]:
         """The tables under the names that the SQL gives them."""
-        named = {"dead": self.dead, "observed": self.observed, "changed": self.changed}
+        named = {"dead": self.dead, "observed": self.observed, "changed": self.changed, "shape": _SHAPE}
         return {name: table for name, table in named.items() if table is not None}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the files alone say how things stand."""
+        return self.dead is None and self.observed is None and self.changed is None
 
 
 def select(columns: Sequence[str], scan: Scan, paths: Sequence[str], overlay: Overlay, *, low: int, high: int) -> str:
@@ -123,8 +130,22 @@ def current(columns: Iterable[str], paths: Sequence[str], overlay: Overlay) -> s
     if overlay.dead is not None:
         joins.append("ANTI JOIN dead d ON d.id = p.id AND p.revision <= d.upto")
     chosen = ", ".join(f"{value} AS {named(name)}" for name, value in values.items())
-    files = ", ".join(quoted(path) for path in paths)
-    return f"SELECT {chosen} FROM read_parquet([{files}], hive_partitioning = false) p {' '.join(joins)}"
+    return f"SELECT {chosen} FROM {_files(paths)} p {' '.join(joins)}"
+
+
+def _files(paths: Sequence[str]) -> str:
+    """The rows of files as SQL; columns that an older version did not write are null."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        groups.setdefault(PurePath(path).name.split("-")[0], []).append(path)
+    lists = [f"read_parquet([{', '.join(map(quoted, group))}], hive_partitioning = false)" for group in groups.values()]
+    if groups.keys() <= {_CURRENT}:
+        return lists[0]
+    return "(FROM shape UNION ALL BY NAME " + " UNION ALL BY NAME ".join(f"FROM {files}" for files in lists) + ")"
+
+
+_SHAPE = FILED.empty_table()
+_CURRENT = shape_of(FILED)
 
 
 _ENGAGEMENT = """CASE WHEN o.id IS NULL OR o.taken_at < p.engagement.taken_at THEN p.engagement ELSE struct_pack(

@@ -5,6 +5,7 @@ read. Only whole files are added and removed. Commits of our own processes take 
 writer Delta's optimistic commit decides, and a commit that lost is tried again.
 """
 
+import hashlib
 import json
 import os
 import random
@@ -83,9 +84,11 @@ class Table:
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self.folder = Path(folder)
         self.schema = schema
+        self.shape = shape_of(schema)
         self._guard = threading.RLock()
         self._delta: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
+        self._read: dict[str, pa.Table] = {}
 
     def create(self) -> None:
         """Make the table where it is not there, and add columns that a newer version of the product brought."""
@@ -124,7 +127,7 @@ class Table:
 
     def write(self, rows: pa.Table, place: str, *, level: int, notes: Mapping[str, str] | None = None) -> AddAction:
         """Write a file that no version lists yet; `commit` lists it. Raises OSError, leaving nothing."""
-        path = f"{place}/{uuid.uuid4().hex}.parquet"
+        path = f"{place}/{self.shape}-{uuid.uuid4().hex}.parquet"
         target = self.folder / path
         try:
             write_parquet(rows.replace_schema_metadata(dict(notes) if notes else None), target, level=level)
@@ -223,11 +226,15 @@ class Table:
         return [str(self.folder / file.path) for file in files]
 
     def read(self, files: Iterable[DataFile] | None = None) -> pa.Table:
-        """Whole files as one table; for the small tables."""
+        """Whole files as one table, kept in memory for the next time; for the small tables."""
         chosen = self.snapshot().files if files is None else files
-        tables = [pq.read_table(path, partitioning=None) for path in self.absolute(chosen)]
-        complete = [_completed(table, self.schema) for table in tables]
-        return pa.concat_tables(complete) if complete else self.schema.empty_table()
+        self._read = {file.path: self._rows_of(file) for file in chosen}
+        return pa.concat_tables(self._read.values()) if self._read else self.schema.empty_table()
+
+    def _rows_of(self, file: DataFile) -> pa.Table:
+        if file.path in self._read:
+            return self._read[file.path]
+        return completed(pq.read_table(self.folder / file.path, partitioning=None), self.schema)
 
     def _newest(self) -> DeltaTable:
         if self._delta is None:
@@ -248,6 +255,21 @@ class Table:
         if (log / f"{version + 1:020d}.json").exists():
             return True
         return not (log / f"{version:020d}.json").exists()
+
+
+def shape_of(schema: pa.Schema) -> str:
+    """Eight letters that differ where columns differ; each file's name begins with those of its columns."""
+    return hashlib.blake2b(str(schema.remove_metadata()).encode(), digest_size=4).hexdigest()
+
+
+def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with exactly the columns of a schema; those that an older version did not write are null."""
+    given = set(table.schema.names)
+    columns = [
+        table[field.name].cast(field.type) if field.name in given else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def write_parquet(rows: pa.Table, target: Path, *, level: int) -> None:
@@ -351,14 +373,6 @@ def _check_protocol(delta: DeltaTable) -> None:
 
 def _delta_schema(schema: pa.Schema) -> Schema:
     return Schema.from_arrow(pa.schema([field.remove_metadata().with_nullable(True) for field in schema]))
-
-
-def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    columns = [
-        table[field.name].cast(field.type) if field.name in table.schema.names else pa.nulls(table.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
 
 
 def _last_touched(path: Path) -> float:
