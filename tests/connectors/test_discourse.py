@@ -272,6 +272,22 @@ def test_topics_of_a_category_are_read_with_all_their_posts():
     }
 
 
+def test_topics_are_listed_page_by_page_down_to_what_is_known():
+    pages = [[{"id": 9, "pinned": True, "bumped_at": "2025-01-01"}, {"id": 8, "bumped_at": "2026-07-03"}], []]
+    pages[1] = [{"id": 7, "bumped_at": "2026-07-02"}, {"id": 6, "bumped_at": "2026-06-01"}]
+
+    def answer(request: httpx.Request) -> Any:
+        if "/t/" in request.url.path:
+            return {"post_stream": {"posts": [], "stream": []}}
+        return {"topic_list": {"topics": pages[int(request.url.params["page"])]}}
+
+    http, asked = door(answer)
+    cursor = KNOWN | {"topics": {"/latest.json": {"since": "2026-07-01T00:00:00+00:00"}}}
+    Discourse().fetch(http, FORUM | {"what": "topics"}, cursor, now=NOON)
+    paths = [request.url.path.removeprefix("/talk") for request in asked]
+    assert paths == ["/latest.json", "/latest.json", "/t/7.json", "/t/8.json"]
+
+
 def test_what_a_search_finds_is_asked_for_whole():
     found = {"posts": [{"id": 101, "topic_id": 11, "created_at": "2026-07-03T00:00:00Z", "blurb": "It h…"}]}
     found["posts"].append({"id": 99, "topic_id": 3, "created_at": "2026-06-01T00:00:00Z", "blurb": "old"})

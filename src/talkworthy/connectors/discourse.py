@@ -199,12 +199,11 @@ class Discourse:
         if secret is None:
             return Answer(status=403, body="no webhook secret is set for this source")
         expected = "sha256=" + hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), request.headers.get("x-discourse-event-signature", "").encode()):
+        signature = request.headers.get("x-discourse-event-signature", "").encode("utf-8", "replace")
+        if not hmac.compare_digest(expected.encode(), signature):
             return Answer(status=403, body="the signature does not fit")
-        kind, event = (
-            request.headers.get("x-discourse-event-type", ""),
-            request.headers.get("x-discourse-event", "")[:60],
-        )
+        kind = request.headers.get("x-discourse-event-type", "")
+        event = request.headers.get("x-discourse-event", "")[:60]
         if kind == "ping":
             return Answer(status=200, body="pong")
         if kind not in _EVENTS or (kind == "topic" and event != "topic_destroyed"):
@@ -322,7 +321,7 @@ class _Walk:
         states = dict(record(self.state.get("topics")))
         mine = dict(record(states.get(path)))
         since = text(mine.get("since"))
-        topics = [record(topic) for topic in _topics_of(record(self.get(path, params).json()))]
+        topics = self._moved(path, params, since)
         fresh = sorted((topic for topic in topics if _activity(topic) > (since or "")), key=_activity)
         fresh = fresh if since is not None else fresh[-TOPICS_A_FETCH:]
         for topic in fresh[:TOPICS_A_FETCH]:
@@ -330,6 +329,16 @@ class _Walk:
             states[path] = {"since": _activity(topic)}
             self.state = {**self.state, "topics": states}
         self.more = self.more or len(fresh) > TOPICS_A_FETCH
+
+    def _moved(self, path: str, params: Mapping[str, Any], since: str | None) -> list[Mapping[str, Any]]:
+        """Pages of a list of topics down to what is known; pinned topics stand before newer ones."""
+        found: list[Mapping[str, Any]] = []
+        for page in range(PAGES_A_FETCH):
+            topics = _topics_of(record(self.get(path, {**params, "page": page}).json()))
+            found += map(record, topics)
+            if since is None or not topics or _activity(found[-1]) <= since:
+                break
+        return list({integer(topic.get("id")): topic for topic in found}.values())
 
     def _topic(self, topic: Mapping[str, Any]) -> None:
         number = integer(topic.get("id"))

@@ -72,7 +72,7 @@ fragment Spoken on DiscussionComment {
 }
 fragment Talk on Discussion {
   id number url title body createdAt updatedAt lastEditedAt upvoteCount
-  category { name } labels(first: 20) { nodes { name } } repository { nameWithOwner isPrivate }
+  category { name } labels(first: 20) { nodes { name } }
   author { __typename login url avatarUrl ... on User { databaseId } ... on Bot { databaseId } }
   comments(last: 50, before: $before) {
     totalCount pageInfo { hasPreviousPage startCursor }
@@ -216,7 +216,8 @@ class GitHub:
         if secret is None:
             return Answer(status=403, body="no webhook secret is set for this source")
         expected = "sha256=" + hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), request.headers.get("x-hub-signature-256", "").encode()):
+        signature = request.headers.get("x-hub-signature-256", "").encode("utf-8", "replace")
+        if not hmac.compare_digest(expected.encode(), signature):
             return Answer(status=403, body="the signature does not fit")
         event = request.headers.get("x-github-event", "")
         if event == "ping":
@@ -228,7 +229,7 @@ class GitHub:
             name = text(record(record(read_json(body)).get("repository")).get("full_name")) or ""
         except Malformed:
             return Answer(status=400, body="the delivery is no JSON")
-        if name.lower() not in {one.lower() for one in _repositories(settings)}:
+        if name.lower() not in {one.lower() for one in _named(settings)}:
             return Answer(status=202, body="not a repository of this source")
         meta = {"event": event, "delivery": request.headers.get("x-github-delivery", "")[:100]}
         return Answer(status=202, payloads=(Payload(body=body, fetched_at=request.received_at, meta=meta),))
@@ -614,10 +615,14 @@ def _thumbs(item: Mapping[str, Any]) -> int | None:
     return None if up is None and down is None else (up or 0) - (down or 0)
 
 
-def _repositories(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _named(settings: Mapping[str, Any]) -> list[str]:
     given = settings.get("repositories") or ()
     lines = given.splitlines() if isinstance(given, str) else given
-    names = [line.strip().removeprefix("https://github.com/").strip("/") for line in lines if line.strip()]
+    return [line.strip().removeprefix("https://github.com/").strip("/") for line in lines if line.strip()]
+
+
+def _repositories(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    names = _named(settings)
     wrong = [name for name in names if not _REPOSITORY.fullmatch(name)]
     if wrong:
         raise GiveUp(f"not a repository as owner/name: {', '.join(wrong)[:200]}")

@@ -272,7 +272,7 @@ def _query(words: str, settings: Mapping[str, Any], floor: int, upper: int | Non
     bounds = [f"created_at_i>={max(floor, 0)}"] + ([f"created_at_i<={upper}"] if upper is not None else [])
     return {
         "query": words,
-        "tags": _TAGS[settings.get("what") or "both"],
+        "tags": _TAGS.get(str(settings.get("what")), _TAGS["both"]),
         "numericFilters": ",".join(bounds),
         "hitsPerPage": HITS,
         "advancedSyntax": "true",

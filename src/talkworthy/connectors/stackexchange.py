@@ -176,7 +176,7 @@ class _Walk:
     def __init__(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
         before = dict(cursor or {})
         self.http, self.settings, self.now = http, settings, now
-        self.site = (text(settings.get("site")) or "stackoverflow").strip()
+        self.site = _site_name(text(settings.get("site")) or "stackoverflow")
         self.host = host_of(self.site)
         self.searches = _lines(settings.get("tags")) or ("",)
         self.payloads: list[Payload] = []
@@ -370,7 +370,7 @@ class _Reader:
 
 def host_of(site_name: str) -> str:
     """The host of a site from the name that the API uses for it."""
-    name = site_name.strip().lower().removeprefix("https://").strip("/")
+    name = _site_name(site_name)
     if name in _HOSTS:
         return _HOSTS[name]
     if name.endswith((".com", ".net", ".org")):
@@ -380,6 +380,10 @@ def host_of(site_name: str) -> str:
     if name.startswith("meta.") and name.removeprefix("meta.") in _HOSTS:
         return f"meta.{_HOSTS[name.removeprefix('meta.')]}"
     return f"{name}.stackexchange.com"
+
+
+def _site_name(given: str) -> str:
+    return given.strip().lower().removeprefix("https://").strip("/")
 
 
 def _wrapper(response: "Response") -> dict[str, Any]:
