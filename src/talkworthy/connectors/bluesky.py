@@ -195,6 +195,7 @@ class Bluesky:
         history=True,
         met_live=True,
         limits=(
+            "Replies cannot be sent yet.",
             "Only the two streams tell deletions and edits; search, authors and mentions do not.",
             "The streams carry no counts: likes and reposts are counted by search and authors only.",
             "The streams name authors by DID; handles and names are looked up only where asked.",

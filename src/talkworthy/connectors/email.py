@@ -124,6 +124,7 @@ class Email:
         Setting(
             name="security",
             label="Encryption",
+            help="As the server's own instructions say.",
             kind=Kind.CHOICE,
             default="implicit",
             choices=(
@@ -133,7 +134,9 @@ class Email:
             ),
         ),
         Setting(name="port", label="Port", kind=Kind.NUMBER, help="993 with TLS, 143 otherwise, unless given."),
-        Setting(name="user", label="User name", required=True, example="support@acme.example"),
+        Setting(
+            name="user", label="User name", required=True, help="Mostly the address.", example="support@acme.example"
+        ),
         Setting(
             name="password",
             label="Password",
@@ -141,7 +144,7 @@ class Email:
             required=True,
             help="Large providers want an app password here.",
         ),
-        Setting(name="folder", label="Folder", default="INBOX"),
+        Setting(name="folder", label="Folder", default="INBOX", help="Its name on the server, with its parents."),
         Setting(
             name="history",
             label="Earlier mails at first",
@@ -178,6 +181,7 @@ class Email:
         history=True,
         met_live=True,
         limits=(
+            "Replies cannot be sent yet.",
             "A mail that is deleted or moved in the mailbox stays here: IMAP does not say why it went.",
             "Mail has no edits, no counts and no public address.",
             "Attachments are listed by name, not kept.",

@@ -186,6 +186,7 @@ class Mastodon:
         history=True,
         met_live=False,
         limits=(
+            "Replies cannot be sent yet.",
             "A server shows what reached it: a hashtag on a small server misses most of the fediverse.",
             "Posts that reach the server late are filed by their own date; those older than the newest 40 are missed.",
             "Between two readings, edits and deletions show among the newest 40 posts only; a stream tells all.",
