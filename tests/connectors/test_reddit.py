@@ -189,6 +189,12 @@ def test_more_than_a_thousand_new_posts_are_told_as_a_loss():
     assert page.cursor is not None and page.cursor["listings"] == {"/r/x1/new": {"since": T}}
 
 
+def test_a_post_from_the_future_does_not_stop_the_listening():
+    http, _ = door(lambda request: listing(link("aa", T + 10**9)))
+    page = Reddit().fetch(http, SIGNED | {"subreddits": ["x1"], "what": "posts"}, None, now=NOON)
+    assert page.cursor is not None and page.cursor["listings"] == {"/r/x1/new": {"since": T}}
+
+
 def test_a_short_listing_that_ends_is_no_loss():
     http, _ = door(lambda request: listing(link("aa")))
     cursor = {"listings": {"/r/x1/new": {"since": T - 600}}}
@@ -234,9 +240,9 @@ def test_mentions_use_the_refresh_token():
 
 def test_spent_requests_are_a_pause():
     headers = {"x-ratelimit-remaining": "1.0", "x-ratelimit-reset": "240"}
-    http, _ = door(lambda request: httpx.Response(200, json=listing(link("aa")), headers=headers))
-    page = Reddit().fetch(http, SIGNED | {"subreddits": ["x1"], "what": "posts"}, None, now=NOON)
-    assert page.wait == 240
+    http, asked = door(lambda request: httpx.Response(200, json=listing(link("aa")), headers=headers))
+    page = Reddit().fetch(http, SIGNED | {"subreddits": ["x1"]}, None, now=NOON)
+    assert (page.wait, page.more, len(asked), len(page.payloads)) == (240, False, 2, 1)
 
 
 @pytest.mark.parametrize(

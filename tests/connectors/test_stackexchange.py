@@ -151,15 +151,25 @@ def test_a_fetch_asks_for_active_questions_then_for_their_answers_and_comments()
         "withbody",
     )
     assert (first["min"], first["site"], first["key"]) == (str(T - 7 * 86_400), "stackoverflow", "k")
-    assert page.cursor is not None and page.cursor["searches"] == {"python;math": {"since": T, "seen": [7]}}
+    assert page.cursor is not None and page.cursor["searches"] == {"python;math": {"since": T, "seen": [f"7@{T}"]}}
     assert page.more is False
 
 
 def test_nothing_new_costs_one_request_and_keeps_nothing():
     http, asked = door(lambda request: wrapper(question(7)))
-    cursor = {"searches": {"": {"since": T, "seen": [7]}}, "looked": T}
+    cursor = {"searches": {"": {"since": T, "seen": [f"7@{T}"]}}, "looked": T}
     page = StackExchange().fetch(http, {}, cursor, now=NOON)
     assert (len(asked), page.payloads, page.more) == (1, (), False)
+
+
+def test_a_known_question_that_is_answered_is_heard_again():
+    http, asked = door(
+        lambda request: wrapper(answer_to(7, 8) if "answers" in request.url.path else question(7, T + 9))
+    )
+    cursor = {"searches": {"": {"since": T, "seen": [f"7@{T}"]}}, "looked": T}
+    page = StackExchange().fetch(http, {}, cursor, now=NOON)
+    assert [request.url.path for request in asked] == ["/2.3/questions", "/2.3/questions/7/answers"]
+    assert len(page.payloads) == 2
 
 
 def test_a_pause_that_the_api_asks_for_ends_the_fetch_and_the_rest_waits_in_the_cursor():

@@ -158,6 +158,7 @@ class Discourse:
         except TryLater as error:
             if not walk.payloads:
                 raise
+            walk.more = False
             return walk.page(wait=error.after)
         return walk.page(wait=60.0)
 

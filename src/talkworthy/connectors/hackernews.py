@@ -126,6 +126,7 @@ class HackerNews:
         except TryLater as error:
             if not walk.payloads:
                 raise
+            walk.more = False
             return walk.page(wait=error.after)
         return walk.page(wait=60.0)
 
@@ -191,7 +192,7 @@ class _Walk:
         times = [at for at in (integer(hit.get("created_at_i")) for hit in hits) if at is not None]
         if self._watch(hit.get("objectID") for hit in hits):
             self.payloads.append(response.payload(fetched_at=self.now, words=words))
-        top = max([*times, integer(state.get("top")) or 0, int(state["since"])])
+        top = min(max([*times, integer(state.get("top")) or 0, int(state["since"])]), int(self.now.timestamp()))
         if len(hits) < HITS or not times:
             return {"since": top}
         oldest = min(times)
@@ -255,7 +256,7 @@ class _Walk:
             cursor["searches"] = {words: self.searches[words] for words in self.words if words in self.searches}
         else:
             cursor |= {"item": self.item, "missing": self.missing}
-        return Page(payloads=tuple(self.payloads), cursor=cursor, more=self.more, wait=wait)
+        return Page(payloads=tuple(self.payloads), cursor=cursor, more=self.more, wait=None if self.more else wait)
 
 
 def _words(settings: Mapping[str, Any]) -> tuple[str, ...]:

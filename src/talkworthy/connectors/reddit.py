@@ -160,6 +160,7 @@ class Reddit:
         except TryLater as error:
             if not walk.payloads:
                 raise
+            walk.more = False
             return walk.page(wait=error.after)
         return walk.page(wait=60.0)
 
@@ -220,7 +221,7 @@ class _Walk:
         if self._watch(children):
             self.payloads.append(response.payload(fetched_at=self.now, listing=path))
         times = [at for at in (integer(record(child.get("data")).get("created_utc")) for child in children) if at]
-        top = max([*times, integer(state.get("top")) or 0, since or 0])
+        top = min(max([*times, integer(state.get("top")) or 0, since or 0]), int(self.now.timestamp()))
         onward = record(record(response.json()).get("data")).get("after")
         done = {"since": top or int(self.now.timestamp())}
         if since is None or not times or min(times) < since - OVERLAP:
@@ -247,6 +248,8 @@ class _Walk:
 
     def get(self, path: str, params: Mapping[str, Any]) -> "Response":
         """Ask with the token; TryLater as Reddit's own counters say."""
+        if self.wait:
+            raise TryLater("Reddit's requests are spent for now", after=self.wait)
         response = self.http.get(f"{API}{path}", params=params, auth=self.token(), headers={"User-Agent": self.agent})
         left, reset = _number(response, "x-ratelimit-remaining"), _number(response, "x-ratelimit-reset")
         if left is not None and left < 2:

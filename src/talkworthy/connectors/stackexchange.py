@@ -208,15 +208,17 @@ class _Walk:
         state = self.state[tags]
         start = int(self.now.timestamp()) - DAY * (integer(self.settings.get("days", DAYS)) or 0)
         since, page = integer(state.get("since")) or start, integer(state.get("page")) or 1
-        seen = set(map(str, listed(state.get("seen"))))
+        seen = {mark for mark in map(text, listed(state.get("seen"))) if mark}
         found = self.ask("questions", self.search(tags) | {"min": since, "page": page}, unless=seen)
         items = [record(item) for item in listed(found.get("items"))]
-        self._ask_for_replies([number for number in self._watch(items) if number not in seen], since)
+        self._watch(items)
+        moved = [str(integer(item.get("question_id"))) for item in items if _mark(item) not in seen]
+        self._ask_for_replies([number for number in moved if number in self.recent], since)
         last = max([since, *(integer(item.get("last_activity_date")) or 0 for item in items)])
         if found.get("has_more"):
             self.state[tags] = {"since": last} if last > since else {"since": since, "page": page + 1}
             return
-        at_last = [integer(item.get("question_id")) for item in items if item.get("last_activity_date") == last]
+        at_last = [_mark(item) for item in items if item.get("last_activity_date") == last]
         self.state[tags] = {"since": last, "seen": at_last}
         self.waiting.remove(tags)
 
@@ -250,19 +252,18 @@ class _Walk:
             since = self.looked - 2 * RECHECK
             self.todo.append(["comments", {number: number for number in self.recent}, 1, since])
 
-    def _watch(self, items: Sequence[Mapping[str, Any]]) -> list[str]:
+    def _watch(self, items: Sequence[Mapping[str, Any]]) -> None:
         numbered = ((integer(item.get("question_id")), integer(item.get("creation_date")) or 0) for item in items)
         found = {str(number): at for number, at in numbered if number is not None}
         kept = {key: at for key, at in self.recent.items() if key not in found} | found
         self.recent = dict(list(kept.items())[-WATCHED:])
-        return list(found)
 
     def ask(
         self, path: str, params: Mapping[str, Any], *, unless: Set[str] | None = None, **meta: Any
     ) -> dict[str, Any]:
         """One reply as its wrapper; quota and back-off are noted, errors of the API become ours.
 
-        It is kept as a payload unless all its questions are among `unless`; None keeps nothing.
+        It is kept as a payload unless all it tells is among the marks `unless`; None keeps nothing.
         """
         self.requests += 1
         common = {"site": self.site, "filter": FILTER, "pagesize": PAGE_SIZE, "key": text(self.settings.get("key"))}
@@ -271,7 +272,7 @@ class _Walk:
         self.quota = integer(reply.get("quota_max")) or self.quota
         self.left = integer(reply.get("quota_remaining"))
         self.backoff = max(self.backoff, float(integer(reply.get("backoff")) or 0))
-        came = {str(integer(record(item).get("question_id"))) for item in listed(reply.get("items"))}
+        came = {_mark(record(item)) for item in listed(reply.get("items"))}
         if unless is not None and (came - unless or "asked" in meta):
             self.payloads.append(response.payload(fetched_at=self.now, host=self.host, **meta))
         return reply
@@ -411,6 +412,11 @@ def _pause(message: str) -> float:
 def _until_midnight(now: datetime) -> float:
     """Seconds to the end of the day in UTC, when the quota begins anew."""
     return DAY - (now.timestamp() % DAY)
+
+
+def _mark(item: Mapping[str, Any]) -> str:
+    """A question at one moment of its life."""
+    return f"{integer(item.get('question_id'))}@{integer(item.get('last_activity_date'))}"
 
 
 def _jobs(given: Any) -> list[list[Any]]:
