@@ -95,6 +95,7 @@ def test_an_erased_person_is_in_no_file_of_any_version(cast: Any, row: Any, payl
     assert receipt.completed_at < receipt.due_at
     assert receipt.payloads_emptied == 3 + 1 + 3
     assert receipt.spooled_posts_removed == 1
+    assert receipt.files_rewritten == 2
     assert holders(cast.archive.path, SECRET, PERSON, "danforth77", "Quillfeather") == []
 
 

@@ -66,10 +66,12 @@ class Duck:
             return self._connection
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
+        scratch = self._scratch / str(os.getpid())
+        scratch.mkdir(parents=True, exist_ok=True)
         connection = duckdb.connect(":memory:")
         settings = {
             **self._settings,
-            "temp_directory": str(self._scratch / str(os.getpid())),
+            "temp_directory": str(scratch),
             "TimeZone": "UTC",
             "parquet_metadata_cache": True,
             "preserve_insertion_order": False,
@@ -88,8 +90,9 @@ class _Reading:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, duckdb.IOException) and ("No such file" in str(error) or "No files found" in str(error)):
-            raise MissingFile(str(error).splitlines()[0]) from error
+        told = str(error)
+        if isinstance(error, duckdb.IOException) and ".parquet" in told and "No " in told:
+            raise MissingFile(told.splitlines()[0]) from error
 
 
 def quoted(text: str) -> str:

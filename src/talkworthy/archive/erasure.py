@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from talkworthy.archive.durable import write_durably
+from talkworthy.archive.index import Numbers
 from talkworthy.archive.overlay import ERASED
 from talkworthy.archive.payloads import Payload
 from talkworthy.archive.spool import Batch
@@ -74,10 +75,15 @@ class Erasure:
     sources: list[str] = field(default_factory=list)
     folder: str = ""
 
+    @property
+    def hidden_ids(self) -> Numbers:
+        """The archive's numbers of the posts."""
+        return np.array(self.ids, np.int64)
+
     def complete(self, keeper: "Keeper") -> bool:
         """Remove it from every file; False where a payload must be parsed first. A step of the keeper."""
         archive = keeper.archive
-        self.files_rewritten += keeper.rewrite_holding(np.array(self.ids, np.int64))
+        keeper.rewrite_holding(self.hidden_ids)
         self.spooled_posts_removed += self._clear_spool(archive)
         emptied, waiting = self._clear_payloads(archive)
         self.payloads_emptied += emptied
@@ -86,7 +92,7 @@ class Erasure:
             self.save()
             return False
         with archive.turn():
-            archive.index.forget(np.array(self.ids, np.int64))
+            archive.index.forget(self.hidden_ids)
         return True
 
     def close(self, now: datetime) -> None:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
 from talkworthy.archive.columns import BURIED, FILED, HASH_BITS
+from talkworthy.archive.duck import quoted
 from talkworthy.archive.durable import lock, remove_drafts
 from talkworthy.archive.erasure import due_erasures
 from talkworthy.archive.index import Numbers
@@ -87,6 +88,7 @@ class Keeper:
         self.retention = retention or Retention()
         self.pace = pace or Pace()
         self._posts = archive.posts
+        self._checked: set[tuple[str, str, int]] = set()
 
     def run_once(self, *, now: datetime | None = None, everything: bool = False) -> Kept:
         """Do what is due; with `everything` also what could wait, so that one file list holds all that is known."""
@@ -94,6 +96,8 @@ class Keeper:
         with lock(self.archive.path / "keeper.lock", wait=0):
             erasures = due_erasures(self.archive)
             thorough = everything or bool(erasures)
+            for erasure in erasures:
+                erasure.files_rewritten += len(self._places(erasure.hidden_ids, self._posts.snapshot().files))
             settled = self.settle(everything=thorough)
             folded = self.fold(now, everything=thorough)
             merged = self.merge()
@@ -153,7 +157,7 @@ class Keeper:
         if self.retention.posts is not None:
             retired += self._retire("true", _oldest_kept(now, self.retention.posts))
         for source, days in self.retention.sources.items():
-            retired += self._retire(f"source = '{source.replace(chr(39), chr(39) * 2)}'", _oldest_kept(now, days))
+            retired += self._retire(f"source = {quoted(source)}", _oldest_kept(now, days))
         return retired
 
     def sweep(self, *, patience: float, versions: bool = False) -> int:
@@ -192,11 +196,20 @@ class Keeper:
         return [file for file, before in zip(new, [0, *rows], strict=False) if before < self.pace.settle_at_once]
 
     def _settle(self, files: list[DataFile]) -> int:
-        """Settle the oldest new files; settled files with rows that these replace are rewritten with them."""
+        """Settle the oldest new files.
+
+        What edits among them replace goes first, file by file: once an edit is settled nothing says any more that
+        older rows are dead.
+        """
         edits = self._edited_ids(files)
-        settled = [file for file in self._posts.snapshot().files if not file.is_new]
-        replaced = list(self._places(edits, settled)) if len(edits) else []
-        self._rewrite([*files, *replaced])
+        if len(edits):
+            others = [file for file in self._posts.snapshot().files if file not in files]
+            for file in self._places(edits, others):
+                if file.is_new:
+                    files.append(file)
+                else:
+                    self._rewrite([file])
+        self._rewrite(files)
         return sum(file.rows for file in files)
 
     def _rewrite(self, files: Sequence[DataFile], *, condition: str = "true") -> None:
@@ -282,14 +295,18 @@ class Keeper:
     def _retire(self, condition: str, limit: int) -> int:
         retired = 0
         for file in [file for file in self._posts.snapshot().files if file.low < limit]:
-            old = f"id < {limit} AND ({condition})"
-            paths = self._posts.absolute([file])
-            sql = f"SELECT count(*) AS posts FROM ({current(['id', 'source'], paths, Overlay())}) WHERE {old}"
-            count = self.archive.duck.table(sql, Overlay().tables)["posts"][0].as_py()
-            if count:
-                self._rewrite([file], condition=f"NOT coalesce({old}, false)")
-                retired += count
+            if (file.path, condition, limit) not in self._checked:
+                self._checked.add((file.path, condition, limit))
+                retired += self._retire_from(file, f"id < {limit} AND ({condition})")
         return retired
+
+    def _retire_from(self, file: DataFile, old: str) -> int:
+        rows = current(["id", "source"], self._posts.absolute([file]), Overlay())
+        sql = f"SELECT count(*) AS posts FROM ({rows}) WHERE {old}"
+        count = int(self.archive.duck.table(sql, Overlay().tables)["posts"][0].as_py())
+        if count:
+            self._rewrite([file], condition=f"NOT coalesce({old}, false)")
+        return count
 
 
 def _ids(rows: pa.Table) -> Numbers:
@@ -347,7 +364,8 @@ def _small_neighbours(files: Sequence[DataFile], least: int) -> list[DataFile]:
 
 
 def _oldest_kept(now: datetime, days: float) -> int:
-    return int((now - timedelta(days=days)).timestamp()) << HASH_BITS
+    """The lowest number that is kept. It moves once a day, so that a day's posts are retired together."""
+    return int((now - timedelta(days=days)).timestamp()) // 86400 * 86400 << HASH_BITS
 
 
 def _remove_scratch(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What is laid over the files of posts when they are read, and what keeps deleted posts from coming back."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,10 +64,11 @@ class Overlays:
         for stone in _applying(stones, False, hashes):
             late = collected[stone.positions] > stone.deleted_at
             admitted[stone.positions[np.logical_not(late) | stone.erased]] = False
-        accounts = account_digests(posts["channel"].to_pylist(), pc.struct_field(posts["author"], "id").to_pylist())
-        bare = account_digests([""] * posts.num_rows, pc.struct_field(posts["author"], "id").to_pylist())
-        for stone in (*_applying(stones, True, accounts), *_applying(stones, True, bare)):
-            admitted[stone.positions[published[stone.positions] <= stone.deleted_at]] = False
+        if pc.any(stones["account"]).as_py():
+            authors = pc.struct_field(posts["author"], "id").to_pylist()
+            for channels in (posts["channel"].to_pylist(), [""] * posts.num_rows):
+                for stone in _applying(stones, True, account_digests(channels, authors)):
+                    admitted[stone.positions[published[stone.positions] <= stone.deleted_at]] = False
         return admitted
 
     def buried_revisions(self) -> dict[int, int]:
@@ -165,7 +166,7 @@ def _stones(rows: pa.Table) -> pa.Table:
     )
 
 
-def account_digests(channels: list[str | None], authors: list[str | None]) -> Numbers:
+def account_digests(channels: Sequence[str | None], authors: Sequence[str | None]) -> Numbers:
     """The hash of each account; an account tombstone without a channel stands for the author id in every channel."""
     return digests(
         [f"account\n{channel or ''}\n{author or ''}" for channel, author in zip(channels, authors, strict=True)]

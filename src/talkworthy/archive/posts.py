@@ -491,6 +491,8 @@ class Archive:
     def _pieces(self, scan: Scan) -> Iterator[tuple[pa.RecordBatch, Scan]]:
         """Batches, each with the scan for what comes after it."""
         snapshot, overlay = self.view()
+        if scan.ids is not None and scan.order and scan.limit is None:
+            scan = replace(scan, limit=len(scan.ids))
         if scan.order is None:
             for batch in self._streamed(scan, snapshot, overlay):
                 yield batch, scan
@@ -540,7 +542,9 @@ class Archive:
 
     def _ids(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[tuple[list[int], bool]]:
         """Ids in order, piece by piece, and whether their rows were seen to meet the conditions."""
-        if not (scan.monitors_any or scan.monitors_all):
+        if scan.ids is not None:
+            yield [number for number in scan.ids if scan.low <= number < scan.high], False
+        elif not (scan.monitors_any or scan.monitors_all):
             for ids in self._ids_by_span(scan, snapshot, overlay):
                 yield ids, True
         elif len(conditions(scan)) == 1:
@@ -572,7 +576,7 @@ class Archive:
             found = np.unique(np.concatenate(pages))
             ids = (found[::-1] if newest else found)[:size].tolist()
             if ids:
-                yield ids if scan.ids is None else sorted(set(ids) & set(scan.ids), reverse=newest)
+                yield ids
             if len(ids) < size:
                 return
             low, high = (low, ids[-1]) if newest else (ids[-1] + 1, high)
