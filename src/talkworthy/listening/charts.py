@@ -7,7 +7,7 @@ here because importing Altair costs every process 2.6 s and 56 MB, and a chart 3
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -33,6 +33,7 @@ LIGHT: Mapping[str, str] = {
     "text-3": "#6b655a",
     "line-1": "#e8e4db",
     "line-2": "#d3cdc1",
+    "line-control": "#928b7e",
     "surface-1": "#fffefb",
     "surface-2": "#f3f0ea",
     "accent": "#0b675f",
@@ -94,17 +95,42 @@ class Words:
 def lines(series: Sequence[Line], period: Period, *, words: Words, now: datetime) -> Spec:
     """Volume over time: a line each, named at its end; where nothing was collected the line is broken."""
     rows = [row for line in series for row in _line_rows(line, period, words, now)]
-    colours = _colours(line.name for line in series), [f"token:{line.colour}" for line in series]
+    colours = [line.name for line in series], [f"token:{line.colour}" for line in series]
     x = _x(period)
-    y = _y(words.posts)
+    y = _y()
     colour = _colour(*colours)
     tooltip = [_shown("when"), _shown("name"), _shown("said")]
+    y["scale"] = {"domain": [0, _top(series)], "nice": False}
     layers: list[Spec] = [_gaps(series[0].points if series else (), period, words)]
-    layers.append({"mark": {"type": "line", "strokeWidth": 2, "invalid": "break-paths-show-path-domains"}, "encoding": {"x": x, "y": y, "color": colour}})
     layers.append(
         {
-            "mark": {"type": "point", "filled": True, "size": 46 if len(rows) <= 160 else 22, "opacity": 1, "cursor": "pointer", "invalid": "filter"},
-            "encoding": {"x": x, "y": y, "color": colour, "href": {"field": "href"}, "tooltip": tooltip, "description": {"field": "spoken"}},
+            "mark": {
+                "type": "line",
+                "strokeWidth": 2,
+                "strokeJoin": "round",
+                "invalid": "break-paths-show-path-domains",
+            },
+            "encoding": {"x": x, "y": y, "color": colour},
+        }
+    )
+    layers.append(
+        {
+            "mark": {
+                "type": "point",
+                "filled": True,
+                "size": 46 if len(rows) <= 160 else 22,
+                "opacity": 1,
+                "cursor": "pointer",
+                "invalid": "filter",
+            },
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": colour,
+                "href": {"field": "href"},
+                "tooltip": tooltip,
+                "description": {"field": "spoken"},
+            },
         }
     )
     if len(series) > 1:
@@ -118,9 +144,9 @@ def bars(series: Line, period: Period, *, words: Words, now: datetime) -> Spec:
     layers = [
         _gaps(series.points, period, words),
         {
-            "mark": {"type": "rect", "cursor": "pointer", "invalid": "filter"},
+            "mark": {"type": "rect", "cursor": "pointer", "invalid": "filter", "stroke": "token:surface-1", "strokeWidth": 1},
             "encoding": {
-                "x": _x(period), "x2": {"field": "to"}, "y": _y(words.posts), "y2": {"datum": 0},
+                "x": _x(period), "x2": {"field": "to"}, "y": _y(), "y2": {"datum": 0},
                 "color": {"value": f"token:{series.colour}"}, "href": {"field": "href"},
                 "tooltip": [_shown("when"), _shown("said")], "description": {"field": "spoken"},
             },
@@ -139,15 +165,14 @@ def stack(series: Sequence[Line], period: Period, *, words: Words, now: datetime
             if row["posts"]:
                 rows.append(row | {"floor": floor, "top": floor + row["posts"]})
                 floor += row["posts"]
-    colours = _colours(line.name for line in series), [f"token:{line.colour}" for line in series]
+    colours = [line.name for line in series], [f"token:{line.colour}" for line in series]
     layers = [
         _gaps(series[0].points if series else (), period, words),
         {
-            "mark": {"type": "rect", "cursor": "pointer"},
+            "mark": {"type": "rect", "cursor": "pointer", "stroke": "token:surface-1", "strokeWidth": 1},
             "encoding": {
-                "x": _x(period), "x2": {"field": "to"}, "y": _y(words.posts) | {"field": "floor"}, "y2": {"field": "top"},
+                "x": _x(period), "x2": {"field": "to"}, "y": _y() | {"field": "floor"}, "y2": {"field": "top"},
                 "color": _colour(*colours) | {"legend": {"orient": "top", "title": None, "symbolType": "square"}},
-                "opacity": {"condition": {"test": f"datum.name === {json.dumps(series[-1].name if series else '')}", "value": 0.45}, "value": 0.92},
                 "href": {"field": "href"},
                 "tooltip": [_shown("when"), _shown("name"), _shown("said")], "description": {"field": "spoken"},
             },
@@ -159,7 +184,14 @@ def stack(series: Sequence[Line], period: Period, *, words: Words, now: datetime
 def ranking(rows: Sequence[Bar], *, words: Words) -> Spec:
     """Bars from the largest to the smallest, each with its label at the end."""
     data = [
-        {"name": row.name, "posts": row.posts, "label": row.label, "colour": f"token:{row.colour}", "href": row.address, "spoken": f"{row.name}: {row.label}"}
+        {
+            "name": row.name,
+            "posts": row.posts,
+            "label": row.label,
+            "colour": f"token:{row.colour}",
+            "href": row.address,
+            "spoken": f"{row.name}: {row.label}",
+        }
         for row in rows
     ]
     most = max((row.posts for row in rows), default=1)
@@ -169,10 +201,20 @@ def ranking(rows: Sequence[Bar], *, words: Words) -> Spec:
         "axis": {"title": None, "domain": False, "ticks": False, "labelLimit": 190, "labelPadding": 8, "labelColor": "token:text-1", "labelFontSize": 13},
         "scale": {"paddingInner": 0.3, "paddingOuter": 0.1},
     }  # fmt: skip
-    linked = {"href": {"field": "href"}, "tooltip": [_shown("name"), _shown("label")], "description": {"field": "spoken"}}
+    linked = {
+        "href": {"field": "href"},
+        "tooltip": [_shown("name"), _shown("label")],
+        "description": {"field": "spoken"},
+    }
     layers: list[Spec] = [
-        {"mark": {"type": "bar", "cornerRadiusEnd": 3, "cursor": "pointer"}, "encoding": {"x": x, "y": y, "color": {"field": "colour", "type": "nominal", "scale": None}, **linked}},
-        {"mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 12, "aria": False}, "encoding": {"x": x, "y": y, "text": {"field": "label"}, "color": {"value": "token:text-2"}}},
+        {
+            "mark": {"type": "bar", "cornerRadiusEnd": 3, "cursor": "pointer"},
+            "encoding": {"x": x, "y": y, "color": {"field": "colour", "type": "nominal", "scale": None}, **linked},
+        },
+        {
+            "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 12, "aria": False},
+            "encoding": {"x": x, "y": y, "text": {"field": "label"}, "color": {"value": "token:text-2"}},
+        },
     ]
     return _spec(data, max(2, len(rows)) * ROW, layers)
 
@@ -198,7 +240,12 @@ def page_svg(spec: Spec, key: str) -> str:
     own = re.sub(r'(id="|url\(#)(clip|gradient)(\d+)', rf"\g<1>{key}-\g<2>\g<3>", drawn)
     own = own.replace(_BASE, "").replace("xlink:href", "href")
     own = re.sub(r' style="[^"]*"', "", own)
-    return re.sub(r'<svg [^>]*? width="(\d+)" height="(\d+)"', r'<svg xmlns="http://www.w3.org/2000/svg" role="group" width="\1" height="\2"', own, count=1)
+    return re.sub(
+        r'<svg [^>]*? width="(\d+)" height="(\d+)"',
+        r'<svg xmlns="http://www.w3.org/2000/svg" role="group" width="\1" height="\2"',
+        own,
+        count=1,
+    )
 
 
 def picture(spec: Spec, form: Literal["png", "svg"]) -> bytes:
@@ -244,26 +291,34 @@ _CONFIG: Spec = {
 
 def _x(period: Period) -> Spec:
     """The axis of time in the reader's zone: wall-clock times that are drawn as if they were UTC."""
-    axis = {"title": None, "format": _FORMATS[period.grain], "grid": False, "labelOverlap": True, "labelFlush": True, "tickCount": 8}
+    axis = {
+        "title": None,
+        "format": _FORMATS[period.grain],
+        "grid": False,
+        "labelOverlap": True,
+        "labelFlush": True,
+        "tickCount": 8,
+    }
     domain = [_wall(period.since, period.zone), _wall(period.until, period.zone)]
     return {"field": "from", "type": "temporal", "scale": {"type": "utc", "domain": domain}, "axis": axis}
 
 
-def _y(title: str) -> Spec:
+def _y() -> Spec:
     return {
         "field": "posts",
         "type": "quantitative",
         "scale": {"zero": True, "nice": True},
-        "axis": {"title": title, "titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -8, "tickMinStep": 1, "tickCount": 4, "domain": False, "ticks": False, "format": ",d"},
+        "axis": {"title": None, "tickMinStep": 1, "tickCount": 4, "domain": False, "ticks": False, "format": ",d"},
     }
 
 
-def _colours(names: Iterable[str]) -> list[str]:
-    return list(names)
-
-
 def _colour(names: Sequence[str], colours: Sequence[str]) -> Spec:
-    return {"field": "name", "type": "nominal", "scale": {"domain": list(names), "range": list(colours)}, "legend": None}
+    return {
+        "field": "name",
+        "type": "nominal",
+        "scale": {"domain": list(names), "range": list(colours)},
+        "legend": None,
+    }
 
 
 def _shown(field: str) -> Spec:
@@ -295,7 +350,11 @@ def _row(line: Line, place: int, period: Period, words: Words, now: datetime) ->
 def _gaps(points: Sequence[Point], period: Period, words: Words) -> Spec:
     """Bands behind the marks where nothing of any kind was collected."""
     rows = [
-        {"from": _wall(point.bucket.since, period.zone), "to": _wall(point.bucket.until, period.zone), "said": words.gap}
+        {
+            "from": _wall(point.bucket.since, period.zone),
+            "to": _wall(point.bucket.until, period.zone),
+            "said": words.gap,
+        }
         for point in points
         if point.posts is None
     ]
@@ -308,30 +367,48 @@ def _gaps(points: Sequence[Point], period: Period, words: Words) -> Spec:
 
 def _names(series: Sequence[Line], period: Period) -> Spec:
     """The lines' names beside their ends, pushed apart where they would lie on each other."""
-    tall = max((point.posts or 0 for line in series for point in line.points), default=0) or 1
+    top = _top(series)
     ends = []
     for line in series:
-        held = [point for point in line.points if point.posts is not None]
+        held = [point.posts for point in line.points if point.posts is not None]
         if held:
-            ends.append((LINE_HEIGHT * (1 - (held[-1].posts or 0) / (tall * 1.05)), line))
-    rows, last = [], -LABEL_GAP * 1.0
+            ends.append((LINE_HEIGHT * (1 - held[-1] / top), line))
     spots: list[tuple[float, Line]] = []
     for spot, line in sorted(ends, key=lambda end: end[0]):
-        last = max(spot, last + LABEL_GAP)
-        spots.append((last, line))
-    over = max(0.0, (spots[-1][0] if spots else 0) - LINE_HEIGHT)
-    for spot, line in spots:
-        rows.append({"name": line.name, "spot": max(0.0, spot - over) / LINE_HEIGHT, "label": line.name, "colour": f"token:{line.colour}"})
+        spots.append((max(spot, spots[-1][0] + LABEL_GAP) if spots else spot, line))
+    over = max(0.0, spots[-1][0] - LINE_HEIGHT) if spots else 0.0
+    rows = [
+        {
+            "label": line.name,
+            "posts": top * (1 - (spot - over) / LINE_HEIGHT),
+            "to": _wall(period.until, period.zone),
+            "colour": f"token:{line.colour}",
+        }
+        for spot, line in spots
+    ]
     return {
         "data": {"values": rows},
-        "mark": {"type": "text", "align": "left", "dx": 8, "fontSize": 12, "fontWeight": 600, "limit": 150, "aria": False},
+        "mark": {
+            "type": "text",
+            "align": "left",
+            "dx": 8,
+            "fontSize": 12,
+            "fontWeight": 600,
+            "limit": 150,
+            "aria": False,
+        },
         "encoding": {
-            "x": {"value": {"expr": "width"}},
-            "y": {"field": "spot", "type": "quantitative", "axis": None, "scale": {"domain": [1, 0], "zero": False, "nice": False}},
+            "x": _x(period) | {"field": "to"},
+            "y": {"field": "posts", "type": "quantitative"},
             "text": {"field": "label"},
             "color": {"field": "colour", "type": "nominal", "scale": None},
         },
     }
+
+
+def _top(series: Sequence[Line]) -> float:
+    """Where the axis of the lines ends: a little above the highest point."""
+    return max(1, max((point.posts or 0 for line in series for point in line.points), default=0)) * 1.08
 
 
 def bucket_name(since: datetime, period: Period) -> str:
@@ -380,8 +457,13 @@ def _based(spec: Spec) -> Spec:
 
 
 def _unlinked(spec: Spec) -> Spec:
-    layers = [layer | {"encoding": {key: value for key, value in layer.get("encoding", {}).items() if key != "href"}} for layer in spec["layer"]]
-    return _rows_changed(spec, lambda row: {key: value for key, value in row.items() if key != "href"}) | {"layer": layers}
+    layers = [
+        layer | {"encoding": {key: value for key, value in layer.get("encoding", {}).items() if key != "href"}}
+        for layer in spec["layer"]
+    ]
+    return _rows_changed(spec, lambda row: {key: value for key, value in row.items() if key != "href"}) | {
+        "layer": layers
+    }
 
 
 def _rows_changed(spec: Spec, changed: Any) -> Spec:

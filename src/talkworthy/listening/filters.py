@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 class Parameters(Protocol):
     """The query string of an address, as Django reads it."""
 
-    def get(self, key: str, default: str = ...) -> str | None: ...
     def getlist(self, key: str) -> list[str]: ...
 
 
@@ -38,7 +37,12 @@ class Filter:
     @property
     def address(self) -> str:
         """The query string that reads back as this filter; empty where nothing is filtered."""
-        return urlencode([(PARAMETERS[name], value) for name, value in self._pairs()])
+        return urlencode(self.pairs)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Name and value of each part of the address."""
+        return [(PARAMETERS[name], value) for name, value in self._pairs()]
 
     @property
     def is_empty(self) -> bool:
@@ -49,6 +53,17 @@ class Filter:
     def narrows(self) -> bool:
         """Whether it lets through less than every post of its period."""
         return replace(self, period="", since="", until="") != Filter()
+
+    @property
+    def query(self) -> str:
+        """The whole filter but its period and monitors as one query; empty where nothing is asked."""
+        parts = [f"({self.words})"] if self.words else []
+        for name in ("channels", "sentiments", "languages", "intents", "sources", "sites", "authors", "hashtags"):
+            values = getattr(self, name)
+            if values:
+                either = " OR ".join(f'"{value}"' for value in values)
+                parts.append(f"{PARAMETERS[name]}:({either})" if len(values) > 1 else f"{PARAMETERS[name]}:{either}")
+        return self.words if len(parts) == 1 and self.words else " AND ".join(parts)
 
     def toggled(self, name: str, value: str) -> "Filter":
         """With one value of a field added, or taken away where it stands already."""
@@ -99,7 +114,7 @@ def read_filter(parameters: Parameters) -> Filter:
             values = tuple(dict.fromkeys(value for value in parameters.getlist(name) if value))
             found[field.name] = tuple(int(v) for v in values if v.isdecimal()) if field.name == "monitors" else values
         else:
-            found[field.name] = (parameters.get(name, "") or "").strip()
+            found[field.name] = next(iter(parameters.getlist(name)[-1:]), "").strip()
     return Filter(**found)  # type: ignore[arg-type]
 
 

@@ -84,11 +84,19 @@ class Period:
 
 
 def read_period(
-    name: str, *, since: str = "", until: str = "", now: datetime, zone: ZoneInfo, first: datetime | None = None
+    name: str,
+    *,
+    since: str = "",
+    until: str = "",
+    now: datetime,
+    zone: ZoneInfo,
+    first: datetime | None = None,
+    last: datetime | None = None,
 ) -> Period:
     """A period from what stands in an address; raises BadPeriod with what would do.
 
-    `first` is the oldest hour there is, for the period `all`. Days are those of `zone`.
+    `first` and `last` are the ends of what there is, for the period `all` (posts may be dated later than now). Days
+    are those of `zone`.
     """
     end = _ceiling_hour(now)
     if since or until:
@@ -98,7 +106,8 @@ def read_period(
             raise BadPeriod("The period ends before it begins.")
         return Period(_floor_hour(start), _ceiling_hour(stop), zone)
     if name == "all":
-        return Period(_midnight(first.astimezone(zone).date(), zone) if first else end - NAMED["30d"], end, zone, "all")
+        start = _midnight(first.astimezone(zone).date(), zone) if first else end - NAMED["30d"]
+        return Period(start, max(end, _ceiling_hour(last) if last else end), zone, "all")
     if name == "24h":
         return Period(end - NAMED["24h"], end, zone, name)
     if name not in NAMED:

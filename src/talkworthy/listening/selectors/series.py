@@ -12,6 +12,7 @@ from django.db.models import Max, Min, Q, Sum
 
 from talkworthy.listening.models import DayCube, HourCube, Monitor
 from talkworthy.listening.periods import HOUR, Bucket, Period
+from talkworthy.listening.planning import wilson
 from talkworthy.schema import SENTIMENTS
 from talkworthy.workspaces.models import Member
 
@@ -106,6 +107,12 @@ def coverage(*, viewer: Member) -> Coverage:
     return Coverage(found["first"], found["last"] + HOUR if found["last"] else None)
 
 
+def standing_now(*, viewer: Member, now: datetime) -> datetime:
+    """Now; or the end of the newest posts where these are over 30 days old, so that charts of a recorded set show it."""
+    last = coverage(viewer=viewer).last
+    return last if last and last < now - timedelta(days=30) else now
+
+
 def volume(
     monitors: Sequence[int],
     period: Period,
@@ -116,7 +123,11 @@ def volume(
 ) -> dict[int, tuple[Point, ...]]:
     """Posts of each monitor (0: every post) in each bucket of the period."""
     buckets = period.buckets()
-    rows = _hours({*monitors, EVERY_POST}, period, viewer, channels, sentiments).values_list("monitor", "hour").annotate(n=Sum("posts"))
+    rows = (
+        _hours({*monitors, EVERY_POST}, period, viewer, channels, sentiments)
+        .values_list("monitor", "hour")
+        .annotate(n=Sum("posts"))
+    )
     counted: dict[int, dict[datetime, int]] = defaultdict(dict)
     for monitor, hour, posts in rows:
         counted[monitor][hour] = posts
@@ -139,7 +150,12 @@ def sentiment_over_time(
 
 
 def totals(
-    monitors: Sequence[int], period: Period, *, viewer: Member, channels: Sequence[str] = (), sentiments: Sequence[str] = ()
+    monitors: Sequence[int],
+    period: Period,
+    *,
+    viewer: Member,
+    channels: Sequence[str] = (),
+    sentiments: Sequence[str] = (),
 ) -> dict[int, int]:
     """Posts of each monitor in the whole period."""
     rows = _hours(set(monitors), period, viewer, channels, sentiments).values_list("monitor").annotate(n=Sum("posts"))
@@ -163,7 +179,9 @@ def change(now: int, before: int) -> Change:
     return Change(now, before, ratio - 1, ratio * math.exp(-width) - 1, ratio * math.exp(width) - 1)
 
 
-def share_of_voice(monitors: Sequence[int], period: Period, *, viewer: Member, channels: Sequence[str] = ()) -> list[Share]:
+def share_of_voice(
+    monitors: Sequence[int], period: Period, *, viewer: Member, channels: Sequence[str] = ()
+) -> list[Share]:
     """Each monitor's part of all their mentions, the largest first; a post of two monitors counts for each."""
     now = totals(monitors, period, viewer=viewer, channels=channels)
     before = totals(monitors, period.before, viewer=viewer, channels=channels)
@@ -178,7 +196,9 @@ def channel_shares(monitor: int, period: Period, *, viewer: Member) -> list[Shar
 def dimension_shares(monitor: int, dimension: str, period: Period, *, viewer: Member) -> list[Share]:
     """Posts of a monitor by language, intent, source or site. The period is widened to whole days of UTC."""
     days = period.of_sources()
-    return _shares(_by_dimension(monitor, dimension, days, viewer), _by_dimension(monitor, dimension, days.before, viewer))
+    return _shares(
+        _by_dimension(monitor, dimension, days, viewer), _by_dimension(monitor, dimension, days.before, viewer)
+    )
 
 
 def sparklines(monitors: Sequence[Monitor], period: Period, *, viewer: Member) -> dict[int, tuple[Point, ...]]:
@@ -200,22 +220,13 @@ def facets(monitor_ids: Sequence[int], period: Period, *, viewer: Member) -> dic
     return found
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95 % Wilson interval of a share."""
-    if not n:
-        return 0.0, 1.0
-    z, p = 1.96, right / n
-    middle = p + z * z / (2 * n)
-    width = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (middle - width) / scale), min(1.0, (middle + width) / scale)
-
-
 def _hours(
     monitors: Iterable[int], period: Period, viewer: Member, channels: Sequence[str], sentiments: Sequence[str]
 ) -> Any:
     """The cube's cells that count."""
-    asked = Q(workspace_id=viewer.workspace_id, monitor__in=sorted(monitors), hour__gte=period.since, hour__lt=period.until)
+    asked = Q(
+        workspace_id=viewer.workspace_id, monitor__in=sorted(monitors), hour__gte=period.since, hour__lt=period.until
+    )
     if channels:
         asked &= Q(channel__in=channels)
     if sentiments:
@@ -246,7 +257,8 @@ def long_runs(flags: Sequence[bool], *, least: int) -> list[bool]:
 def _points(buckets: Sequence[Bucket], counted: Mapping[datetime, int], alive: Sequence[bool]) -> tuple[Point, ...]:
     sums = _sums(buckets, counted)
     return tuple(
-        Point(bucket, posts if posts or there else None) for bucket, posts, there in zip(buckets, sums, alive, strict=True)
+        Point(bucket, posts if posts or there else None)
+        for bucket, posts, there in zip(buckets, sums, alive, strict=True)
     )
 
 
@@ -268,7 +280,11 @@ def _by_channel(monitor: int, period: Period, viewer: Member) -> dict[str, int]:
 def _by_dimension(monitor: int, dimension: str, days: Period, viewer: Member) -> dict[str, int]:
     last = days.until - timedelta(days=1)
     rows = DayCube.objects.filter(
-        workspace_id=viewer.workspace_id, monitor=monitor, dimension=dimension, day__gte=days.since.date(), day__lte=last.date()
+        workspace_id=viewer.workspace_id,
+        monitor=monitor,
+        dimension=dimension,
+        day__gte=days.since.date(),
+        day__lte=last.date(),
     )
     return dict(rows.values_list("value").annotate(n=Sum("posts")))
 
@@ -276,7 +292,9 @@ def _by_dimension(monitor: int, dimension: str, days: Period, viewer: Member) ->
 def _shares(now: Mapping[str, int], before: Mapping[str, int]) -> list[Share]:
     of, of_before = sum(now.values()), sum(before.values())
     found = [
-        Share(value, posts, of, before.get(value, 0), of_before, *wilson(posts, of)) for value, posts in now.items() if posts > 0
+        Share(value, posts, of, before.get(value, 0), of_before, *wilson(posts, of))
+        for value, posts in now.items()
+        if posts > 0
     ]
     return sorted(found, key=lambda share: (-share.posts, share.value))
 

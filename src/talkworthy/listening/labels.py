@@ -1,0 +1,61 @@
+"""The words that people read for values that the archive keeps."""
+
+from functools import lru_cache
+
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
+
+from talkworthy.connectors.registry import connector_named
+from talkworthy.query.languages import LANGUAGES
+
+SENTIMENT: dict[str, StrPromise] = {
+    "positive": _("positive"),
+    "neutral": _("neutral"),
+    "negative": _("negative"),
+    "undecided": _("undecided"),
+}
+
+INTENT: dict[str, StrPromise] = {
+    "help": _("asks for help"),
+    "purchase": _("wants to buy"),
+    "complaint": _("complaint"),
+    "suggestion": _("suggestion"),
+    "praise": _("praise"),
+    "other": _("other intent"),
+    "undecided": _("intent undecided"),
+}
+
+TASK: dict[str, StrPromise] = {
+    "sentiment": _("Sentiment"),
+    "intent": _("Intent"),
+    "urgency": _("Urgency"),
+    "detected_language": _("Language"),
+}
+
+URGENT_FROM = 50
+"""Urgency from which a card says so."""
+
+
+@lru_cache(maxsize=512)
+def channel_title(name: str) -> str:
+    """A channel as people call it; its own name where no connector of this name is installed."""
+    connector = connector_named(name)
+    return connector.title if connector else name or "–"
+
+
+def language_name(code: str | None) -> str:
+    """A language by its English name; the code where it has none here."""
+    if not code or code == "undecided":
+        return str(_("language undecided"))
+    return LANGUAGES.get(code, code)
+
+
+def value_label(task: str, value: str) -> str:
+    """An annotation's value in words."""
+    if task == "sentiment":
+        return str(SENTIMENT.get(value, value))
+    if task == "intent":
+        return str(INTENT.get(value, value))
+    if task == "detected_language":
+        return language_name(value)
+    return str(_("urgency %(value)s") % {"value": value}) if task == "urgency" else value

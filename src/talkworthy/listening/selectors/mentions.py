@@ -1,0 +1,272 @@
+"""The river: posts that a filter lets through, page by page, and how many there are."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from talkworthy.archive import Archive, Scan
+from talkworthy.listening.filters import Filter
+from talkworthy.listening.models import Correction, Mark, Monitor, SavedView
+from talkworthy.listening.periods import Period
+from talkworthy.listening.searching import narrowed
+from talkworthy.listening.selectors import series
+from talkworthy.listening.stores import archive_of
+from talkworthy.query import CompiledQuery, compile_query, parse
+from talkworthy.workspaces.models import Member
+
+Post = Mapping[str, Any]
+"""A row of the archive as plain values: the columns of `archive.STORED`."""
+
+COLUMNS = tuple(
+    name
+    for name in (
+        "id", "uid", "channel", "origin", "native_id", "url", "kind", "author", "title", "text", "summary", "language",
+        "published_at", "edited_at", "collected_at", "in_reply_to", "root", "engagement_type", "repeats", "links", "hashtags",
+        "mentions", "tags", "media", "entities", "rating", "place", "site", "community", "engagement", "source",
+        "detected_language", "language_probability", "sentiment", "sentiment_score", "sentiment_probability", "intent",
+        "intent_probability", "urgency", "near_hash", "analysed_by", "monitors",
+    )
+)  # fmt: skip
+"""What a card shows and a query may ask."""
+
+PAGE = 40
+FIRST_LOOK, GROWTH, LARGEST_LOOK = 400, 6, 60_000
+"""Candidates of a search by words are read in looks that grow, so that a common word is found at once."""
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """One page of the river, newest first. `older` is the id to go on before; None at the end.
+
+    `reached` is set where the time ran out before the page was full: how far back it looked.
+    """
+
+    posts: tuple[Post, ...]
+    older: int | None = None
+    reached: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many posts a filter lets through; `reached` as in Mentions: then there are at least so many."""
+
+    posts: int
+    reached: datetime | None = None
+
+
+def mentions(
+    asked: Filter,
+    *,
+    viewer: Member,
+    period: Period | None,
+    now: datetime,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = PAGE,
+    seconds: float = 2.5,
+) -> Mentions:
+    """The newest posts that a filter lets through; raises QueryError for words that cannot be used."""
+    archive = archive_of(viewer.workspace)
+    compiled = compiled_words(asked.words, now=now)
+    scan = scan_of(asked, period, compiled, before=before, after=after)
+    found: list[Post] = []
+    if scan is None:
+        return Mentions(())
+    for look in _looks(archive, scan, compiled, first=limit + 1, seconds=seconds):
+        found += look.matched.slice(0, limit + 1 - len(found)).to_pylist()
+        if len(found) > limit:
+            return Mentions(tuple(found[:limit]), found[limit - 1]["id"])
+        if look.reached is not None:
+            return Mentions(tuple(found), look.last, look.reached)
+    return Mentions(tuple(found))
+
+
+def count_mentions(asked: Filter, *, viewer: Member, period: Period, now: datetime, seconds: float = 4.0) -> Counted:
+    """How many posts a filter lets through: from the cube where it holds them, else counted in the archive."""
+    quick = cube_count(asked, period, viewer=viewer)
+    if quick is not None:
+        return Counted(quick)
+    archive = archive_of(viewer.workspace)
+    compiled = compiled_words(asked.words, now=now)
+    scan = scan_of(asked, period, compiled)
+    if scan is None:
+        return Counted(0)
+    if compiled is None:
+        return Counted(archive.count(scan)["posts"][0].as_py())
+    total, reached = 0, None
+    for look in _looks(archive, scan, compiled, first=20_000, seconds=seconds):
+        total, reached = total + look.matched.num_rows, look.reached
+    return Counted(total, reached)
+
+
+def cube_count(asked: Filter, period: Period, *, viewer: Member) -> int | None:
+    """The count where the hour cube holds it: at most one monitor, and nothing but channels and sentiments besides."""
+    plain = replace(asked, channels=(), sentiments=(), monitors=(), period="", since="", until="")
+    if plain.narrows or len(asked.monitors) > 1:
+        return None
+    monitor = asked.monitors[0] if asked.monitors else series.EVERY_POST
+    found = series.totals([monitor], period, viewer=viewer, channels=asked.channels, sentiments=asked.sentiments)
+    return found[monitor]
+
+
+def preview(
+    query: CompiledQuery, *, viewer: Member, limit: int = 8, seconds: float = 0.8
+) -> tuple[tuple[Post, ...], int, datetime | None]:
+    """The newest posts that a query finds, how many it found in the time given, and how far back it looked (None: to the end)."""
+    scan = narrowed(Scan(columns=COLUMNS), query)
+    found: list[Post] = []
+    total, reached = 0, None
+    for look in _looks(archive_of(viewer.workspace), scan, query, first=FIRST_LOOK, seconds=seconds) if scan else ():
+        found += look.matched.slice(0, limit - len(found)).to_pylist()
+        total, reached = total + look.matched.num_rows, look.reached
+    return tuple(found), total, reached
+
+
+def post_or_404(post_id: int, *, viewer: Member) -> Post:
+    """One post by the archive's number."""
+    post = archive_of(viewer.workspace).get(post_id)
+    if post is None:
+        raise Http404(
+            _("This post is not in the archive (any more): it was deleted by its author, erased, or never collected.")
+        )
+    return post
+
+
+def post_of_uid(uid: str, *, viewer: Member) -> Post | None:
+    """One post by its uid."""
+    return archive_of(viewer.workspace).get(uid)
+
+
+def posts_of_uids(uids: Sequence[str], *, viewer: Member) -> list[Post]:
+    """Posts by uid in the order asked for; those that are gone are left out."""
+    archive = archive_of(viewer.workspace)
+    return [post for post in (archive.get(uid) for uid in uids) if post is not None]
+
+
+def thread_of(post: Post, *, viewer: Member) -> list[Post]:
+    """The thread around a post, oldest first, as far as it was collected."""
+    return archive_of(viewer.workspace).thread(post["uid"]).select(list(COLUMNS)).to_pylist()  # type: ignore[no-any-return]
+
+
+def posts_of_author(post: Post, *, viewer: Member, limit: int = 5) -> list[Post]:
+    """The newest other posts of a post's author in the same channel."""
+    author = (post["author"] or {}).get("id")
+    if not author:
+        return []
+    scan = Scan(columns=COLUMNS, authors=(author,), channels=(post["channel"],), limit=limit + 1)
+    rows = archive_of(viewer.workspace).table(scan).to_pylist()
+    return [row for row in rows if row["id"] != post["id"]][:limit]
+
+
+def version(*, viewer: Member) -> int:
+    """A number that moves when the archive holds something new; cheap to ask each second."""
+    return archive_of(viewer.workspace).posts.snapshot().version
+
+
+def monitors_of(*, viewer: Member) -> list[Monitor]:
+    """The workspace's monitors by name."""
+    return list(
+        Monitor.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None)
+        .select_related("owner__user")
+        .order_by("name")
+    )
+
+
+def views_of(*, viewer: Member) -> list[SavedView]:
+    """The viewer's saved views and those that others share, by name."""
+    views = SavedView.objects.filter(workspace_id=viewer.workspace_id).select_related("member__user").order_by("name")
+    return [view for view in views if view.shared or view.member_id == viewer.pk]
+
+
+def corrections_of(post: Post, *, viewer: Member) -> list[Correction]:
+    """What people corrected of a post, newest first."""
+    return list(
+        Correction.objects.filter(workspace_id=viewer.workspace_id, post_id=post["id"], uid=post["uid"]).select_related(
+            "by"
+        )
+    )
+
+
+def marks_of(posts: Sequence[Post], monitor: Monitor) -> dict[str, bool]:
+    """What people said of a monitor's mentions: uid → right."""
+    uids = [post["uid"] for post in posts]
+    return dict(Mark.objects.filter(monitor=monitor, uid__in=uids).values_list("uid", "right"))
+
+
+def compiled_words(words: str, *, now: datetime) -> CompiledQuery | None:
+    """The words of a filter made ready, None where there are none; raises QueryError."""
+    return compile_query(parse(words, stage="search"), now=now) if words else None
+
+
+def scan_of(
+    asked: Filter,
+    period: Period | None,
+    compiled: CompiledQuery | None,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+) -> Scan | None:
+    """What to read for a filter: its facets exactly, its words by what every match must have; None: nothing can match."""
+    scan = Scan(
+        columns=COLUMNS,
+        since=period.since if period else None,
+        until=period.until if period else None,
+        monitors_any=asked.monitors,
+        channels=asked.channels,
+        sources=asked.sources,
+        languages=asked.languages,
+        sentiments=asked.sentiments,
+        intents=asked.intents,
+        sites=asked.sites,
+        authors=asked.authors,
+        hashtags=asked.hashtags,
+        before=before,
+        after=after,
+    )
+    return narrowed(scan, compiled) if compiled else scan
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Matching rows of one stretch, newest first; `last` is the lowest id looked at, `reached` its time where time ran out."""
+
+    matched: pa.Table
+    last: int | None = None
+    reached: datetime | None = None
+
+
+def _looks(
+    archive: Archive, scan: Scan, compiled: CompiledQuery | None, *, first: int, seconds: float
+) -> Iterator[_Look]:
+    """The scan stretch by stretch, newest first, until its end or until the time is over."""
+    if compiled is None:
+        yield _Look(archive.table(replace(scan, limit=first)))
+        return
+    start, size, before = time.monotonic(), max(first, FIRST_LOOK), scan.before
+    while True:
+        rows = archive.table(replace(scan, limit=size, before=before))
+        matched = rows.filter(compiled.match(rows))
+        if rows.num_rows < size:
+            yield _Look(matched)
+            return
+        before = rows["id"][-1].as_py()
+        over = time.monotonic() - start > seconds
+        yield _Look(matched, before, rows["published_at"][-1].as_py().astimezone(UTC) if over else None)
+        if over:
+            return
+        size = min(size * GROWTH, LARGEST_LOOK)
+
+
+def corrected_tasks(post_ids: Sequence[int], *, viewer: Member) -> dict[int, set[str]]:
+    """Which annotations of which posts stand as people corrected them."""
+    found: dict[int, set[str]] = {}
+    rows = Correction.objects.filter(workspace_id=viewer.workspace_id, post_id__in=post_ids, undone_at=None)
+    for post_id, task in rows.values_list("post_id", "task"):
+        found.setdefault(post_id, set()).add(task)
+    return found

@@ -1,0 +1,245 @@
+"""One post: its words and thread, what analysis says of it and why, which monitors found it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from talkworthy.analysis.reasons import Evidence, Reason, why
+from talkworthy.listening.cards import Card, Cards, marked
+from talkworthy.listening.labels import INTENT, SENTIMENT, TASK, value_label
+from talkworthy.listening.models import Monitor
+from talkworthy.listening.selectors import mentions
+from talkworthy.query import Branch, explain
+from talkworthy.query.languages import LANGUAGES
+from talkworthy.schema import INTENTS, SENTIMENTS
+from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.permissions import Permission
+from talkworthy.workspaces.requests import MemberRequest, permission_required
+
+DEEPEST = 6
+"""Steps to the right after which answers are not moved further."""
+
+THREAD_MOST = 200
+EVIDENCE_SHOWN = 8
+LIKELY_LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ru", "ar", "hi", "ja", "ko", "zh")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An annotation with what led to it, ready to show; `steps` is the bar's length from 1 to 10."""
+
+    task: str
+    label: str
+    value: str
+    word: str
+    corrected: bool
+    answer_differs: str
+    reason: Reason
+    words: SafeString
+    evidence: Sequence[tuple[Evidence, int]]
+    choices: Sequence[tuple[str, str, bool]]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A post of the thread at its depth; `is_here` is the one that was opened."""
+
+    card: Card
+    depth: int
+    is_here: bool
+    parent: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A monitor that found the post, and the verdict on each part of its query; None where it cannot be asked any more."""
+
+    monitor: Monitor
+    root: Branch | None
+    still: bool
+
+
+@require_GET
+@permission_required(Permission.READ)
+def post(request: MemberRequest, post_id: int) -> HttpResponse:
+    """The page of a post, or its inside for the pane beside the river."""
+    context = pane(post_id, viewer=request.member, now=timezone.now())
+    template = "listening/posts/opened.html" if request.htmx else "listening/posts/post.html"
+    return render(request, template, context | {"in_pane": bool(request.htmx)})
+
+
+@require_GET
+@permission_required(Permission.READ)
+def find_post(request: MemberRequest) -> HttpResponse:
+    """To the page of a post known by its uid."""
+    found = mentions.post_of_uid(request.GET.get("uid", ""), viewer=request.member)
+    if found is None:
+        raise Http404(_("No post of this uid is in the archive."))
+    return redirect("listening:post", request.workspace.slug, found["id"])
+
+
+@require_GET
+@permission_required(Permission.READ)
+def reason(request: MemberRequest, post_id: int, task: str) -> HttpResponse:
+    """Why an annotation says what it says, and how to correct it: a fragment under the card."""
+    if task not in TASK:
+        raise Http404
+    row = mentions.post_or_404(post_id, viewer=request.member)
+    corrected = mentions.corrected_tasks([post_id], viewer=request.member).get(post_id, set())
+    context = {"told": told(row, task, corrected=corrected), "post_id": post_id, "closes": bool(request.htmx)}
+    return render(request, "listening/posts/told.html" if request.htmx else "listening/posts/reason_page.html", context)
+
+
+def pane(post_id: int, *, viewer: Member, now: datetime) -> dict[str, Any]:
+    """Everything that the page and the pane of a post show."""
+    row = mentions.post_or_404(post_id, viewer=viewer)
+    monitors = mentions.monitors_of(viewer=viewer)
+    cards = Cards(viewer.workspace.slug, monitors, now=now)
+    corrections = mentions.corrections_of(row, viewer=viewer)
+    corrected = {correction.task for correction in corrections if correction.undone_at is None}
+    return {
+        "opened": cards.card(row, corrected=corrected),
+        "row": row,
+        "facts": facts(row),
+        "thread": answers(mentions.thread_of(row, viewer=viewer), row, cards),
+        "told": [told(row, task, corrected=corrected) for task in TASK],
+        "found": found_by(row, cards),
+        "others": [cards.card(other) for other in mentions.posts_of_author(row, viewer=viewer)],
+        "corrections": [
+            (
+                correction,
+                value_label(correction.task, correction.old),
+                value_label(correction.task, correction.new),
+                TASK.get(correction.task),
+            )
+            for correction in corrections
+        ],
+    }
+
+
+def told(row: mentions.Post, task: str, *, corrected: set[str]) -> Told:
+    """An annotation of a post with its reason."""
+    said = why(row, "language" if task == "detected_language" else task)
+    value = "" if row[task] is None else str(row[task])
+    text = f"{row['title']}\n{row['text']}" if row["title"] else row["text"] or ""
+    shown = said.evidence[:EVIDENCE_SHOWN]
+    spans = [
+        (item.start, item.end) for item in shown if item.weight > 0 and item.start is not None and item.end is not None
+    ]
+    start, end = _window(spans, len(text))
+    inside = [(a - start, b - start) for a, b in spans if a >= start and b <= end]
+    words = SafeString(("… " if start else "") + marked(text[start:end], inside) + (" …" if end < len(text) else ""))
+    most = max((abs(item.weight) for item in shown), default=1.0) or 1.0
+    weighed = [(item, max(1, round(10 * abs(item.weight) / most))) for item in shown]
+    differs = value_label(task, said.answer) if value and said.answer != value and task not in corrected else ""
+    return Told(
+        task,
+        str(TASK[task]),
+        value,
+        value_label(task, value) if value else _("not analysed"),
+        task in corrected,
+        differs,
+        said,
+        words,
+        weighed,
+        _choices(task, value),
+    )
+
+
+def found_by(row: mentions.Post, cards: Cards) -> list[Found]:
+    """The monitors that found a post, each with the verdict on every part of its query as it stands now."""
+    found = []
+    for number in row["monitors"] or ():
+        monitor = cards.monitors.get(number)
+        if monitor is None:
+            continue
+        compiled = cards.compiled(monitor)
+        explained = explain(compiled, row, now=cards.now) if compiled else None
+        found.append(Found(monitor, explained.root if explained else None, bool(explained and explained.matches)))
+    return found
+
+
+def answers(rows: Sequence[mentions.Post], here: mentions.Post, cards: Cards) -> list[Answered]:
+    """A thread in the order of reading: each answer beneath what it answers, the oldest first."""
+    if len(rows) < 2:
+        return []
+    kept = rows[:THREAD_MOST]
+    known = {row["uid"] for row in kept}
+    below: dict[str, list[mentions.Post]] = {}
+    for row in kept:
+        parent = row["in_reply_to"] if row["in_reply_to"] in known and row["in_reply_to"] != row["uid"] else ""
+        below.setdefault(parent, []).append(row)
+    ordered: list[Answered] = []
+    waiting = [(row, 0) for row in reversed(below.get("", []))]
+    seen: set[str] = set()
+    while waiting:
+        row, depth = waiting.pop()
+        if row["uid"] in seen:
+            continue
+        seen.add(row["uid"])
+        ordered.append(
+            Answered(cards.card(row), min(depth, DEEPEST), row["uid"] == here["uid"], row["in_reply_to"] or "")
+        )
+        waiting += [(child, depth + 1) for child in reversed(below.get(row["uid"], []))]
+    return ordered
+
+
+def facts(row: mentions.Post) -> list[tuple[str, object, str]]:
+    """What the channel told of a post, plainly: (name, value, kind), kind one of text, time, address, list, number."""
+    author, engagement = row["author"] or {}, row["engagement"] or {}
+    named: list[tuple[str, object, str]] = [
+        (_("Published"), row["published_at"], "time"),
+        (_("Edited"), row["edited_at"], "time"),
+        (_("Collected"), row["collected_at"], "time"),
+        (_("Address"), row["url"], "address"),
+        (_("Kind"), row["kind"], "text"),
+        (_("Answers"), row["in_reply_to"], "uid"),
+        (_("Repeats"), row["repeats"], "uid"),
+        (_("Community"), row["community"], "text"),
+        (_("Declared language"), LANGUAGES.get(row["language"] or "", row["language"]), "text"),
+        (_("Author’s id"), author.get("id"), "text"),
+        (_("Author’s page"), author.get("url"), "address"),
+        (_("About the author"), author.get("bio"), "text"),
+        (_("Followers"), author.get("followers"), "number"),
+        (_("Links"), row["links"], "addresses"),
+        (_("Hashtags"), row["hashtags"], "list"),
+        (_("Mentions"), row["mentions"], "list"),
+        (_("Labels"), row["tags"], "list"),
+        (_("Rating"), row["rating"], "text"),
+        (_("Views"), engagement.get("views"), "number"),
+        (_("Counts taken"), engagement.get("taken_at"), "time"),
+        (_("Source"), row["source"], "text"),
+        (_("Uid"), row["uid"], "text"),
+        (_("Analysed by"), row["analysed_by"], "text"),
+    ]
+    return [(name, value, kind) for name, value, kind in named if value not in (None, "", [], ())]
+
+
+def _window(spans: Sequence[tuple[int, int]], length: int, most: int = 320) -> tuple[int, int]:
+    """The piece of a text around its evidence."""
+    if length <= most:
+        return 0, length
+    start = max(0, min((span[0] for span in spans), default=0) - 40)
+    return start, min(length, start + most)
+
+
+def _choices(task: str, value: str) -> list[tuple[str, str, bool]]:
+    """What an annotation may be corrected to: (value, words, is it now)."""
+    if task == "sentiment":
+        return [(key, str(SENTIMENT[key]), key == value) for key in SENTIMENTS]
+    if task == "intent":
+        return [(key, str(INTENT[key]), key == value) for key in INTENTS]
+    if task == "detected_language":
+        codes = dict.fromkeys(
+            [*([value] if value in LANGUAGES else []), *LIKELY_LANGUAGES, *sorted(LANGUAGES, key=LANGUAGES.__getitem__)]
+        )
+        return [(code, LANGUAGES[code], code == value) for code in codes]
+    return [(str(step), str(step), str(step) == value) for step in (0, 25, 50, 75, 100)]
