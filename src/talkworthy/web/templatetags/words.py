@@ -221,3 +221,12 @@ def probable(value: float | None) -> str:
     if value >= 1e-9:
         return _("%(n)s in a million") % {"n": number(value * 1e6, 0 if value >= 1e-5 else 2)}
     return _("less than one in a thousand million")
+
+
+@register.filter
+def clock(text: str | None) -> str:
+    """A time that is stored as text (ISO 8601), exactly; the text itself where it is none."""
+    try:
+        return exact(datetime.fromisoformat(text or ""))
+    except ValueError:
+        return text or "–"

@@ -1,0 +1,80 @@
+"""Files that people send in, kept until their import has read them."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+
+from talkworthy.schema.formats import suggest_mapping
+from talkworthy.schema.formats.csv import head_of, sniff_delimiter
+from talkworthy.workspaces.models import Workspace
+
+FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "activitystreams",
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
+"""What the end of a file's name says about it."""
+
+EXAMPLES = 3
+"""Cells of a column that are shown as examples."""
+
+LOOKED_AT = 200_000
+"""Bytes of a file of rows from which its columns are guessed."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a file of rows: its header, what stands in it, and what it probably is."""
+
+    name: str
+    examples: tuple[str, ...]
+    guess: str
+
+
+def keep_upload(workspace: Workspace, upload: "UploadedFile[Any]") -> str:
+    """Store what was sent; returns the name under which `kept_upload` finds it."""
+    token = f"{secrets.token_hex(16)}{Path(upload.name or '').suffix.lower()[:12]}"
+    path = kept_upload(workspace, token)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for piece in upload.chunks():
+            file.write(piece)
+    return token
+
+
+def kept_upload(workspace: Workspace, token: str) -> Path:
+    """Where an upload lies; the token is a bare file name."""
+    return Path(settings.DATA) / "imports" / str(workspace.uid) / Path(token).name
+
+
+def format_of(name: str) -> str:
+    """The format that a file's name tells; empty where it tells none."""
+    return FORMATS.get(Path(name).suffix.lower(), "")
+
+
+def columns_of(path: Path) -> list[Column]:
+    """The columns of a file of rows with examples and guesses; none where it has no header."""
+    with path.open("rb") as file:
+        delimiter = sniff_delimiter(file.read(LOOKED_AT).decode("utf-8", "replace"))
+        file.seek(0)
+        rows = head_of(file, delimiter=delimiter)
+    if not rows:
+        return []
+    guessed = {name: target for target, name in suggest_mapping(rows[0], rows[1:], delimiter=delimiter).columns.items()}
+    return [
+        Column(name.strip(), _examples(rows[1:], place), guessed.get(name.strip(), ""))
+        for place, name in enumerate(rows[0])
+    ]
+
+
+def _examples(rows: Iterable[list[str]], place: int) -> tuple[str, ...]:
+    cells = (row[place].strip() for row in rows if place < len(row))
+    return tuple(dict.fromkeys(cell[:120] for cell in cells if cell))[:EXAMPLES]
