@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -37,10 +38,7 @@ from talkworthy.query.tree import And, Cased, Near, Node, Not, Or, Phrase, Word,
 from talkworthy.schema import posts_table
 
 SECONDS_PER_RIVAL = 12.0
-SYLLABLES = "ba be bi bo da de di do fa fe ga ge go ha he ka ke ki la le li lo ma me mi mo na ne no pa pe ra re ri ro sa se si so ta te ti to va ve vi za ze zo".split()
-
-
-def words(count: int, chance: random.Random) -> list[str]:
+SYLLABLES = [consonant + vowel for consonant in "bdfghklmnprstvz" for vowel in "aeio"]def words(count: int, chance: random.Random) -> list[str]:
     """Distinct pronounceable words, common ones short."""
     found: dict[str, None] = {}
     while len(found) < count:
@@ -320,8 +318,7 @@ def main() -> int:
     chance = random.Random(20260131)
     made = words(30_000, chance)
     if given.texts:
-        with open(given.texts, encoding="utf-8") as file:
-            real = [line.strip() for line in file if line.strip()]
+        real = [line.strip() for line in Path(given.texts).read_text("utf-8").splitlines() if line.strip()]
         short = [chance.choice(real) for _ in range(given.posts)]
         long = ["\n".join(chance.choices(real, k=20))[:2000] for _ in range(given.long_posts)]
         ranked = ranked_words(real)

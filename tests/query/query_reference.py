@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import product
+from itertools import product, pairwise
 from typing import Any
 
 from talkworthy.query import tokens
@@ -128,7 +128,7 @@ def window(node: Window, text: Text) -> set[tuple[int, int]]:
     found = set()
     for chosen in product(*options):
         ordered = sorted(chosen)
-        if any(b > c for (_, b), (c, _) in zip(ordered, ordered[1:], strict=False)):
+        if any(b > c for (_, b), (c, _) in pairwise(ordered)):
             continue
         low, high = ordered[0][0], max(b for _, b in ordered)
         if high - low <= sum(b - a for a, b in chosen) + node.slack:

@@ -1,4 +1,4 @@
-"""Why a query matches a post or does not: which terms stand where, which branch failed, and what to show of the post."""
+"""Why a query matches a post or does not: which terms stand where, which branch failed, what to show of the post."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -147,7 +147,7 @@ def _compiled(query: Query | CompiledQuery | str, now: datetime | None, similari
 
 
 def post_batch(post: Mapping[str, Any]) -> pa.Table:
-    """One post's columns as a table of one row; columns that neither a post nor its annotations have are added as they are."""
+    """One post's columns as a table of one row; columns that the schemas do not know are added as they are."""
     row = {name: post[name] for name in POST.names if name in post}
     table = posts_table([{"uid": "", **row}])
     for name, value in post.items():
