@@ -62,14 +62,14 @@ class Cast:
             )
         )
 
-    def observe(self, number: int, likes: int, taken_at: datetime) -> None:
+    def observe(self, number: int, likes: int, taken_at: datetime) -> Any:
         row = {
             "uid": f"test:example.org:{number}",
             "published_at": NOON + timedelta(hours=number),
             "likes": likes,
             "taken_at": taken_at,
         }
-        self.archive.observe(
+        return self.archive.observe(
             pa.Table.from_pylist([{name: row.get(name) for name in OBSERVATION.names}], schema=OBSERVATION)
         )
 

@@ -5,8 +5,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from talkworthy.archive import Archive, Keeper, Locked, Scan, unfit
+from talkworthy.archive import Archive, Keeper, Locked, Scan, StaleRead, unfit
 from talkworthy.archive.columns import FILED
+from talkworthy.archive.duck import MissingFile
 from talkworthy.archive.table import Table
 from talkworthy.schema import archive_id
 
@@ -119,17 +120,21 @@ def test_a_post_whose_date_moved_is_still_one_post_with_one_number(cast: Any, ro
 
 def test_later_counts_of_a_known_post_become_an_observation(cast: Any, row: Any) -> None:
     cast.append(row(1, engagement={"likes": 1, "replies": 4, "taken_at": NOON}), row(2))
-    cast.append(row(1, engagement={"likes": 5, "taken_at": LATER}, collected_at=LATER))
+    done = cast.append(row(1, engagement={"likes": 5, "taken_at": LATER}, collected_at=LATER))
     engagement = cast.archive.get(uid(1))["engagement"]
     assert (engagement["likes"], engagement["replies"]) == (5, 4)
+    assert [row["engagement"]["likes"] for row in done.recounted.rows.to_pylist()] == [5]
+    assert [row["engagement"]["likes"] for row in done.recounted.previous.to_pylist()] == [1]
     assert cast.archive.count(Scan(), engagement=True).to_pylist() == [{"posts": 2, "engagement": 9}]
 
 
 def test_the_latest_observation_is_seen_whatever_the_order(cast: Any, row: Any) -> None:
     cast.append(row(1, engagement={"likes": 1, "taken_at": NOON}))
-    cast.observe(1, 30, LATER)
-    cast.observe(1, 20, LATER - timedelta(hours=1))
-    cast.observe(2, 99, LATER)
+    recounted = cast.observe(1, 30, LATER)
+    assert [row["engagement"]["likes"] for row in recounted.rows.to_pylist()] == [30]
+    assert [row["engagement"]["likes"] for row in recounted.previous.to_pylist()] == [1]
+    assert cast.observe(1, 20, LATER - timedelta(hours=1)).rows.num_rows == 0
+    assert cast.observe(2, 99, LATER).rows.num_rows == 0
     assert cast.archive.get(uid(1))["engagement"]["likes"] == 30
 
 
@@ -149,6 +154,8 @@ def test_a_deleted_post_comes_back_only_when_collected_again_later(cast: Any, ro
     assert cast.archive.get(uid(1)) is None
     done = cast.append(row(1, "restored", collected_at=LATER + timedelta(days=1)))
     assert done.new["text"].to_pylist() == ["restored"]
+    again = cast.append(row(1, "restored", collected_at=LATER + timedelta(days=1)), transactions={"feed": cast.seq})
+    assert (again.repeated, again.new["text"].to_pylist(), again.edited.num_rows) == (True, ["restored"], 0)
     assert cast.texts(Scan()) == ["restored"]
     cast.bury(uid(1), at=LATER + timedelta(days=2))
     assert cast.texts(Scan()) == []
@@ -336,3 +343,32 @@ def test_payloads_older_than_the_archive_take_numbers_that_it_does_not_know(
     assert ref.seq == 41
     assert not cast.append(row(2), transactions={"feed": ref.seq}).repeated
     assert cast.archive.payloads.cursor("feed") == ({"n": 1} if restored else None)
+
+
+def test_a_sequence_number_below_one_is_refused(cast: Any, row: Any) -> None:
+    with pytest.raises(ValueError, match="begin at 1"):
+        cast.append(row(1), transactions={"feed": 0})
+
+
+@pytest.mark.parametrize(("order", "told"), [(None, StaleRead), ("newest", None)])
+def test_a_reading_whose_files_go_says_so_or_goes_on(
+    cast: Any, row: Any, monkeypatch: pytest.MonkeyPatch, order: Any, told: Any
+) -> None:
+    cast.append(*[row(number) for number in range(9)])
+    whole, failures = cast.archive.duck.batches, [MissingFile("gone")]
+
+    def broken(*given: Any, **options: Any) -> Any:
+        pieces = list(whole(*given, **options, rows=2048))
+        yield pieces[0].slice(0, 4)
+        if failures:
+            raise failures.pop()
+        yield pieces[0].slice(4)
+
+    monkeypatch.setattr(cast.archive.duck, "batches", broken)
+    pieces = cast.archive.scan(Scan(order=order, columns=("native_id",)))
+    if told:
+        with pytest.raises(told, match="read again"):
+            list(pieces)
+    else:
+        names = [name for batch in pieces for name in batch.column("native_id").to_pylist()]
+        assert names == [str(number) for number in range(8, -1, -1)]

@@ -5,7 +5,7 @@ from talkworthy.archive.durable import Locked
 from talkworthy.archive.erasure import Receipt
 from talkworthy.archive.keeper import Keeper, Kept, Pace, Retention
 from talkworthy.archive.payloads import Aside, Payload, PayloadRef, PayloadStore
-from talkworthy.archive.posts import Appended, Archive, FileList, StaleRead, Stats, Unfit, unfit
+from talkworthy.archive.posts import Appended, Archive, FileList, Recounted, StaleRead, Stats, Unfit, unfit
 from talkworthy.archive.scan import Scan
 from talkworthy.archive.spool import Batch, Spool, Spooled
 from talkworthy.archive.table import UnreadableTable
@@ -27,6 +27,7 @@ __all__ = [
     "PayloadRef",
     "PayloadStore",
     "Receipt",
+    "Recounted",
     "Retention",
     "Scan",
     "Spool",

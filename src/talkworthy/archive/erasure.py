@@ -91,7 +91,7 @@ class Erasure:
         if waiting:
             self.save()
             return False
-        with archive.turn():
+        with archive.turn(), archive.index_guard:
             archive.index.forget(self.hidden_ids)
         return True
 

@@ -170,7 +170,8 @@ class Keeper:
                 archive.forget_versions()
             for table in tables:
                 removed += table.remove_unlisted(older_than=patience)
-            archive.index.sweep()
+            with archive.index_guard:
+                archive.index.sweep()
         remove_drafts(archive.path, older_than=patience)
         _remove_scratch(archive.path / "scratch")
         return removed

@@ -61,20 +61,32 @@ class StaleRead(RuntimeError):
     """The keeper put the files away while they were read, and rows were already handed out: read again."""
 
 
+_NO_ROWS = ROWS.empty_table()
+
+
+@dataclass(frozen=True)
+class Recounted:
+    """Posts whose counts changed: whole rows with the new counts, and the same rows, one by one, with the old ones."""
+
+    rows: pa.Table
+    previous: pa.Table
+
+
 @dataclass(frozen=True)
 class Appended:
     """What an append changed, for those who count posts.
 
     `new`: rows that were not here before. `edited` and `previous`: rows whose words changed, and the same rows, one
     by one, as they stood before. All have the columns of STORED. `known`: rows that were here already, unchanged.
-    `refused`: rows that were deleted or erased before. `repeated`: the archive had this append already, and says
-    again what it did then as far as the files still tell.
+    `recounted`: known rows whose counts changed. `refused`: rows that were deleted or erased before. `repeated`: the
+    archive had this append already, and says again what it did then as far as the files still tell (not of counts).
     """
 
     version: int
     new: pa.Table
     edited: pa.Table
     previous: pa.Table
+    recounted: Recounted = Recounted(_NO_ROWS, _NO_ROWS)
     known: int = 0
     refused: int = 0
     repeated: bool = False
@@ -122,7 +134,7 @@ class Archive:
         self.duck = Duck(self.path / "scratch", memory=memory, threads=threads)
         self._guard = threading.RLock()
         self._turns = 0
-        self._index_guard = threading.RLock()
+        self.index_guard = threading.RLock()
         with lock(self.path / "commit.lock"):
             for table in (self.posts, self.observations, self.tombstones, self.changes):
                 table.create()
@@ -158,6 +170,8 @@ class Archive:
         """
         arriving = _arriving(posts)
         with self.turn():
+            if min(transactions.values(), default=1) < 1:
+                raise ValueError("sequence numbers begin at 1")
             covered = {name for name, seq in transactions.items() if (self.posts.transaction(name) or 0) >= seq}
             if covered and covered == transactions.keys():
                 return self._told_again(transactions)
@@ -169,15 +183,19 @@ class Archive:
                 arriving, {name: seq for name, seq in transactions.items() if name not in covered}, cursors or {}
             )
 
-    def observe(self, observations: pa.Table) -> int:
-        """Add later counts of posts (columns of OBSERVATION); the latest of a post is what readers see."""
+    def observe(self, observations: pa.Table) -> Recounted:
+        """Add later counts of posts (columns of OBSERVATION); the latest of a post is what readers see.
+
+        Returns the posts whose counts that changed. Counts of a post that is not here yet wait for it.
+        """
         if not observations.num_rows:
-            return 0
+            return Recounted(_NO_ROWS, _NO_ROWS)
         with self.turn():
             ids = self._numbers_of(observations)
-            rows = observations.select(OBSERVATION.names).add_column(0, "id", pa.array(ids))
-            self._add(self.observations, rows.cast(OBSERVED))
-        return int(observations.num_rows)
+            rows = observations.select(OBSERVATION.names).add_column(0, "id", pa.array(ids)).cast(OBSERVED)
+            recounted = _recounted(rows.to_pylist(), self._fetched(sorted(set(ids.tolist()))))
+            self._add(self.observations, rows)
+        return recounted
 
     def bury(self, tombstones: pa.Table) -> pa.Table:
         """Make posts, or all posts of accounts, invisible at once (columns of TOMBSTONE); the keeper removes them.
@@ -204,7 +222,7 @@ class Archive:
             self._add(self.changes, rows)
             tied = rows.filter(pc.and_(pc.starts_with(rows["column"], "monitor:"), pc.equal(rows["value"], "true")))
             keys = np.array([int(name.split(":", 1)[1]) for name in tied["column"].to_pylist()], np.int64)
-            with self._index_guard:
+            with self.index_guard:
                 self.index.add(MONITOR, keys, np.array(tied["id"].to_pylist(), np.int64), self.posts.snapshot())
         return int(changes.num_rows)
 
@@ -334,7 +352,7 @@ class Archive:
 
     def index_everything(self) -> None:
         """Write the index for all new files, before they go; for the keeper, in its turn."""
-        with self._index_guard:
+        with self.index_guard:
             snapshot = self.posts.snapshot()
             self.index.follow(snapshot)
             self.index.flush(snapshot)
@@ -369,29 +387,34 @@ class Archive:
         if refused:
             arriving, hashes = arriving.filter(pa.array(admitted)), hashes[admitted]
         rows = _filed(arriving, numbers(hashes, arriving["published_at"]))
-        new, edited, previous, recounted = self._sorted_out(rows, hashes, snapshot)
-        if recounted.num_rows:
-            self._add(self.observations, recounted)
-        written = _in_order(pa.concat_tables([new, edited]))
-        notes = {"transactions": json.dumps(dict(transactions))}
+        sorted_out = self._sorted_out(rows, hashes, snapshot)
+        new, edited = sorted_out.new, sorted_out.edited
+        if sorted_out.observed:
+            self._add(self.observations, pa.Table.from_pylist(list(sorted_out.observed), schema=OBSERVED))
+        written = pa.concat_tables([new, edited]).sort_by("id")
+        notes = {"transactions": json.dumps(dict(transactions)), "edited": json.dumps(edited["id"].to_pylist())}
         adds = [self.posts.write(written, "new", level=NEW_LEVEL, notes=notes)] if written.num_rows else []
         version = self.posts.commit(adds, transactions=transactions, notes={"cursors": json.dumps(dict(cursors))})
         if adds:
-            with self._index_guard:
+            with self.index_guard:
                 self.index.learn(adds[0].path, written.select(list(INDEXED)))
                 self.index.flush(self.posts.snapshot(), at_least=FLUSH_AT)
-        known = rows.num_rows - written.num_rows
-        return Appended(version, new.select(STORED.names), edited.select(STORED.names), previous, known, refused)
+        return Appended(
+            version,
+            new.select(STORED.names),
+            edited.select(STORED.names),
+            sorted_out.previous.select(STORED.names),
+            _recounted(sorted_out.observed, sorted_out.known.select(STORED.names)),
+            known=rows.num_rows - written.num_rows,
+            refused=refused,
+        )
 
-    def _sorted_out(
-        self, rows: pa.Table, hashes: Numbers, snapshot: Snapshot
-    ) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
-        """Split arriving rows into new and edited, add the edited as they stood, and later counts of known ones."""
-        with self._index_guard:
+    def _sorted_out(self, rows: pa.Table, hashes: Numbers, snapshot: Snapshot) -> "_SortedOut":
+        with self.index_guard:
             self.index.follow(snapshot)
             positions, ids = self.index.find(UID, hashes)
         if not len(ids):
-            return rows, rows.slice(0, 0), ROWS.empty_table(), OBSERVED.empty_table()
+            return _SortedOut(rows, rows.slice(0, 0), rows.slice(0, 0), rows.slice(0, 0), [])
         stored = self._fetched(sorted(set(ids.tolist())), revisions=True)
         standing = {uid: place for place, uid in enumerate(stored["uid"].to_pylist())}
         places = np.array([standing.get(uid, -1) for uid in rows["uid"].to_pylist()], np.int64)
@@ -401,10 +424,9 @@ class Archive:
         arrived, stood = rows.take(pa.array(back)), stored.take(pa.array(places[back]))
         later = _is_later(arrived, stood)
         differs = later & _differs(arrived, stood)
-        recounted = _recounted(arrived.filter(pa.array(later & ~differs)), stood.filter(pa.array(later & ~differs)))
-        before = stood.filter(pa.array(differs))
-        edited = _as_edits(arrived.filter(pa.array(differs)), before)
-        return new, edited, before.select(STORED.names), recounted
+        same, before = stood.filter(pa.array(later & ~differs)), stood.filter(pa.array(differs))
+        observed = _later_counts(arrived.filter(pa.array(later & ~differs)), same)
+        return _SortedOut(new, _as_edits(arrived.filter(pa.array(differs)), before), before, same, observed)
 
     def _risen(self, rows: pa.Table, hashes: Numbers, positions: Numbers, ids: Numbers) -> pa.Table:
         """Rows that stand again after a deletion take a revision above the one that was buried."""
@@ -425,13 +447,14 @@ class Archive:
             path = self.posts.absolute([file])[0]
             notes = pq.read_schema(path).metadata or {}
             if notes.get(b"transactions", b"").decode() == wanted:
-                return self._told_from(completed(pq.read_table(path, partitioning=None), FILED), snapshot)
+                rows = completed(pq.read_table(path, partitioning=None), FILED)
+                return self._told_from(rows, json.loads(notes[b"edited"]), snapshot)
         empty = ROWS.empty_table()
         return Appended(snapshot.version, empty, empty, empty, repeated=True)
 
-    def _told_from(self, rows: pa.Table, snapshot: Snapshot) -> Appended:
-        first = pc.equal(rows["revision"], 0)
-        edited = rows.filter(pc.invert(first))
+    def _told_from(self, rows: pa.Table, edits: Sequence[int], snapshot: Snapshot) -> Appended:
+        is_edit = pc.is_in(rows["id"], pa.array(edits, pa.int64()))
+        edited = rows.filter(is_edit)
         older = self._revisions(edited["id"].to_pylist(), snapshot)
         places = {
             (row["id"], row["revision"]): place
@@ -444,7 +467,9 @@ class Archive:
         previous = older.take(pa.array([place for place in before if place is not None], pa.int64())).select(
             STORED.names
         )
-        return Appended(snapshot.version, rows.filter(first).select(STORED.names), edited, previous, repeated=True)
+        return Appended(
+            snapshot.version, rows.filter(pc.invert(is_edit)).select(STORED.names), edited, previous, repeated=True
+        )
 
     def _revisions(self, ids: Sequence[int], snapshot: Snapshot) -> pa.Table:
         """Every revision of posts that the files hold, with counts and corrections but whether dead or not."""
@@ -477,7 +502,7 @@ class Archive:
         """The archive's numbers of posts named by uid and time; as the index has them, else as they would be."""
         hashes = digests(rows["uid"])
         ids = numbers(hashes, rows["published_at"])
-        with self._index_guard:
+        with self.index_guard:
             self.index.follow(self.posts.snapshot())
             positions, found = self.index.find(UID, hashes)
         ids[positions] = found
@@ -570,7 +595,7 @@ class Archive:
         keys = scan.monitors_all[:1] or scan.monitors_any
         low, high = scan.low, scan.high
         while True:
-            with self._index_guard:
+            with self.index_guard:
                 self.index.follow(snapshot)
                 pages = [self.index.page(MONITOR, key, low, high, size, newest=newest) for key in keys]
             found = np.unique(np.concatenate(pages))
@@ -613,7 +638,7 @@ class Archive:
         return self._retried(read)
 
     def _find(self, kind: str, uids: Sequence[str]) -> list[int]:
-        with self._index_guard:
+        with self.index_guard:
             self.index.follow(self.posts.snapshot())
             _, ids = self.index.find(kind, digests(uids))
         return sorted(set(ids.tolist()))
@@ -705,8 +730,15 @@ def _filed(posts: pa.Table, ids: Numbers) -> pa.Table:
     return pa.table([columns[field.name] for field in FILED], schema=FILED)
 
 
-def _in_order(rows: pa.Table) -> pa.Table:
-    return rows.sort_by("id")
+@dataclass(frozen=True)
+class _SortedOut:
+    """Arriving rows as new and edited, the edited as they stood, known ones as they stand, and counts of these."""
+
+    new: pa.Table
+    edited: pa.Table
+    previous: pa.Table
+    known: pa.Table
+    observed: Sequence[Mapping[str, Any]]
 
 
 def _is_later(arrived: pa.Table, stood: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -722,8 +754,8 @@ def _differs(arrived: pa.Table, stood: pa.Table) -> np.ndarray[Any, np.dtype[np.
     return np.array([one != other for one, other in zip(ours, theirs, strict=True)], bool)
 
 
-def _recounted(arrived: pa.Table, stood: pa.Table) -> pa.Table:
-    """Later counts of posts that are otherwise as they were."""
+def _later_counts(arrived: pa.Table, stood: pa.Table) -> list[dict[str, Any]]:
+    """Later counts of posts that are otherwise as they were, as rows of OBSERVED."""
     rows = []
     for post, before in zip(
         arrived.select(["uid", "engagement", "collected_at"]).to_pylist(),
@@ -737,7 +769,29 @@ def _recounted(arrived: pa.Table, stood: pa.Table) -> pa.Table:
         if taken_at is not None:
             place = {"id": before["id"], "uid": post["uid"], "published_at": before["published_at"]}
             rows.append({**place, **{name: counts[name] for name in _COUNTS}, "taken_at": taken_at})
-    return pa.Table.from_pylist(rows, schema=OBSERVED)
+    return rows
+
+
+def _recounted(observed: Sequence[Mapping[str, Any]], stood: pa.Table) -> Recounted:
+    """The posts that change by these counts, of those that stand."""
+    newest: dict[int, Mapping[str, Any]] = {}
+    for counts in observed:
+        known = newest.get(counts["id"])
+        if known is None or counts["taken_at"] >= known["taken_at"]:
+            newest[counts["id"]] = counts
+    places, engagements = [], []
+    for place, post in enumerate(stood.select(["id", "engagement"]).to_pylist()):
+        before, later = post["engagement"] or {}, newest.get(post["id"])
+        if later is None or (before.get("taken_at") and before["taken_at"] > later["taken_at"]):
+            continue
+        counts = {name: before.get(name) if later[name] is None else later[name] for name in _COUNTS}
+        if any(counts[name] != before.get(name) for name in _COUNTS):
+            places.append(place)
+            engagements.append({**counts, "taken_at": later["taken_at"]})
+    previous = stood.take(pa.array(places, pa.int64()))
+    field = ROWS.field("engagement")
+    rows = previous.set_column(ROWS.get_field_index("engagement"), field, pa.array(engagements, field.type))
+    return Recounted(rows, previous)
 
 
 _COUNTS = ("replies", "shares", "likes", "views")
