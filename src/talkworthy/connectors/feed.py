@@ -537,13 +537,14 @@ def _json_author(holder: Mapping[str, Any]) -> Mapping[str, Any] | None:
     authors = holder.get("authors")
     given = next((each for each in authors if isinstance(each, dict)), None) if isinstance(authors, list) else None
     given = given or holder.get("author")
-    if not isinstance(given, dict) or not (_word(given.get("name")) or _word(given.get("url"))):
+    if not isinstance(given, dict):
         return None
-    return {
+    author = {
         "name": _word(given.get("name")),
         "url": absolute(_word(given.get("url"))),
         "avatar": absolute(_word(given.get("avatar"))),
     }
+    return author if any(author.values()) else None
 
 
 def _json_media(item: Mapping[str, Any], url: str) -> Iterator[Mapping[str, Any]]:

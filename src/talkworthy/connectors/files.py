@@ -32,14 +32,15 @@ from talkworthy.connectors.contract import (
     Setting,
     TryLater,
 )
-from talkworthy.connectors.markup import clean, plain
-from talkworthy.schema import POST, TOMBSTONE, post_uid
+from talkworthy.connectors.markup import clean, cleaned, plain
+from talkworthy.schema import POST, TOMBSTONE
 from talkworthy.schema.formats import (
     Mapping as CsvMapping,
 )
 from talkworthy.schema.formats import (
     Wrong,
     from_activitystreams,
+    owned,
     post_from_json,
     read_csv,
     read_jsonl,
@@ -515,31 +516,7 @@ def _fragment(piece: object) -> bytes:
 
 
 def _own(batch: pa.RecordBatch, settings: Mapping[str, Any]) -> pa.RecordBatch:
-    """Ids that are not made of channel, origin and native id become such, and so do those they answer."""
-    uids, channels = batch.column("uid").to_pylist(), batch.column("channel").to_pylist()
-    if all(
-        channel and uid.startswith(f"{channel}:") and uid.count(":") >= 2
-        for uid, channel in zip(uids, channels, strict=True)
-    ):
-        return batch
-    origin = str(settings.get("origin") or "")
-    rows = batch.to_pylist()
-    for row in rows:
-        if not (row["channel"] and row["uid"].startswith(f"{row['channel']}:") and row["uid"].count(":") >= 2):
-            channel, place = (row["channel"] or "files").replace(":", "_"), row["origin"] or origin
-            row.update(channel=channel, origin=place or None, native_id=row["uid"])
-            row["uid"] = post_uid(channel, place, row["uid"])
-            for name in ("in_reply_to", "root", "repeats"):
-                row[name] = _owned(row[name], channel, place)
-            if row["references"] is not None:
-                row["references"] = [_owned(each, channel, place) for each in row["references"]]
-    return pa.RecordBatch.from_pylist(rows, schema=POST)
-
-
-def _owned(uid: str | None, channel: str, origin: str) -> str | None:
-    if not uid or uid.count(":") >= 2 or uid.startswith(("http://", "https://")):
-        return uid or None
-    return post_uid(channel, origin, uid)
+    return cleaned(owned(batch, channel="files", origin=str(settings.get("origin") or "")))
 
 
 connector = Files()

@@ -9,6 +9,7 @@ from collections import Counter
 from urllib.parse import urljoin, urlsplit
 
 import nh3
+import pyarrow as pa
 
 MAX_CHARACTERS = 500_000
 """What lies beyond is cut: no post is that long, but a hostile document may be."""
@@ -70,7 +71,7 @@ def clean(html: str, *, base: str | None = None) -> str:
     """
     known = absolute(base)
     return nh3.clean(
-        _shortened(html),
+        shortened(html),
         tags=set(_SAFE),
         attributes=_ATTRIBUTES,
         clean_content_tags=set(_SILENT),
@@ -80,9 +81,19 @@ def clean(html: str, *, base: str | None = None) -> str:
     )
 
 
+def cleaned(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch of posts whose `html` is clean: what others hand us as a post is HTML from outside, too."""
+    place = batch.schema.get_field_index("html")
+    given = batch.column(place)
+    if given.null_count == len(given):
+        return batch
+    safe = [None if html is None else clean(html) for html in given.to_pylist()]
+    return batch.set_column(place, batch.schema.field(place), pa.array(safe, pa.string()))
+
+
 def plain(html: str) -> str:
     """The words of some HTML: blocks on lines of their own, entities read, at most one empty line in between."""
-    simple = nh3.clean(_shortened(html), tags=_WORDS, attributes={}, clean_content_tags=set(_SILENT), link_rel=None)
+    simple = nh3.clean(shortened(html), tags=_WORDS, attributes={}, clean_content_tags=set(_SILENT), link_rel=None)
     text: list[str] = []
     breaks, pre, at = 0, 0, 0
     for tag in _TAG.finditer(simple):
@@ -119,7 +130,7 @@ def _say(text: list[str], words: str, breaks: int, *, pre: bool) -> int:
 def links(html: str, base: str | None = None) -> list[str]:
     """Addresses in some HTML or plain text, absolute, http and https only, each once, in their order."""
     simple = nh3.clean(
-        _shortened(html),
+        shortened(html),
         tags={"a"},
         attributes={"a": {"href"}},
         clean_content_tags=set(_SILENT),
@@ -167,7 +178,8 @@ def storable(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
-def _shortened(html: str) -> str:
+def shortened(html: str) -> str:
+    """The HTML as far as a parser may be given it: of bounded length and depth."""
     short = _LONE_AMPERSAND.sub("&amp;", storable(html[:MAX_CHARACTERS]))
     return re.sub(r"<[^<>]*>", " ", short) if _depth(short) > MAX_DEPTH else short
 

@@ -8,7 +8,7 @@ from talkworthy.schema.formats.activitystreams import Understood, from_activitys
 from talkworthy.schema.formats.csv import Mapping, read_csv, suggest_mapping, write_csv
 from talkworthy.schema.formats.jsonl import read_jsonl, read_jsonl_lines, with_columns, write_jsonl
 from talkworthy.schema.formats.parquet import read_parquet, read_parquet_pairs, write_parquet
-from talkworthy.schema.formats.rows import Wrong, conform, post_from_json, post_to_json
+from talkworthy.schema.formats.rows import Wrong, conform, owned, post_from_json, post_to_json
 from talkworthy.schema.formats.times import read_time
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Wrong",
     "conform",
     "from_activitystreams",
+    "owned",
     "post_from_json",
     "post_to_json",
     "read_csv",

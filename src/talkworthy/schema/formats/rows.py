@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from talkworthy.schema.formats.times import read_time
+from talkworthy.schema.identifiers import post_uid
 from talkworthy.schema.post import KINDS, POST
 
 _UNTYPED: Mapping[str, Any] = {"kind": "note", "visibility": "public", "text": ""}
@@ -120,6 +121,38 @@ def _scalar(value: Any, type: pa.DataType, name: str) -> Any:
 def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
     """A batch of complete rows."""
     return pa.RecordBatch.from_pylist(rows, schema=POST)
+
+
+def owned(batch: pa.RecordBatch, *, channel: str, origin: str = "") -> pa.RecordBatch:
+    """A batch whose uids begin with their channel: foreign ones become channel, origin and what they were.
+
+    `channel` and `origin` stand where a post names none. What a post answers and repeats is named alike.
+    """
+    uids, channels = batch.column("uid").to_pylist(), batch.column("channel").to_pylist()
+    if all(_is_ours(uid, given) for uid, given in zip(uids, channels, strict=True)):
+        return batch
+    rows = batch.to_pylist()
+    for row in rows:
+        if not _is_ours(row["uid"], row["channel"]):
+            _own(row, (row["channel"] or channel).replace(":", "_"), row["origin"] or origin)
+    return batch_of(rows)
+
+
+def _own(row: dict[str, Any], channel: str, origin: str) -> None:
+    def named(uid: str | None) -> str | None:
+        if not uid or uid.count(":") >= 2 or uid.startswith(("http://", "https://")):
+            return uid or None
+        return post_uid(channel, origin, uid)
+
+    row.update(channel=channel, origin=origin or None, native_id=row["uid"], uid=post_uid(channel, origin, row["uid"]))
+    for name in ("in_reply_to", "root", "repeats"):
+        row[name] = named(row[name])
+    if row["references"] is not None:
+        row["references"] = [named(each) for each in row["references"]]
+
+
+def _is_ours(uid: str, channel: str) -> bool:
+    return bool(channel) and uid.startswith(f"{channel}:") and uid.count(":") >= 2
 
 
 def post_to_json(post: Mapping[str, Any]) -> dict[str, Any]:
