@@ -134,6 +134,16 @@ def test_a_deletion_carries_no_record_and_leaves_a_tombstone():
     assert (gone["author_id"], gone["reason"], gone["deleted_at"]) == (None, "deleted", NOON)
 
 
+def test_a_post_that_is_written_anew_under_its_old_key_stands():
+    parsed = parse(lines(commit({"text": "a"}), commit(operation="delete"), commit({"text": "b"})))
+    assert (only(parsed)["text"], parsed.tombstones.num_rows) == ("b", 0)
+
+
+def test_a_deletion_of_something_without_a_proper_name_is_set_aside():
+    parsed = parse(lines(commit(operation="delete", rkey="a b"), commit({}, did=BOB)))
+    assert (parsed.tombstones.num_rows, len(parsed.aside)) == (0, 1)
+
+
 def test_an_update_is_an_edit_of_the_same_post():
     post = only(parse(lines(commit({"text": "old"}), commit({"text": "new"}, operation="update"))))
     assert (post["text"], post["edited_at"]) == ("new", NOON)
@@ -418,6 +428,25 @@ def test_accounts_take_turns_and_each_keeps_its_place():
     assert second.cursor == {"places": {"alice.test": {"since": "2026-07-04T11:59:59.000Z"}, "bob.test": {}}, "turn": 0}
 
 
+def test_an_account_that_is_gone_does_not_keep_the_others_waiting():
+    gone = httpx.Response(400, json={"error": "InvalidRequest", "message": "Profile not found"})
+    http, _ = door(gone, httpx.Response(200, json={"feed": [{"post": view()}]}))
+    settings = {"way": "author", "actors": "gone.test\nalice.test"}
+    first = Bluesky().fetch(http, settings, None, now=NOON)
+    assert (first.more, first.note) == (True, "gone.test: Bluesky does not accept this request: Profile not found.")
+    assert only(parse(Bluesky().fetch(http, settings, first.cursor, now=NOON).payloads[0]))["text"] == "hello"
+    with pytest.raises(GiveUp):
+        Bluesky().fetch(door(gone)[0], settings | {"actors": "gone.test"}, None, now=NOON)
+
+
+def test_a_page_that_the_server_forgot_begins_the_sweep_anew():
+    forgot = httpx.Response(400, json={"error": "InvalidRequest", "message": "bad cursor"})
+    http, asked = door(session(), forgot, httpx.Response(200, json={"posts": [view()]}))
+    page = Bluesky().fetch(http, SEARCH, {"since": None, "top": None, "page": "900", "left": 50}, now=NOON)
+    assert len(page.payloads) == 1
+    assert [request.url.params.get("cursor") for request in asked[1:]] == ["900", None]
+
+
 def test_settings_that_cannot_work_say_so():
     http, _ = door()
     for settings in ({"way": "search"}, {"way": "author"}, {"way": "guess"}, {**SEARCH, "service": "bsky.social"}):
@@ -433,7 +462,7 @@ def test_settings_that_cannot_work_say_so():
 class Wire:
     """A WebSocket that says what it was given, then falls silent."""
 
-    def __init__(self, *messages: bytes | str) -> None:
+    def __init__(self, *messages: bytes | str | None) -> None:
         self.messages = list(messages)
 
     def __enter__(self) -> "Wire":
@@ -452,8 +481,8 @@ class Wire:
 class WiredHttp(Http):
     """The door with a prepared WebSocket behind it."""
 
-    def __init__(self, wire: Wire) -> None:
-        super().__init__(transport=httpx.MockTransport(lambda request: httpx.Response(404)))
+    def __init__(self, wire: Wire, answer: Any = lambda request: httpx.Response(404)) -> None:
+        super().__init__(transport=httpx.MockTransport(answer), sleep=lambda seconds: None)
         self.wire = wire
         self.opened: list[str] = []
 
@@ -490,6 +519,32 @@ def test_a_cursor_older_than_jetstream_remembers_says_what_is_lost_and_where_to_
         next(iter(pages))
     assert error.value.cursor is not None
     listen({}, dict(error.value.cursor))[0].__next__()
+
+
+def test_authors_are_named_where_asked_and_again_when_their_identity_changed():
+    profiles = iter(["alice.test", "alice.example"])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.params.get_list("actors") == [ALICE]
+        return httpx.Response(200, json={"profiles": [{"did": ALICE, "handle": next(profiles), "banner": "x"}]})
+
+    now = int(datetime.now(UTC).timestamp() * 1_000_000)
+    first = json.dumps({**commit({"text": "a"}), "time_us": now})
+    renamed = json.dumps({"did": ALICE, "time_us": now, "kind": "identity", "identity": {"did": ALICE}})
+    http = WiredHttp(Wire(first, None, None, first, None, None, renamed, first), answer)
+    pages = Bluesky().stream(http, {"names": True}, None)
+    named = [parse(page.payloads[0]).posts.to_pylist()[0]["author"]["handle"] for page in pages_with_posts(pages, 3)]
+    assert named == ["alice.test", "alice.test", "alice.example"]
+
+
+def pages_with_posts(pages: Iterator[Any], count: int) -> list[Any]:
+    return [next(page for page in pages if page.payloads) for _ in range(count)]
+
+
+def test_names_that_cannot_be_had_leave_the_stream_going():
+    http = WiredHttp(Wire(json.dumps(commit({"text": "a"}))), lambda request: httpx.Response(500))
+    page = next(iter(Bluesky().stream(http, {"names": True}, None)))
+    assert only(parse(page.payloads[0]))["author"]["handle"] is None
 
 
 def heard(seq: int, collection: str = "app.bsky.feed.post") -> bytes:

@@ -182,6 +182,7 @@ def test_flowed_lines_are_joined():
         ({"X_Auto_Response_Suppress": "All"}, ["automated"]),
         ({"List_Unsubscribe": "<https://news.test/u>"}, ["automated", "bulk"]),
         ({"List_Id": "Users <users.lists.test>", "List_Post": "<mailto:u@x>", "Precedence": "list"}, ["list"]),
+        ({"List_Unsubscribe": "<mailto:u@x>", "List_Post": "<mailto:u@x>", "Precedence": "bulk"}, ["list"]),
     ],
 )
 def test_what_a_machine_sent_is_marked(headers: dict[str, str], kinds: list[str]):
@@ -212,6 +213,30 @@ def test_bytes_that_are_no_mail_are_malformed(raw: bytes):
 def test_a_mail_that_breaks_off_is_read_as_far_as_it_goes():
     whole = mail(MIXED, Content_Type="multipart/mixed; boundary=b")
     assert parse(whole[: whole.index(b"--c--")])["text"] == "plain words"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"X: y\n" * 400_000,
+        b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 200_000,
+        b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(250))
+        + b"\nx" * 200_000,
+        b"Content-Type: text/html\n\n" + b"<div class=x>" * 50_000,
+        b"Subject: " + b"=?utf-8?q?a?= " * 8_000 + b"\n\nx",
+        b"Content-Type: text/plain; " + b"".join(b"a*%d=b; " % n for n in range(5_000)) + b"\n\nx",
+    ],
+    ids=["headers", "parts", "nested", "html", "words", "parameters"],
+)
+def test_a_hostile_mail_is_read_in_bounded_time(hostile: bytes):
+    began = time.perf_counter()
+    parse(b"From: a@x.test\nMessage-ID: <a@x>\n" + hostile)
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("sender", ["(" * 90_000, "<" * 90_000, '"' * 90_000, "a@b," * 20_000])
+def test_a_hostile_sender_is_nobody_or_somebody_and_nothing_else(sender: str):
+    assert parse(mail(From=sender))["text"] == "It does not work."
 
 
 def test_parts_within_parts_without_end_are_bounded():

@@ -316,6 +316,37 @@ def test_a_post_that_left_the_page_but_still_stands_is_not_gone():
     assert all(Mastodon().parse(payload, SERVER).tombstones.num_rows == 0 for payload in page.payloads)
 
 
+def test_a_refusal_to_show_a_post_does_not_bury_it():
+    server = Server(*range(1000, 1050))
+    _, page = read(server, history=0)
+    del server.statuses[1030]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={}) if request.url.path.endswith("/1030") else server(request)
+
+    http = Http(transport=httpx.MockTransport(answer))
+    page = Mastodon().fetch(http, SERVER, page.cursor, now=datetime(2026, 8, 1, 12, 10, tzinfo=UTC))
+    assert all(Mastodon().parse(payload, SERVER).tombstones.num_rows == 0 for payload in page.payloads)
+
+
+def test_a_link_that_leads_astray_is_not_believed():
+    astray = {"link": f'<https://social.test/?min_id={"9" * 40}>; rel="prev"'}
+    page = Mastodon().fetch(answering(httpx.Response(200, json=[status("5")], headers=astray)), SERVER, None, now=NOON)
+    assert page.cursor is not None
+    assert page.cursor["places"]["acme"]["newest"] == "5"
+
+
+def test_an_account_that_is_gone_does_not_keep_the_others_waiting():
+    settings = {"server": "social.test", "what": "account", "accounts": "gone\ndan@far.test"}
+    http = answering(httpx.Response(404, json={}), httpx.Response(200, json=[]))
+    page = Mastodon().fetch(http, settings, None, now=NOON)
+    assert (page.more, page.cursor and page.cursor["turn"]) == (True, 1)
+    assert "gone" in page.note
+    with pytest.raises(GiveUp):
+        answers = answering(httpx.Response(404, json={}), httpx.Response(200, json=[]))
+        Mastodon().fetch(answers, settings | {"accounts": "gone"}, None, now=NOON)
+
+
 def test_ids_that_are_words_are_ordered_too():
     ulids = ["01J0000000000000000000000A", "01J0000000000000000000000B", "01J0000000000000000000000C"]
     pages = iter([[status(ulids[1]), status(ulids[0])], [status(ulids[2])]])
@@ -477,6 +508,19 @@ def test_a_stream_catches_up_first_and_moves_the_cursor_with_what_comes():
     url, options = http.opened[0]
     assert url == "wss://social.test/api/v1/streaming?stream=hashtag&tag=acme"
     assert (options["auth"], options["subprotocols"]) == ("very-secret", ("very-secret",))
+
+
+def test_notifications_on_the_home_stream_do_not_move_its_cursor():
+    told = {
+        "stream": ["user"],
+        "event": "notification",
+        "payload": {"id": "999", "type": "mention", "status": status("8")},
+    }
+    pages = Mastodon().stream(WiredHttp(Server(5, 6), Wire(told)), SERVER | {"what": "home", "history": 0}, None)
+    _, live = next(pages), next(pages)
+    assert live.cursor is not None
+    assert live.cursor["places"][""]["newest"] == "6"
+    assert only(Mastodon().parse(live.payloads[0], SERVER))["native_id"] == "8"
 
 
 def test_several_hashtags_share_one_stream():

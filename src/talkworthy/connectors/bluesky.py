@@ -43,7 +43,7 @@ from talkworthy.connectors.reading import record as mapping
 from talkworthy.schema import OBSERVATION, TOMBSTONE, post_uid, posts_table
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, WebSocket
+    from talkworthy.connectors.http import Http, Response, WebSocket
 
 POSTS = "app.bsky.feed.post"
 REPOSTS = "app.bsky.feed.repost"
@@ -278,7 +278,7 @@ def _jetstream(
             if not lines:
                 yield Page(cursor={"time_us": position})
                 continue
-            meta = {"profiles": names.of(_mentioned_dids(lines))} if names else {}
+            meta = {"profiles": names.of(*_authors(lines))} if names else {}
             body = "\n".join(lines).encode("utf-8", "surrogatepass")
             payload = Payload(
                 body=body, content_type="application/x-ndjson", url=url, fetched_at=datetime.now(UTC), meta=meta
@@ -335,7 +335,7 @@ def _firehose(
                 continue
             meta: dict[str, Any] = {"frames": len(frames)}
             if names:
-                meta["profiles"] = names.of(sorted({_frame_did(frame) for frame in frames} - {""}))
+                meta["profiles"] = names.of({_frame_did(frame) for frame in frames} - {""})
             yield Page(payloads=(_frames_payload(frames, url, meta),), cursor=after)
 
 
@@ -447,29 +447,33 @@ def _checked_stream(http: "Http", settings: Mapping[str, Any], way: str) -> Chec
 
 
 class _Names:
-    """Handles and names of authors, asked for once an hour at most; a failure leaves them unknown."""
+    """Handles and names of authors, asked for once an hour at most; while nobody answers they stay unknown."""
 
     def __init__(self, http: "Http", settings: Mapping[str, Any]) -> None:
         self.http, self.settings = http, settings
         self.known: dict[str, tuple[float, Mapping[str, Any]]] = {}
+        self.rest_until = 0.0
 
-    def of(self, dids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """What is known of these DIDs, asking for those that are not."""
-        fresh = time.monotonic() - 3600
-        asked = [did for did in dids if self.known.get(did, (0.0, {}))[0] < fresh or did not in self.known]
+    def of(self, dids: Iterable[str], changed: Iterable[str] = ()) -> dict[str, Mapping[str, Any]]:
+        """What is known of these DIDs, asking for those that are not, or whose identity changed."""
+        for did in changed:
+            self.known.pop(did, None)
+        wanted, now = sorted(set(dids)), time.monotonic()
+        asked = [did for did in wanted if did not in self.known or self.known[did][0] < now - 3600]
         for start in range(0, len(asked), 25):
-            self._ask(asked[start : start + 25])
-        return {did: self.known[did][1] for did in dids if did in self.known}
+            if self.rest_until < now:
+                self._ask(asked[start : start + 25])
+        return {did: self.known[did][1] for did in wanted if did in self.known}
 
     def _ask(self, dids: Sequence[str]) -> None:
         if len(self.known) > 50_000:
             self.known.clear()
         url = _address(self.settings, "appview", "/xrpc/app.bsky.actor.getProfiles", [("actors", did) for did in dids])
-        with contextlib.suppress(ConnectorError, *_MISSHAPEN):
-            response = self.http.get(url)
-            response.raise_for_status()
-            for profile in response.json()["profiles"]:
+        try:
+            for profile in self.http.get(url, timeout=10.0).raise_for_status().json()["profiles"]:
                 self.known[str(profile["did"])] = (time.monotonic(), {key: profile.get(key) for key in PROFILE})
+        except (ConnectorError, *_MISSHAPEN):
+            self.rest_until = time.monotonic() + 300
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -509,12 +513,17 @@ def _authored(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, 
     actor = actors[turn]
     sweep = _Sweep.of(places.get(actor), settings)
     params = [("actor", actor), ("limit", str(PAGE)), ("filter", "posts_with_replies")]
-    reply, payload = _asked(http, settings, "app.bsky.feed.getAuthorFeed", params, sweep, signed=False, now=now)
-    page = sweep.page(payload, reply, [_fed_at(item) for item in listed(reply.get("feed"))])
+    try:
+        reply, payload = _asked(http, settings, "app.bsky.feed.getAuthorFeed", params, sweep, signed=False, now=now)
+        page = sweep.page(payload, reply, [_fed_at(item) for item in listed(reply.get("feed"))])
+    except GiveUp as error:
+        if len(actors) == 1:
+            raise
+        page = Page(cursor=places.get(actor, {}), note=f"{actor}: {error}")  # the others go on
     places[actor] = page.cursor
     onward = turn if page.more else turn + 1
     after = {"places": {name: place for name, place in places.items() if name in actors}, "turn": onward % len(actors)}
-    return Page(payloads=page.payloads, cursor=after, more=page.more or onward < len(actors), wait=page.wait)
+    return Page(payloads=page.payloads, cursor=after, more=page.more or onward < len(actors), note=page.note)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -564,11 +573,18 @@ def _asked(
     now: datetime,
 ) -> tuple[Mapping[str, Any], Payload]:
     """Call a method of the public interface; the reply, and the same as a payload to keep."""
-    query = [*params, *([("cursor", sweep.place)] if sweep.place else [])]
-    url = _address(settings, "service" if signed else "appview", f"/xrpc/{method}", query)
-    response = http.get(url, headers=_signed_in(http, settings) if signed else {})
-    if signed and response.status in (400, 401) and _error(response.body) in ("ExpiredToken", "InvalidToken"):
-        response = http.get(url, headers=_signed_in(http, settings, again=True))
+
+    def ask(place: str | None) -> "Response":
+        query = [*params, *([("cursor", place)] if place else [])]
+        url = _address(settings, "service" if signed else "appview", f"/xrpc/{method}", query)
+        reply = http.get(url, headers=_signed_in(http, settings) if signed else {})
+        if signed and reply.status in (400, 401) and _error(reply.body) in ("ExpiredToken", "InvalidToken"):
+            reply = http.get(url, headers=_signed_in(http, settings, again=True))
+        return reply
+
+    response = ask(sweep.place)
+    if response.status == 400 and sweep.place:
+        response = ask(None)  # the server forgot the page: begin the sweep anew
     if response.status == 400:
         raise GiveUp(f"Bluesky does not accept this request: {_error(response.body, 'message') or 'no reason given'}.")
     response.raise_for_status()
@@ -772,6 +788,8 @@ def _take(
     elif event.collection not in (POSTS, REPOSTS) or (event.collection == REPOSTS and not reposts):
         return
     elif event.operation == "delete":
+        if not _AT_URI.fullmatch(event.uri):
+            raise ValueError("not an AT-URI")
         gone[event.uri] = _tombstone(event)
         rows.pop(_uid(event.uri), None)
     elif event.operation in ("create", "update"):
@@ -781,6 +799,7 @@ def _take(
         if event.operation == "update":
             row["edited_at"] = event.at
         rows[row["uid"]] = row
+        gone.pop(event.uri, None)
 
 
 def _parsed_reply(payload: Payload, *, reposts: bool) -> Parsed:
@@ -1182,13 +1201,18 @@ def _time_us(line: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _mentioned_dids(lines: Sequence[str]) -> list[str]:
-    """The authors of a batch of Jetstream events."""
-    dids = set()
+def _authors(lines: Sequence[str]) -> tuple[set[str], set[str]]:
+    """The authors in a batch of Jetstream events, and the accounts whose identity changed."""
+    authors: set[str] = set()
+    changed: set[str] = set()
     for line in lines:
         with contextlib.suppress(*_MISSHAPEN):
-            dids.add(_did(json.loads(line)["did"]))
-    return sorted(dids)
+            told = json.loads(line)
+            if told.get("kind") == "identity":
+                changed.add(_did(told["did"]))
+            elif "record" in mapping(told.get("commit")):
+                authors.add(_did(told["did"]))
+    return authors, changed
 
 
 def _frame_did(frame: bytes) -> str:

@@ -43,7 +43,7 @@ from talkworthy.connectors.contract import (
     Setting,
     TryLater,
 )
-from talkworthy.connectors.markup import links, plain, storable
+from talkworthy.connectors.markup import links, plain, shortened, storable
 from talkworthy.connectors.reading import moment
 from talkworthy.schema import post_uid, posts_table
 
@@ -215,7 +215,7 @@ class Email:
     def parse(self, payload: Payload, settings: Mapping[str, Any]) -> Parsed:
         """Read one mail."""
         try:
-            mail = message_from_bytes(payload.body)
+            mail = message_from_bytes(_readable(payload.body))
         except (MessageError, ValueError, RecursionError, IndexError) as error:
             raise Malformed(f"no mail: {error}") from error
         headers = _Headers.of(mail)
@@ -491,6 +491,14 @@ def _post(mail: "Message[str, str]", headers: _Headers, payload: Payload, *, ton
     }
 
 
+def _readable(body: bytes) -> bytes:
+    """As many lines as the parser reads in a second: its time grows with lines times the boundaries it looks for."""
+    lines = 100_000 if body.lower().count(b"boundary=") <= 20 else 5_000
+    if body.count(b"\n") <= lines:
+        return body
+    return b"".join(body.splitlines(keepends=True)[:lines])
+
+
 def _uid(message_id: str) -> str:
     return post_uid("email", "", message_id)
 
@@ -518,8 +526,8 @@ def _thread(headers: _Headers) -> tuple[str | None, list[str]]:
 def _author(headers: _Headers, *, automated: bool) -> dict[str, Any] | None:
     """Who the mail says it is from; groups and nonsense give nobody."""
     try:
-        pairs = getaddresses([headers.raw("from")])
-    except (ValueError, IndexError, TypeError):
+        pairs = getaddresses([headers.raw("from")[:2_000]])
+    except (ValueError, IndexError, TypeError, RecursionError):
         pairs = []
     address = next((storable(address).lower() for _, address in pairs if "@" in address), None)
     name = next((_decoded_words(name).strip() for name, address in pairs if "@" in address), "")
@@ -560,7 +568,7 @@ def _kinds(mail: "Message[str, str]", headers: _Headers) -> list[str]:
     elif headers.first("return-path").replace(" ", "") == "<>":
         found.append("bounce")
     listed = bool(headers.raw("list-id") or headers.raw("list-post")) or precedence == "list"
-    if precedence in ("bulk", "junk") or (headers.raw("list-unsubscribe") and not headers.raw("list-post")):
+    if (precedence in ("bulk", "junk") or headers.raw("list-unsubscribe")) and not headers.raw("list-post"):
         found.append("bulk")
     machine = bool(found) or submitted not in ("", "no") or _has(headers, "x-auto-response-suppress")
     return [*(["automated"] if machine else []), *found, *(["list"] if listed else [])]
@@ -676,7 +684,7 @@ def _decoded_words(value: str) -> str:
 
 def _unfolded(value: str) -> str:
     """A header on one line; raw bytes in it are read as UTF-8 or Windows-1252."""
-    line = re.sub(r"\r?\n[ \t]*", " ", value[:100_000])
+    line = re.sub(r"\r?\n[ \t]*", " ", value[:20_000])
     return line if line.isascii() else _decoded(line.encode("utf-8", "surrogateescape"), None)
 
 
@@ -698,7 +706,7 @@ def _without_quotes(html: str) -> str:
     if not html:
         return ""
     simple = nh3.clean(
-        html,
+        shortened(html),
         tags=_HTML_TAGS,
         attributes={"*": {"class", "id", "style"}, "a": {"href"}},
         clean_content_tags={"script", "style", "head", "title"},

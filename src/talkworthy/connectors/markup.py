@@ -181,10 +181,11 @@ def storable(text: str) -> str:
 def shortened(html: str) -> str:
     """The HTML as far as a parser may be given it: of bounded length and depth."""
     short = _LONE_AMPERSAND.sub("&amp;", storable(html[:MAX_CHARACTERS]))
-    return re.sub(r"<[^<>]*>", " ", short) if _depth(short) > MAX_DEPTH else short
+    return re.sub(r"<[^<>]*>", " ", short) if depth(short) > MAX_DEPTH else short
 
 
-def _depth(html: str) -> int:
+def depth(html: str) -> int:
+    """How deep tags are nested at most; 0 where there are too few to matter."""
     if html.count("<") <= MAX_DEPTH:
         return 0
     opened: Counter[str] = Counter()

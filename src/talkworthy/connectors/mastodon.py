@@ -32,7 +32,7 @@ from talkworthy.connectors.contract import (
     Setting,
     TryLater,
 )
-from talkworthy.connectors.markup import absolute, clean, plain, site
+from talkworthy.connectors.markup import absolute, clean, plain, shortened, site
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -206,11 +206,17 @@ class Mastodon:
         turn = int(kept.get("turn", 0)) % len(targets)
         places = {name: record(kept.get("places")).get(name, {}) for name in targets}
         place = _Place.of(places[targets[turn]])
-        payloads, place, more = _step(http, settings, targets[turn], place, now=now)
+        note = ""
+        try:
+            payloads, place, more = _step(http, settings, targets[turn], place, now=now)
+        except GiveUp as error:
+            if len(targets) == 1:
+                raise
+            payloads, more, note = [], False, f"{targets[turn]}: {error}"  # the others go on
         places[targets[turn]] = place.kept()
         onward = turn if more else turn + 1
         after = {"key": key, "turn": onward % len(targets), "places": places}
-        return Page(payloads=tuple(payloads), cursor=after, more=more or onward < len(targets))
+        return Page(payloads=tuple(payloads), cursor=after, more=more or onward < len(targets), note=note)
 
     def stream(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
         """Connect, catch up by pages, then hear what comes; WebSocket first, server-sent events where there is none."""
@@ -323,11 +329,9 @@ def _look_back(
 
 
 def _is_gone(http: "Http", settings: Mapping[str, Any], id: str) -> bool:
+    """Whether the server says that a post is no more; a refusal of any other kind says nothing."""
     reply = http.get(f"{_server(settings)}/api/v1/statuses/{quote(id, safe='')}", auth=_token(settings))
-    if reply.status in (404, 410):
-        return True
-    reply.raise_for_status()
-    return False
+    return reply.status in (404, 410)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,16 +357,16 @@ def _page(http: "Http", settings: Mapping[str, Any], path: str, params: Sequence
         raise TryLater(f"{_server(settings)} answered without a list of posts.", after=300)
     ids = tuple(native for item in items if (native := _id(record(item).get("id"))))
     newest, oldest = max(ids, key=_order, default=None), min(ids, key=_order, default=None)
-    links = reply.links
-    newest = _linked(links.get("prev"), ("min_id", "since_id")) or newest if ids else newest
-    oldest = _linked(links.get("next"), ("max_id",)) or oldest if ids else oldest
+    newest = _linked(reply.links.get("prev"), ("min_id", "since_id"), like=newest) or newest
+    oldest = _linked(reply.links.get("next"), ("max_id",), like=oldest) or oldest
     return _Read(reply=reply, ids=ids, newest=newest, oldest=oldest)
 
 
-def _linked(url: str | None, names: Iterable[str]) -> str | None:
-    """The id in a Link header; the address itself is not followed."""
+def _linked(url: str | None, names: Iterable[str], *, like: str | None) -> str | None:
+    """The id in a Link header, where it is of the kind that the page holds; the address itself is not followed."""
     query = parse_qs(urlsplit(url or "").query)
-    return next((query[name][0] for name in names if query.get(name)), None)
+    found = next((query[name][0] for name in names if query.get(name)), None)
+    return found if found and like and len(found) == len(like) else None
 
 
 def _order(id: str) -> tuple[int, str]:
@@ -452,7 +456,7 @@ def _follow(
         cursor, more = page.cursor, page.more
         yield page
     for batch in batches:
-        cursor = _advanced(cursor or {}, batch)
+        cursor = _advanced(cursor or {}, batch, event="notification" if _what(settings) == "mentions" else "update")
         body = "\n".join(batch).encode("utf-8", "replace")
         kept = Payload(
             body=body, content_type="application/x-ndjson", url=_server(settings), fetched_at=datetime.now(UTC)
@@ -503,13 +507,13 @@ def _one_line(message: str) -> str:
     return message.replace("\r", " ").replace("\n", " ").strip()
 
 
-def _advanced(cursor: Cursor, batch: Sequence[str]) -> Cursor:
+def _advanced(cursor: Cursor, batch: Sequence[str], *, event: str) -> Cursor:
     """The cursor behind the newest post of a batch, per hashtag or list where the stream says which."""
     places = dict(record(cursor.get("places")))
     for line in batch:
         with suppress(ValueError, RecursionError):
             told = record(json.loads(line))
-            if told.get("event") not in ("update", "notification"):
+            if told.get("event") != event:
                 continue
             native = _id(record(_unwrapped(told)).get("id"))
             name = _named(places, [str(each).lower() for each in listed(told.get("stream"))[1:]])
@@ -736,7 +740,7 @@ def _quoted(status: Mapping[str, Any]) -> str | None:
 
 def _links(html: str) -> list[str]:
     """Addresses of anchors that are neither mention nor hashtag."""
-    simple = nh3.clean(html, tags={"a"}, attributes={"a": {"href", "class"}}, link_rel=None)
+    simple = nh3.clean(shortened(html), tags={"a"}, attributes={"a": {"href", "class"}}, link_rel=None)
     found = []
     for anchor in _ANCHOR.findall(simple):
         classes = _CLASS.search(anchor)
