@@ -1,34 +1,48 @@
 """Copies of posts: the same text, and nearly the same.
 
 The same: equal after folding, with links, names, signs and blanks cut. Nearly the same: runs of four
-letters in common, found by MinHash and locality-sensitive hashing and then measured.
+letters in common, candidates found by MinHash and locality-sensitive hashing and then measured, so that no
+pair below the stated likeness is joined.
 """
 
 import hashlib
-from collections import OrderedDict
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import regex
-from rensa import RMinHash, RMinHashLSH
+from rensa import RMinHash
 
-from talkworthy.analysis.scoring import full_texts
+from talkworthy.analysis import words
 from talkworthy.query import tokens
 
-_CUT = regex.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.\-@]+|[^\w\p{So}\p{Sk}]+")
-PERMUTATIONS = 64
-BANDS = 16
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.\-@]+")
+_SIGNS = regex.compile(r"[^\w\p{So}\p{Sk}]+")
+_ASCII_SIGNS = str.maketrans({chr(code): " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")})
 RUN = 4
-ALIKE = 0.7
+BANDS, BAND_ROWS = 21, 3
+BANDS_SHARED = 2
+PERMUTATIONS = BANDS * BAND_ROWS
+ALIKE = 0.55
 SEED = 42
 FEWEST_LETTERS = 24
+LONGEST = 4000
 
 
 def bare(text: str) -> str:
     """What counts of a text when copies are looked for: folded words with one blank between."""
-    return _CUT.sub(" ", tokens.folded(None, text)).strip()
+    return _bare(tokens.folded(None, text))
+
+
+def _bare(folded: str) -> str:
+    if "@" in folded or "://" in folded or "www." in folded:
+        folded = _ADDRESS.sub(" ", folded)
+    plain = folded.translate(_ASCII_SIGNS) if folded.isascii() else _SIGNS.sub(" ", folded)
+    return " ".join(plain.split())
 
 
 def text_hash(text: str) -> int | None:
@@ -38,103 +52,107 @@ def text_hash(text: str) -> int | None:
 
 
 def _hash(core: str) -> int:
-    return int.from_bytes(hashlib.blake2b(core.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
-
-
-def runs(core: str) -> list[str]:
-    """The distinct runs of letters that are compared, blanks included; sorted, so that nothing depends on chance."""
-    return sorted({core[at : at + RUN] for at in range(max(len(core) - RUN + 1, 1))})
+    digest = hashlib.blake2b(core.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def likeness(one: str, other: str) -> float:
-    """Runs in common over runs in all (Jaccard), 0 to 1, of two bare texts."""
-    first, second = set(runs(one)), set(runs(other))
+    """Distinct runs of four letters in common over those in all (Jaccard), 0 to 1, of two bare texts."""
+    first, second = _runs(one), _runs(other)
     return len(first & second) / len(first | second)
 
 
+def _runs(core: str) -> set[str]:
+    core = core[:LONGEST]
+    return {core[at : at + RUN] for at in range(max(len(core) - RUN + 1, 1))}
+
+
+def band_keys(cores: Sequence[str]) -> list[list[int]]:
+    """For each bare text a number per band: texts that share one are likely alike."""
+    short = [core[:LONGEST] for core in cores]
+    if not short:
+        return []
+    numbers, owner = words.character_grams(short, (RUN,))
+    ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(short)))])
+    digests = RMinHash.digest_matrix_from_flat_token_hashes(numbers.astype(np.uint64), ends.astype(np.uint64), PERMUTATIONS, SEED)
+    table = np.array(digests.to_rows(), np.uint64).reshape(len(short), BANDS, BAND_ROWS)
+    keys = np.arange(BANDS, dtype=np.uint64) * _SPREAD
+    for row in range(BAND_ROWS):
+        keys = (keys ^ table[:, :, row]) * _SPREAD
+        keys = keys ^ (keys >> np.uint64(29))
+    return cast(list[list[int]], keys.tolist())
+
+
 @dataclass
+class _Half:
+    """Half of a window: bare texts by their hash, the family of each, and texts by band."""
+
+    family: dict[int, int] = field(default_factory=dict)
+    core: dict[int, str] = field(default_factory=dict)
+    bands: dict[int, int] = field(default_factory=dict)
+
+
 class NearDuplicates:
     """A window over the last posts, carried by the caller from batch to batch.
 
-    `near` answers with the hash of the first text of each family. What is older than `size` texts is
-    forgotten, oldest first. It holds state: use one per stream, in one thread.
+    `near` answers with the hash of the first text of each family. Between `size` and twice `size` distinct
+    texts are remembered, the oldest forgotten first. It holds state: one a stream, in one thread.
     """
 
-    size: int = 50_000
-    alike: float = ALIKE
-    _families: "OrderedDict[int, int]" = field(default_factory=OrderedDict)
-    _cores: dict[int, str] = field(default_factory=dict)
-    _young: RMinHashLSH = field(default_factory=lambda: _index())
-    _old: RMinHashLSH = field(default_factory=lambda: _index())
-    _added: int = 0
+    def __init__(self, size: int = 50_000, *, alike: float = ALIKE) -> None:
+        self.size = size
+        self.alike = alike
+        self._young, self._old = _Half(), _Half()
+        self._repeated: set[int] = set()
 
     def near(self, cores: Sequence[str]) -> list[int | None]:
-        """For each bare text the hash of the first near copy in the window; None where it stands alone.
+        """For each bare text (see `bare`) the hash of its family's first; None where it stands alone so far.
 
-        The first of a family has no near copy yet when it is met, so it is named only once a second one
-        comes in the same call.
+        Texts of fewer than 24 letters are too short to tell, and only their exact copies are families.
         """
+        return self.near_hashed(cores, [_hash(core) if core else None for core in cores])
+
+    def near_hashed(self, cores: Sequence[str], hashes: Sequence[int | None]) -> list[int | None]:
+        """As `near`, for callers that have the text hashes already."""
         found: list[int | None] = []
-        place: dict[int, list[int]] = {}
-        for row, core in enumerate(cores):
-            number = self._family(core) if len(core) >= FEWEST_LETTERS else None
-            found.append(number)
-            if number is not None:
-                place.setdefault(number, []).append(row)
-        for rows in place.values():
-            own = _hash(cores[rows[0]])
-            if len(rows) == 1 and own == found[rows[0]] and own not in self._repeated:
-                found[rows[0]] = None
-        return found
+        for core, own, keys in zip(cores, hashes, band_keys(cores), strict=True):
+            found.append(None if own is None else self._family(core, own, keys))
+        return [family if family in self._repeated else None for family in found]
 
-    _repeated: set[int] = field(default_factory=set)
+    def _family(self, core: str, own: int, keys: Sequence[int]) -> int:
+        for half in (self._young, self._old):
+            if own in half.family:
+                self._repeated.add(half.family[own])
+                return half.family[own]
+        family = own
+        if len(core) >= FEWEST_LETTERS:
+            family = self._alike(core, keys) or own
+        self._remember(own, family, core, keys)
+        return family
 
-    def _family(self, core: str) -> int:
-        own = _hash(core)
-        if own in self._families:
-            family = self._families[own]
-            self._repeated.add(family)
-            return family
-        sketch = _sketch(core)
-        for key in sorted(set(self._young.query(sketch)) | set(self._old.query(sketch))):
-            other = _signed(key)
-            if other in self._cores and likeness(core, self._cores[other]) >= self.alike:
-                family = self._families[other]
-                self._repeated.add(family)
-                self._remember(own, family, core, sketch)
-                return family
-        self._remember(own, own, core, sketch)
-        return own
+    def _alike(self, core: str, keys: Sequence[int]) -> int | None:
+        for half in (self._young, self._old):
+            if not half.bands:
+                continue
+            shared = [other for key in keys if (other := half.bands.get(key)) is not None]
+            if len(shared) < BANDS_SHARED:
+                continue
+            for other in dict.fromkeys(shared):
+                if shared.count(other) >= BANDS_SHARED and likeness(core, half.core[other]) >= self.alike:
+                    self._repeated.add(half.family[other])
+                    return half.family[other]
+        return None
 
-    def _remember(self, own: int, family: int, core: str, sketch: RMinHash) -> None:
-        self._families[own] = family
-        self._cores[own] = core
-        self._young.insert(_unsigned(own), sketch)
-        self._added += 1
-        if self._added >= self.size:
-            self._old, self._young, self._added = self._young, _index(), 0
-        while len(self._families) > 2 * self.size:
-            gone, _ = self._families.popitem(last=False)
-            self._cores.pop(gone, None)
-            self._repeated.discard(gone)
-
-
-def _index() -> RMinHashLSH:
-    return RMinHashLSH(ALIKE, PERMUTATIONS, BANDS)
-
-
-def _sketch(core: str) -> RMinHash:
-    sketch = RMinHash(PERMUTATIONS, SEED)
-    sketch.update(runs(core))
-    return sketch
-
-
-def _unsigned(number: int) -> int:
-    return number & 0xFFFFFFFFFFFFFFFF
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >> 63 else number
+    def _remember(self, own: int, family: int, core: str, keys: Sequence[int]) -> None:
+        if len(self._young.family) >= self.size:
+            self._young, self._old = _Half(), self._young
+            kept = set(self._old.family.values())
+            self._repeated = {held for held in self._repeated if held in kept}
+        self._young.family[own] = family
+        if len(core) >= FEWEST_LETTERS:
+            self._young.core[own] = core
+            for key in keys:
+                self._young.bands.setdefault(key, own)
 
 
 class Folded:
@@ -163,8 +181,8 @@ class Duplicates:
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with both columns."""
         folded = batch.column("folded").to_pylist()
-        cores = [_CUT.sub(" ", text).strip() if text else "" for text in folded]
+        cores = [_bare(text) if text else "" for text in folded]
         window = self.window if self.window is not None else NearDuplicates(size=max(len(cores), 1))
         exact = [_hash(core) if core else None for core in cores]
         batch = batch.append_column("text_hash", pa.array(exact, pa.int64()))
-        return batch.append_column("near_hash", pa.array(window.near(cores), pa.int64()))
+        return batch.append_column("near_hash", pa.array(window.near_hashed(cores, exact), pa.int64()))

@@ -14,7 +14,7 @@ _MENTION = regex.compile(r"(?<![\w@/.])@([\w](?:[\w.\-]*\w)?(?:@[\w\-]+(?:\.[\w\
 
 def links(text: str) -> list[str]:
     """Addresses in a text, each once, in order; closing signs of the sentence around them are not part of them."""
-    found = {}
+    found: dict[str, None] = {}
     for match in _LINK.finditer(text):
         address = _trimmed(match.group())
         if "." in address:
@@ -25,7 +25,11 @@ def links(text: str) -> list[str]:
 def _trimmed(address: str) -> str:
     while address:
         last = address[-1]
-        if last in _TAIL or (last == ")" and address.count(")") > address.count("(")) or (last == "]" and "[" not in address):
+        if (
+            last in _TAIL
+            or (last == ")" and address.count(")") > address.count("("))
+            or (last == "]" and "[" not in address)
+        ):
             address = address[:-1]
         else:
             break
@@ -56,7 +60,11 @@ class Extraction:
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the three columns free of nulls."""
         texts = batch.column("text")
-        marks = {"links": pc.match_substring_regex(texts, r"(?i)https?://|www\."), "hashtags": pc.match_substring_regex(texts, "[#＃]"), "mentions": pc.match_substring(texts, "@")}
+        marks = {
+            "links": pc.match_substring_regex(texts, r"(?i)https?://|www\."),
+            "hashtags": pc.match_substring_regex(texts, "[#＃]"),
+            "mentions": pc.match_substring(texts, "@"),
+        }
         readers = {"links": links, "hashtags": hashtags, "mentions": mentions}
         written: Sequence[str | None] | None = None
         for column, read in readers.items():
@@ -68,7 +76,8 @@ class Extraction:
             missing = held.is_null().to_pylist()
             told = held.to_pylist() if held.null_count < len(held) else [None] * len(held)
             values = [
-                (read(text or "") if wanted[row] else []) if missing[row] else told[row] for row, text in enumerate(written)
+                (read(text or "") if wanted[row] else []) if missing[row] else told[row]
+                for row, text in enumerate(written)
             ]
             place = batch.schema.get_field_index(column)
             batch = batch.set_column(place, batch.schema.field(place), pa.array(values, held.type))

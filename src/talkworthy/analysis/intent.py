@@ -35,7 +35,9 @@ def odds(chance: Floats) -> Floats:
 
 def decide(found: Mapping[str, Floats]) -> tuple[list[str], Floats]:
     """The one intent of each post and its probability; "other" has that of no wish reaching its threshold."""
-    margins = np.stack([odds(found[wish]) - float(odds(np.array([model(wish).threshold], np.float32))[0]) for wish in WISHES], axis=1)
+    margins = np.stack(
+        [odds(found[wish]) - float(odds(np.array([model(wish).threshold], np.float32))[0]) for wish in WISHES], axis=1
+    )
     first = margins.argmax(axis=1)
     rows = np.arange(len(first))
     best = margins[rows, first]

@@ -27,7 +27,14 @@ TEXT_COLUMNS = ("text", "tweet_text", "Sentence content", "sentence", "content",
 LABEL_COLUMNS = {
     "language": ("lang", "language", "label_name", "label"),
     "offensive": ("label_name", "coarse", "label", "offensive"),
-    "*": ("label_name", "label", "airline_sentiment", "sentiment", "polarity", "is_there_an_emotion_directed_at_a_brand_or_product"),
+    "*": (
+        "label_name",
+        "label",
+        "airline_sentiment",
+        "sentiment",
+        "polarity",
+        "is_there_an_emotion_directed_at_a_brand_or_product",
+    ),
 }
 BATCH = 2048
 
@@ -36,9 +43,46 @@ _SENTIMENT = {
     "neutral": ("neutral", "neu", "0", "no emotion toward brand or product", "none"),
     "negative": ("negative", "neg", "-1", "-2", "negative emotion", "against"),
 }
-_YES = ("1", "yes", "true", "y", "offense", "offensive", "complaint", "suggestion", "intent", "purchase", "help", "praise", "positive", "hate", "abuse", "insult", "profanity")
-_NO = ("0", "no", "false", "n", "other", "not-offensive", "not offensive", "no_intent", "undefined", "non-complaint", "none", "negative", "not", "not_offensive")
-_ISSUE = {"bug": ("bug",), "feature": ("feature", "enhancement", "feature request"), "question": ("question", "support", "documentation")}
+_YES = (
+    "1",
+    "yes",
+    "true",
+    "y",
+    "offense",
+    "offensive",
+    "complaint",
+    "suggestion",
+    "intent",
+    "purchase",
+    "help",
+    "praise",
+    "positive",
+    "hate",
+    "abuse",
+    "insult",
+    "profanity",
+)
+_NO = (
+    "0",
+    "no",
+    "false",
+    "n",
+    "other",
+    "not-offensive",
+    "not offensive",
+    "no_intent",
+    "undefined",
+    "non-complaint",
+    "none",
+    "negative",
+    "not",
+    "not_offensive",
+)
+_ISSUE = {
+    "bug": ("bug",),
+    "feature": ("feature", "enhancement", "feature request"),
+    "question": ("question", "support", "documentation"),
+}
 _LANGUAGE = {
     "amh": "am", "hau": "ha", "ibo": "ig", "kin": "rw", "orm": "om", "por": "pt", "swa": "sw", "tir": "ti", "tso": "ts", "twi": "tw", "yor": "yo",
     "arq": "ar", "ary": "ar", "eng": "en", "ind": "id", "jav": "jv", "sun": "su", "no": "nb", "iw": "he", "in": "id", "ptmz": "pt", "btk": "bbc",
@@ -52,7 +96,9 @@ class UnknownLabel(ValueError):
     """A label that the task does not know; say what it means with a mapping."""
 
     def __init__(self, task: str, label: str, known: Sequence[str]) -> None:
-        super().__init__(f"{label!r} is no label of {task}; map it to one of {', '.join(known)} (for example --map {label}={known[0]})")
+        super().__init__(
+            f"{label!r} is no label of {task}; map it to one of {', '.join(known)} (for example --map {label}={known[0]})"
+        )
         self.task, self.label, self.known = task, label, tuple(known)
 
 
@@ -80,7 +126,9 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
         if name.endswith(".parquet"):
             yield from pq.read_table(content if not path.name.endswith(".gz") else _whole(content)).to_pylist()
         elif name.endswith((".csv", ".tsv")):
-            yield from csv.DictReader(TextIOWrapper(content, "utf-8-sig", newline=""), delimiter="\t" if name.endswith(".tsv") else ",")
+            yield from csv.DictReader(
+                TextIOWrapper(content, "utf-8-sig", newline=""), delimiter="\t" if name.endswith(".tsv") else ","
+            )
         else:
             for line in TextIOWrapper(content, "utf-8"):
                 if line.strip():
@@ -116,7 +164,9 @@ def evaluate_file(
     rows = list(rows_of(Path(path)))
     if not rows:
         raise ValueError(f"{path} has no rows")
-    found = EVALUATED[task](Asked(task, rows, text, label, target, {key.lower(): value for key, value in (mapping or {}).items()}))
+    found = EVALUATED[task](
+        Asked(task, rows, text, label, target, {key.lower(): value for key, value in (mapping or {}).items()})
+    )
     return {"task": task, "tier": tier, "file": str(path), **found}
 
 
@@ -140,7 +190,9 @@ class Asked:
             return [str(row[self.text] or "") for row in self.rows]
         for body in ("body", "text"):
             if "title" in columns and body in columns:
-                return [f"{row['title']}\n{row[body] or ''}" if row["title"] else str(row[body] or "") for row in self.rows]
+                return [
+                    f"{row['title']}\n{row[body] or ''}" if row["title"] else str(row[body] or "") for row in self.rows
+                ]
         for column in TEXT_COLUMNS:
             if column in columns:
                 return [str(row[column] or "") for row in self.rows]
@@ -152,7 +204,9 @@ class Asked:
         usual = (self.label,) if self.label else LABEL_COLUMNS.get(self.task, LABEL_COLUMNS["*"])
         for column in usual:
             if column in columns:
-                return [self.mapping.get(str(row[column]).strip().lower(), str(row[column]).strip()) for row in self.rows]
+                return [
+                    self.mapping.get(str(row[column]).strip().lower(), str(row[column]).strip()) for row in self.rows
+                ]
         raise MissingColumn("the label", list(columns))
 
 
@@ -169,9 +223,22 @@ def understood(task: str, labels: Sequence[str], spellings: Mapping[str, Sequenc
 
 
 def _report(measured: evaluation.Measured, seconds: float, decided: float) -> dict[str, Any]:
-    classes = {name: {"precision": held.precision, "recall": held.recall, "f1": held.f1, "n": held.n} for name, held in measured.classes.items()}
-    figures = {"n": measured.n, "accuracy": measured.accuracy, "macro_f1": measured.macro_f1, "macro_recall": measured.macro_recall}
-    figures |= {"f1": measured.f1, "auc": measured.auc, "calibration_error": measured.calibration_error, "decided": decided}
+    classes = {
+        name: {"precision": held.precision, "recall": held.recall, "f1": held.f1, "n": held.n}
+        for name, held in measured.classes.items()
+    }
+    figures: dict[str, Any] = {
+        "n": measured.n,
+        "accuracy": measured.accuracy,
+        "macro_f1": measured.macro_f1,
+        "macro_recall": measured.macro_recall,
+    }
+    figures |= {
+        "f1": measured.f1,
+        "auc": measured.auc,
+        "calibration_error": measured.calibration_error,
+        "decided": decided,
+    }
     return {**figures, "posts_per_second": round(measured.n / max(seconds, 1e-9)), "classes": classes}
 
 
@@ -209,7 +276,9 @@ def _softmax(asked: Asked, name: str, truth: Sequence[str]) -> dict[str, Any]:
     chances = np.concatenate([part[name] for part in parts])
     guess = [card.labels[place] for place in chances.argmax(axis=1)]
     top = chances.max(axis=1)
-    return _report(evaluation.measured(truth, guess, confidence=top), seconds, float((top >= card.undecided_below).mean()))
+    return _report(
+        evaluation.measured(truth, guess, confidence=top), seconds, float((top >= card.undecided_below).mean())
+    )
 
 
 def _yes_or_no(asked: Asked) -> dict[str, Any]:
@@ -218,7 +287,9 @@ def _yes_or_no(asked: Asked) -> dict[str, Any]:
     parts, seconds = _timed(asked.texts(), scorer_of(asked.task).score)
     chances = np.concatenate([part[asked.task] for part in parts])[:, 0]
     guess = [YES if chance >= card.threshold else NO for chance in chances]
-    measured = evaluation.measured(truth, guess, positive=YES, scores=chances, confidence=np.maximum(chances, 1 - chances))
+    measured = evaluation.measured(
+        truth, guess, positive=YES, scores=chances, confidence=np.maximum(chances, 1 - chances)
+    )
     return {**_report(measured, seconds, 1.0), "threshold": card.threshold}
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import regex
 
 from talkworthy.analysis import reading, words
-from talkworthy.analysis.registry import Model, model
+from talkworthy.analysis.registry import model
 from talkworthy.analysis.scoring import Weighed, full_texts
 
 Floats = npt.NDArray[np.float32]
@@ -25,7 +25,7 @@ UNDECIDED = "undecided"
 FEWEST_LETTERS = 10
 LETTER_RUNS = (1, 2, 3, 4, 5)
 STEP = 1 / 16
-MOST_REMEMBERED = 50_000
+MOST_REMEMBERED = 80_000
 
 ONE_LANGUAGE = {
     "Hangul": "ko",
@@ -66,7 +66,7 @@ class Tables:
     floor: Floats
     prior: Floats
     temper: tuple[float, float]
-    card: Model
+    undecided_below: float
 
 
 @cache
@@ -77,7 +77,7 @@ def tables() -> Tables:
     scale, power = (float(part) for part in held["temper"])
     gains = np.zeros((int(held["height"][0]), len(card.labels)), np.uint8)
     gains.ravel()[np.cumsum(held["gaps"].astype(np.int64))] = held["gains"]
-    return Tables(card.labels, gains, held["floor"], held["prior"], (scale, power), card)
+    return Tables(card.labels, gains, held["floor"], held["prior"], (scale, power), card.undecided_below)
 
 
 def letters(piece: str) -> list[str]:
@@ -135,7 +135,7 @@ class Detector:
             end = starts[begin + 512] if begin + 512 < len(starts) else len(place)
             gathered = self.tables.gains[place[chosen[0] : end]]
             self._sums[target[chosen], :count] = np.add.reduceat(gathered, chosen - chosen[0], axis=0, dtype=np.float32)
-        self._sums[:, count] += np.bincount(target, minlength=len(self._sums))
+        self._sums[known : len(self._rows), count] = np.bincount(target - known, minlength=len(fresh))
 
     def sums(self, texts: Sequence[str]) -> Floats:
         """Added-up columns of each text's pieces (see `_forget`)."""
@@ -168,7 +168,7 @@ class Detector:
         written = sums[:, count + 1]
         told = scripts.sum(axis=1) * 2 > written - np.where(scripts[:, 1] + scripts[:, 2] > 0, sums[:, count + 2], 0)
         strongest = scripts.argmax(axis=1)
-        enough = (written >= FEWEST_LETTERS) & (top >= self.tables.card.undecided_below)
+        enough = (written >= FEWEST_LETTERS) & (top >= self.tables.undecided_below)
         found = []
         for row in range(len(first)):
             if told[row] and scripts[row, strongest[row]] > 0:
@@ -177,7 +177,7 @@ class Detector:
                 found.append((UNDECIDED, 0.0, False))
             else:
                 han = sums[row, count + 2] * 2 > written[row]
-                sure = bool(enough[row]) or (han and top[row] >= self.tables.card.undecided_below)
+                sure = bool(enough[row]) or (han and top[row] >= self.tables.undecided_below)
                 found.append((self.tables.languages[first[row]], round(float(top[row]), 4), sure))
         return found
 
@@ -198,7 +198,9 @@ class Language:
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with both columns; probability is that of the best guess, also where it is not given."""
         found = detector().best(full_texts(batch))
-        batch = batch.append_column(self.assigns[0], pa.array([guess if sure else UNDECIDED for guess, _, sure in found], pa.string()))
+        batch = batch.append_column(
+            self.assigns[0], pa.array([guess if sure else UNDECIDED for guess, _, sure in found], pa.string())
+        )
         return batch.append_column(self.assigns[1], pa.array([chance for _, chance, _ in found], pa.float32()))
 
 

@@ -47,7 +47,9 @@ class PipelineError(ValueError):
 class Pipeline:
     """Analysers in order, checked: what each requires is there before it, and no column has two makers."""
 
-    def __init__(self, analysers: Sequence[Analyser], *, name: str = "custom", given: Sequence[str] = tuple(POST.names)) -> None:
+    def __init__(
+        self, analysers: Sequence[Analyser], *, name: str = "custom", given: Sequence[str] = tuple(POST.names)
+    ) -> None:
         self.analysers = tuple(analysers)
         self.name = name
         present, makers = set(given), dict[str, str]()

@@ -25,6 +25,7 @@ _MASK = np.uint32(WIDTH - 1)
 MOST_PIECES = 1500
 NEGATION_REACH = 3
 SHOUT = "\x01shout"
+BEGINNING = np.uint32(words.word_hash("\x02beginning"))
 LONGEST_WORD = 60
 
 CUES = (
@@ -131,16 +132,28 @@ def _counts(rows: Places, columns: Numbers, height: int, width: int) -> sparse.c
     return sparse.csr_matrix((ones, (rows, columns.astype(np.int64))), shape=(height, width))
 
 
-def pairs_between(ids: Places, owner: Places, first: Numbers, last: Numbers) -> tuple[Places, Numbers]:
-    """Pairs of words that reach over a blank: which text each belongs to, and its place in the word table."""
-    if len(ids) < 2:
+def pairs_between(layout: "Layout", first: Numbers, last: Numbers) -> tuple[Places, Numbers]:
+    """Pairs of words that reach over a blank, and each text's first word paired with its beginning.
+
+    Returns which text each belongs to, ascending, and its place in the word table.
+    """
+    ids, owner = layout.ids, layout.owner
+    if not len(ids):
         return np.zeros(0, np.int64), np.zeros(0, np.uint32)
-    same = owner[1:] == owner[:-1]
-    places = words.pair_hashes(last[ids[:-1]][same], first[ids[1:]][same]) & _MASK
-    return owner[1:][same], places
+    before = np.empty(len(ids), np.uint32)
+    before[1:] = last[ids[:-1]]
+    before[layout.starts[:-1][np.diff(layout.starts) > 0]] = BEGINNING
+    return owner, words.pair_hashes(before, first[ids]) & _MASK
 
 
-def cues(ids: Places, starts: Places, owner: Places, valence: Floats, negates: npt.NDArray[np.bool_], marks: npt.NDArray[np.bool_]) -> Floats:
+def cues(
+    ids: Places,
+    starts: Places,
+    owner: Places,
+    valence: Floats,
+    negates: npt.NDArray[np.bool_],
+    marks: npt.NDArray[np.bool_],
+) -> Floats:
     """What the valence list and the signs say of each text: one column per name in CUES.
 
     A negator turns and weakens what stands within three pieces after it. `valence`, `negates` and `marks`
@@ -223,8 +236,10 @@ def design(texts: Sequence[str], rarity: Mapping[str, Floats]) -> tuple[sparse.c
     layout = lay_out(texts, rows, fresh)
     of_pieces = features_of(fresh)
     held = _counts(layout.owner, layout.ids.astype(np.uint32), len(texts), max(len(fresh), 1))
-    owner, places = pairs_between(layout.ids, layout.owner, of_pieces.first, of_pieces.last)
-    word_block = (held @ of_pieces.words if fresh else sparse.csr_matrix((len(texts), WIDTH))) + _counts(owner, places, len(texts), WIDTH)
+    owner, places = pairs_between(layout, of_pieces.first, of_pieces.last)
+    word_block = (held @ of_pieces.words if fresh else sparse.csr_matrix((len(texts), WIDTH))) + _counts(
+        owner, places, len(texts), WIDTH
+    )
     character_block = held @ of_pieces.characters if fresh else sparse.csr_matrix((len(texts), WIDTH))
     blocks = [_scaled(word_block, rarity["words"]), _scaled(character_block, rarity["characters"])]
     found = cues(layout.ids, layout.starts, layout.owner, of_pieces.valence, of_pieces.negates, of_pieces.marks)

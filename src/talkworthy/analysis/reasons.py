@@ -71,7 +71,9 @@ def why(post: Mapping[str, Any], task: str) -> Reason:
 
 
 def _by_model(task: str, answer: str, probability: float, found: list[Weighed], card: Model, note: str = "") -> Reason:
-    strongest = sorted((held for held in found if abs(held.weight) > 1e-4), key=lambda held: -abs(held.weight))[:MOST_SHOWN]
+    strongest = sorted((held for held in found if abs(held.weight) > 1e-4), key=lambda held: -abs(held.weight))[
+        :MOST_SHOWN
+    ]
     evidence = tuple(Evidence(held.text, round(held.weight, 4), held.start, held.end, "word") for held in strongest)
     return Reason(task, answer, round(probability, 4), evidence, card.name, card.version, card.scores, note)
 
@@ -79,7 +81,11 @@ def _by_model(task: str, answer: str, probability: float, found: list[Weighed], 
 def _language(whole: str) -> Reason:
     guess, chance, sure = language.detector().best([whole])[0]
     card = model(language.NAME)
-    note = "" if sure else f"best guess {guess}; fewer than {language.FEWEST_LETTERS} letters, or below {card.undecided_below:.0%}"
+    note = (
+        ""
+        if sure
+        else f"best guess {guess}; fewer than {language.FEWEST_LETTERS} letters, or below {card.undecided_below:.0%}"
+    )
     if guess not in card.labels:
         note = note or "its script is used by this language alone"
     return _by_model("language", guess if sure else UNDECIDED, chance, language.evidence(whole, guess), card, note)
@@ -100,20 +106,32 @@ def _sentiment(whole: str) -> Reason:
 def _against(chosen: list[Weighed], others: list[list[Weighed]]) -> list[Weighed]:
     """What each word adds to the chosen output beyond the mean of the others."""
     mean = np.mean([[held.weight for held in other] for other in others], axis=0) if chosen else []
-    return [Weighed(held.text, held.start, held.end, held.weight - float(rest)) for held, rest in zip(chosen, mean, strict=True)]
+    return [
+        Weighed(held.text, held.start, held.end, held.weight - float(rest))
+        for held, rest in zip(chosen, mean, strict=True)
+    ]
 
 
 def _head(whole: str, task: str) -> Reason:
     card = model(task)
     chance = float(scorer_of(task).score([whole])[task][0, 0])
-    return _by_model(task, "yes" if chance >= card.threshold else "no", chance, weigh(head(task), whole, 0), card, f"yes from {card.threshold:.0%} on")
+    return _by_model(
+        task,
+        "yes" if chance >= card.threshold else "no",
+        chance,
+        weigh(head(task), whole, 0),
+        card,
+        f"yes from {card.threshold:.0%} on",
+    )
 
 
 def _intent(whole: str) -> Reason:
     found = {wish: scorer_of(wish).score([whole])[wish][:, 0] for wish in intent.WISHES}
     answers, likely = intent.decide(found)
     wish = answers[0] if answers[0] in intent.WISHES else max(intent.WISHES, key=lambda name: float(found[name][0]))
-    told = ", ".join(f"{name} {float(chance[0]):.0%} (from {model(name).threshold:.0%})" for name, chance in found.items())
+    told = ", ".join(
+        f"{name} {float(chance[0]):.0%} (from {model(name).threshold:.0%})" for name, chance in found.items()
+    )
     return _by_model("intent", answers[0], float(likely[0]), weigh(head(wish), whole, 0), model(wish), told)
 
 
@@ -121,14 +139,36 @@ def _urgency(whole: str) -> Reason:
     folded = tokens.folded(None, whole)
     heard = urgency.alarms(folded)
     chances = {name: float(scorer_of(name).score([whole])[name][0, 0]) for name in ("complaint", "help", "sentiment")}
-    answer = urgency.level(heard, wish=max(chances["complaint"], chances["help"]), negative=chances["sentiment"]) if whole else 0
+    answer = (
+        urgency.level(heard, wish=max(chances["complaint"], chances["help"]), negative=chances["sentiment"])
+        if whole
+        else 0
+    )
     aligned = len(folded) == len(whole)
     evidence = [
-        Evidence(f"{alarm.kind}: {alarm.phrase}", alarm.points, alarm.start if aligned else None, alarm.end if aligned else None, "rule")
+        Evidence(
+            f"{alarm.kind}: {alarm.phrase}",
+            alarm.points,
+            alarm.start if aligned else None,
+            alarm.end if aligned else None,
+            "rule",
+        )
         for alarm in sorted(heard, key=lambda held: -held.points)[:MOST_SHOWN]
     ]
-    evidence += [Evidence(label, round(chances[name], 4), None, None, "model") for name, label in (("complaint", "complaint"), ("help", "asks for help"), ("sentiment", "negative"))]
-    return Reason("urgency", str(answer), 1.0, tuple(evidence), RULES, "1", (), "formula in the urgency module and in docs/reference/analysis.md")
+    evidence += [
+        Evidence(label, round(chances[name], 4), None, None, "model")
+        for name, label in (("complaint", "complaint"), ("help", "asks for help"), ("sentiment", "negative"))
+    ]
+    return Reason(
+        "urgency",
+        str(answer),
+        1.0,
+        tuple(evidence),
+        RULES,
+        "1",
+        (),
+        "formula in the urgency module and in docs/reference/analysis.md",
+    )
 
 
 def _duplicates(post: Mapping[str, Any], whole: str) -> Reason:
@@ -140,6 +180,9 @@ def _duplicates(post: Mapping[str, Any], whole: str) -> Reason:
     elif near == own:
         answer, note = "first of its family", "later posts are the same or near copies of it"
     else:
-        answer, note = "copy", f"shares at least {duplicates.ALIKE:.0%} of its runs of {duplicates.RUN} letters with the first of family {near}"
+        answer, note = (
+            "copy",
+            f"shares at least {duplicates.ALIKE:.0%} of its runs of {duplicates.RUN} letters with the first of family {near}",
+        )
     evidence = (Evidence(f"compared text: {core[:200]}", 1.0, None, None, "rule"),) if core else ()
     return Reason("duplicates", answer, 1.0, evidence, RULES, "1", (), note)

@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from talkworthy.analysis import reading, words
-from talkworthy.analysis.registry import Model, model
+from talkworthy.analysis.registry import Arrays, Model, model
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
@@ -51,8 +52,11 @@ class Head:
 def head(name: str) -> Head:
     """The head of a model's name, its eight-bit weights unfolded."""
     card = model(name)
-    held = card.arrays()
-    weight = rarity()
+    return unfolded(card, card.arrays(), rarity())
+
+
+def unfolded(card: Model, held: Arrays, weight: Mapping[str, Floats]) -> Head:
+    """A head from the packed arrays of its file."""
     tables = {}
     for block in ("words", "characters"):
         table = held[block].astype(np.float32) * held[f"{block}_scale"]
@@ -97,7 +101,11 @@ class Scorer:
         known = len(self._rows) - len(fresh)
         while len(self._first) < len(self._rows):
             self._first, self._after = _doubled(self._first), _doubled(self._after)
-            self._valence, self._negates, self._marks = _doubled(self._valence), _doubled(self._negates), _doubled(self._marks)
+            self._valence, self._negates, self._marks = (
+                _doubled(self._valence),
+                _doubled(self._negates),
+                _doubled(self._marks),
+            )
             self._sums = _doubled(self._sums)
         of_pieces = reading.features_of(fresh)
         new = slice(known, len(self._rows))
@@ -117,9 +125,8 @@ class Scorer:
             self._learn(fresh)
         width = self._words.shape[1]
         sums = reading.summed(layout.ids, layout.starts, len(self._first)) @ self._sums
-        owner, places = reading.pairs_between(layout.ids, layout.owner, self._first, self._after)
-        ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(texts)))])
-        sums[:, :width] += reading.summed(places.astype(np.int64), ends, reading.WIDTH) @ self._words
+        _, places = reading.pairs_between(layout, self._first, self._after)
+        sums[:, :width] += reading.summed(places.astype(np.int64), layout.starts, reading.WIDTH) @ self._words
         of_words, of_characters = _unit(sums[:, :width]), _unit(sums[:, width:])
         found = reading.cues(layout.ids, layout.starts, layout.owner, self._valence, self._negates, self._marks)
         return np.asarray(of_words + of_characters + found @ self._cues + self._bias, np.float32)
@@ -149,7 +156,9 @@ def full_texts(batch: pa.RecordBatch) -> list[str]:
     titles = batch.column("title")
     if titles.null_count == len(titles):
         return [text or "" for text in texts]
-    return [f"{title}\n{text or ''}" if title else text or "" for title, text in zip(titles.to_pylist(), texts, strict=True)]
+    return [
+        f"{title}\n{text or ''}" if title else text or "" for title, text in zip(titles.to_pylist(), texts, strict=True)
+    ]
 
 
 def _same(one: pa.Array, other: pa.Array) -> bool:
@@ -201,11 +210,13 @@ def weigh(held: Head, text: str, output: int) -> list[Weighed]:
     mask = np.uint32(reading.WIDTH - 1)
     hashes = np.array(numbers, np.uint32)
     single = words.mixed(hashes) & mask
-    pair = words.pair_hashes(hashes[:-1], hashes[1:]) & mask
+    before = np.concatenate([[reading.BEGINNING], hashes[:-1]]).astype(np.uint32)
+    pair = words.pair_hashes(before, hashes) & mask
     of_words = held.words[single, output].copy()
-    halves = held.words[pair, output] / 2
-    of_words[:-1] += halves
-    of_words[1:] += halves
+    shared = held.words[pair, output]
+    of_words[0] += shared[0]
+    of_words[:-1] += shared[1:] / 2
+    of_words[1:] += shared[1:] / 2
     gram, owner = words.character_grams(forms)
     gram = gram & mask
     of_grams = np.bincount(owner, held.characters[gram, output], len(forms))

@@ -27,5 +27,7 @@ class Sentiment:
         labels[top < card.undecided_below] = UNDECIDED
         up, down = card.labels.index("positive"), card.labels.index("negative")
         batch = batch.append_column("sentiment", pa.array(labels, pa.string()))
-        batch = batch.append_column("sentiment_score", pa.array(np.round(chances[:, up] - chances[:, down], 4), pa.float32()))
+        batch = batch.append_column(
+            "sentiment_score", pa.array(np.round(chances[:, up] - chances[:, down], 4), pa.float32())
+        )
         return batch.append_column("sentiment_probability", pa.array(np.round(top, 4), pa.float32()))

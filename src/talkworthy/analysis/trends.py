@@ -80,4 +80,6 @@ def burst(times: npt.NDArray[np.datetime64], window: Window, usual: float, *, bi
         return None
     peak = found[0] + int(counts[found[0] : found[1]].argmax())
     bin_span = window.span / bins
-    return Burst(window.start + found[0] * bin_span, window.start + found[1] * bin_span, window.start + (peak + 0.5) * bin_span)
+    return Burst(
+        window.start + found[0] * bin_span, window.start + found[1] * bin_span, window.start + (peak + 0.5) * bin_span
+    )

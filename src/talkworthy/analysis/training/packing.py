@@ -33,6 +33,19 @@ def save(folder: Path, card: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
     listing = folder / "models.json"
     cards = json.loads(listing.read_text(encoding="utf-8")) if listing.exists() else []
     whole = {**card, "file": file, "sha256": hashlib.sha256(content).hexdigest()}
-    kept = sorted([*(held for held in cards if held["name"] != card["name"]), whole], key=lambda held: str(held["name"]))
+    kept = sorted(
+        [*(held for held in cards if held["name"] != card["name"]), whole], key=lambda held: str(held["name"])
+    )
     listing.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return len(content)
+
+
+def load(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """The card and the arrays that `save` wrote; LookupError where they are not there yet."""
+    listing = folder / "models.json"
+    cards = json.loads(listing.read_text(encoding="utf-8")) if listing.exists() else []
+    for card in cards:
+        if card["name"] == name:
+            with np.load(folder / card["file"], allow_pickle=False) as held:
+                return card, {part: held[part] for part in held.files}
+    raise LookupError(f"{folder} has no model {name!r} yet: train it first")

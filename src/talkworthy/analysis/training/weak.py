@@ -6,27 +6,30 @@ their words.
 
 import re
 
+_CHANGE = (
+    "add|allow|make|fix|include|provide|implement|consider|bring|give|enable|support|let|change|improve|create|update"
+    "|put|introduce|expose|remove|extend|offer|open|release|show|get|use|move|separate|reduce|increase|simplify"
+    "|integrate|unify|replace|expand|keep|stop|do|have"
+)
+_WELCOME = (
+    "nice|great|good|awesome|helpful|useful|cool|lovely|better|fantastic|perfect|amazing|handy|ideal|beneficial"
+    "|love|like|appreciate|help"
+)
 _SUGGESTS = re.compile(
-    r"""\b(
-      (please|pls|plz|kindly)\s+(\w+\s+)?(add|allow|make|fix|include|provide|implement|consider|bring|give|enable|support|let|change|improve|create|update|put|introduce|expose|remove)
-    | (would|it'?d|will)\s+(also\s+|really\s+|be\s+)?(be\s+)?(really\s+|so\s+|very\s+|extremely\s+|super\s+)?(nice|great|good|awesome|helpful|useful|cool|lovely|better|fantastic|perfect|amazing|handy|ideal|beneficial)(\s+(if|to|for|when))?
-    | (i|we)\s+(would|'d)\s+(really\s+|also\s+)?(like|love|suggest|recommend|appreciate|prefer)
-    | (i'd|we'd)\s+(really\s+|also\s+)?(like|love|suggest|recommend|appreciate|prefer)
-    | (i|we)\s+(wish|propose|suggest|recommend|request|want)\b
-    | (i|we)\s+hope\s+(you|they|that)
-    | (should|could|must|ought\s+to)\s+(also\s+|really\s+|at\s+least\s+|either\s+)?(be|have|allow|provide|support|let|include|offer|make|add|give|show|enable|use|implement)\b
-    | (needs?|needed)\s+(to|an?|more|better|some)\b
-    | (can|could)\s+(you|we|it|microsoft|google|they)\s+(please\s+)?(add|have|make|get|support|include|provide|implement|allow|bring|consider)
-    | (add|allow|enable|provide|implement|support|introduce|include|make\s+it\s+possible|let\s+us|let\s+me|give\s+us|bring\s+back)\s+(an?|the|support|option|ability|more|users?|us|developers?|some|for|to|us|me|it)\b
-    | (feature|enhancement|change)\s+request
-    | suggestions?\b
-    | why\s+not\b | why\s+(don'?t|can'?t|doesn'?t)\s+(you|we|they|it)
-    | (how|what)\s+about\b
-    | (ability|option|support)\s+(to|for)\b
-    | instead\s+of\b.*\b(should|could|would|make|use)
-    | it\s+(is|would\s+be)\s+(better|best)\s+(to|if)
-    | (if\s+only) | looking\s+forward\s+to\s+(see|have)
-    )""",
+    rf"""
+      please\s+(?!help|note|see|find|check|contact|refer|read|follow|provide|describe)\w+
+    | ^\W*(please\s+)?({_CHANGE})\s
+    | \b(should|could)\s+(also\s+|really\s+|at\s+least\s+|either\s+)?
+      (be|have|allow|provide|support|let|include|offer|make|add|give|show|enable|use)\b
+    | \bwould\s+(be\s+)?(\w+\s+)?({_WELCOME})\b
+    | \b(i|we)'d\s+(\w+\s+)?(like|love|suggest|recommend|appreciate|prefer)\b
+    | \b(i|we)\s+(wish|propose|suggest|recommend|request)\b
+    | \b(can|could)\s+you\s+(please\s+)?(add|make|support|include|provide|implement|allow|bring|consider)\b
+    | \badd\s+(an?|the|support|option|more|some)\b
+    | \bneeds?\s+to\s+be\b | ^\W*(we|i|developers|users)\s+need\b
+    | \bsuggestion\s+(is|would|:) | \bbetter\s+if\b | \bfeature\s+request\b
+    | ^\W*(would|could|should|will)\s
+    """,
     re.I | re.X,
 )
 _HELP = re.compile(

@@ -1,0 +1,62 @@
+"""Exact and near copies."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from talkworthy.analysis import NearDuplicates
+from talkworthy.analysis.duplicates import Duplicates, Folded, bare, likeness, text_hash
+from talkworthy.analysis.pipeline import Pipeline
+
+Posts = Callable[..., pa.RecordBatch]
+
+FIRST = "The new headquarters on Mill Street will open its doors on the first of May"
+EDITED = "The new headquarter on Mill Street will open its doors on the first of May!! https://t.example/1"
+OTHER = "Nobody at Mill Street has picked up the phone since Tuesday morning, very odd"
+
+
+def near(batch: pa.RecordBatch, window: NearDuplicates | None = None) -> list[int | None]:
+    """The near hashes of a batch."""
+    found: list[int | None] = Pipeline([Folded(), Duplicates(window)]).run(batch).column("near_hash").to_pylist()
+    return found
+
+
+def test_links_names_signs_and_case_do_not_make_another_text():
+    assert text_hash("Mill Street opens!") == text_hash("RT".lower().replace("rt", "") + "@ann MILL street  opens https://t.example/2")
+
+
+def test_a_word_more_makes_another_text():
+    assert text_hash("Mill Street opens") != text_hash("Mill Street never opens")
+
+
+def test_nothing_left_of_a_text_has_no_hash():
+    assert text_hash("@ann https://t.example") is None
+
+
+def test_an_edited_copy_has_the_hash_of_the_first(posts: Posts):
+    first, edited, other = near(posts(FIRST, EDITED, OTHER))
+    assert first == edited == text_hash(FIRST)
+    assert other is None
+
+
+def test_a_copy_in_the_next_batch_is_found_by_a_window_only(posts: Posts):
+    window = NearDuplicates()
+    assert near(posts(FIRST), window) == [None]
+    assert near(posts(OTHER, EDITED), window) == [None, text_hash(FIRST)]
+    assert near(posts(EDITED)) == [None]
+
+
+def test_a_window_forgets_the_oldest():
+    window = NearDuplicates(size=2)
+    window.near([bare(FIRST)])
+    window.near([bare(f"something quite different, number {name}") for name in ("alpha alpha", "bravo bravo", "charlie tango", "delta echo")])
+    assert window.near([bare(EDITED)]) == [None]
+
+
+def test_short_texts_are_families_only_of_exact_copies():
+    assert NearDuplicates().near([bare("so good!"), bare("so good"), bare("so goods")]) == [text_hash("so good"), text_hash("so good"), None]
+
+
+def test_likeness_is_one_for_the_same_and_none_for_strangers():
+    assert likeness("abcdefgh", "abcdefgh") == 1
+    assert likeness("abcdefgh", "ijklmnop") == 0
