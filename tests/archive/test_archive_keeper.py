@@ -208,3 +208,14 @@ for n in range(40):
     keeper.run_once()
     assert cast.archive.stats().rows == 40
     assert cast.archive.get(uid(0))["text"] == "edit 39"
+
+
+def test_drafts_of_dead_writers_go_and_those_of_living_ones_stay(cast: Any) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    drafts = [cast.archive.path / "payloads" / f".x.arrow.{process}.00ff.tmp" for process in (dead.pid, os.getpid())]
+    drafts[0].parent.mkdir(exist_ok=True)
+    for draft in drafts:
+        draft.write_bytes(b"half")
+    Keeper(cast.archive).run_once()
+    assert [draft.exists() for draft in drafts] == [False, True]

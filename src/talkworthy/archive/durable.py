@@ -85,13 +85,25 @@ def _acquire(handle: int, path: Path, wait: float | None) -> None:
         time.sleep(0.01)
 
 
-def remove_drafts(folder: Path, *, older_than: float) -> int:
-    """Remove what killed writers left half written; `older_than` in seconds. Returns how many went."""
+def remove_drafts(folder: Path, *, older_than: float = 3600) -> int:
+    """Remove what writers left half written: those that are dead, and any after so many seconds. Returns how many."""
     limit = time.time() - older_than
     removed = 0
     for draft in folder.rglob(".*.tmp"):
+        writer = draft.name.split(".")[-3]
         with suppress(FileNotFoundError):
-            if draft.stat().st_mtime <= limit:
+            if draft.stat().st_mtime <= limit or (writer.isdigit() and not lives(int(writer))):
                 draft.unlink()
                 removed += 1
     return removed
+
+
+def lives(process: int) -> bool:
+    """Whether a process of this number runs on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -4,7 +4,6 @@ Each step reads some files and replaces them by others in one commit; what it do
 time, and a step that was killed leaves files that no version lists, which the next run removes.
 """
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from deltalake.transaction import AddAction
 
 from talkworthy.archive.columns import BURIED, FILED, HASH_BITS
 from talkworthy.archive.duck import quoted
-from talkworthy.archive.durable import lock, remove_drafts
+from talkworthy.archive.durable import lives, lock, remove_drafts
 from talkworthy.archive.erasure import due_erasures
 from talkworthy.archive.index import Numbers
 from talkworthy.archive.overlay import ERASED
@@ -172,7 +171,7 @@ class Keeper:
                 removed += table.remove_unlisted(older_than=patience)
             with archive.index_guard:
                 archive.index.sweep()
-        remove_drafts(archive.path, older_than=patience)
+        remove_drafts(archive.path)
         _remove_scratch(archive.path / "scratch")
         return removed
 
@@ -284,9 +283,9 @@ class Keeper:
     def _left_tombstones(self, rows: pa.Table, done: Numbers, fresh: Numbers, now: datetime) -> pa.Table:
         """Tombstones without what they were about: a hash that keeps the post from coming back."""
         limit = now - timedelta(days=self.retention.tombstones)
-        left, bare = [], {}
+        unsettled, left, bare = set(fresh.tolist()), [], {}
         for stone in rows.sort_by("deleted_at").to_pylist():
-            if stone["id"] is not None and stone["id"] in fresh:
+            if stone["id"] in unsettled:
                 left.append(stone)
             elif stone["reason"] == ERASED or stone["deleted_at"] >= limit:
                 kept = {name: stone[name] for name in ("digest", "account", "revision", "deleted_at", "reason")}
@@ -373,15 +372,5 @@ def _remove_scratch(folder: Path) -> None:
     """Remove what the query engine of a killed process had spilled."""
     with suppress(FileNotFoundError):
         for place in folder.iterdir():
-            if place.name.isdigit() and not _lives(int(place.name)):
+            if place.name.isdigit() and not lives(int(place.name)):
                 shutil.rmtree(place, ignore_errors=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
-from talkworthy.archive.durable import lock, remove_drafts, sync_folder, write_durably
+from talkworthy.archive.durable import lock, sync_folder, write_durably
 
 JSON = Any
 Cursor = Mapping[str, JSON]
@@ -96,7 +96,7 @@ class PayloadStore:
 
     def load(self, ref: PayloadRef) -> list[Payload]:
         """The payloads of a fetch, pending or done. Raises FileNotFoundError once retention has removed them."""
-        return _unpack(self._find(ref))[0]
+        return self._found(ref)[0]
 
     def done(self, ref: PayloadRef) -> None:
         """Say that everything in it is stored or set aside. Twice is once."""
@@ -145,7 +145,7 @@ class PayloadStore:
         seq, cursor = self._state(home)
         for later in sorted(number for number in _all_numbers(home) if number > seq):
             with suppress(FileNotFoundError):
-                noted = _unpack(self._find(PayloadRef(source, later)))[1]["cursor"]
+                noted = self._found(PayloadRef(source, later))[1]["cursor"]
                 cursor = noted if noted is not None else cursor
         return cursor
 
@@ -162,7 +162,6 @@ class PayloadStore:
             with lock(home / "lock"):
                 self._settle(source, home)
                 removed += _remove_older(home / "done", limit)
-        remove_drafts(self.folder, older_than=3600)
         return removed
 
     def every_file(self) -> Iterator[Path]:
@@ -210,10 +209,12 @@ class PayloadStore:
             (home / state).mkdir(parents=True, exist_ok=True)
         return home
 
-    def _find(self, ref: PayloadRef) -> Path:
+    def _found(self, ref: PayloadRef) -> tuple[list[Payload], dict[str, JSON]]:
+        """Payloads and notes of a fetch, which another process may move from pending to done meanwhile."""
         home = self._path(ref.source)
-        path = home / "pending" / _name(ref.seq)
-        return path if path.exists() else home / "done" / _name(ref.seq)
+        with suppress(FileNotFoundError):
+            return _unpack(home / "pending" / _name(ref.seq))
+        return _unpack(home / "done" / _name(ref.seq))
 
     def _state(self, home: Path) -> tuple[int, Cursor | None]:
         """The highest number and the newest cursor that were noted; files with higher numbers are newer still."""
