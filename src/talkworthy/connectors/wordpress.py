@@ -1,0 +1,340 @@
+"""Comments on a WordPress site, read through its REST interface.
+
+It resumes by date: comments come in the order of their time, and `after` asks for what is newer. As a comment
+tells neither that it was edited nor that it is gone, the newest hundred are read again at each visit and
+compared with what the cursor remembers of them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from talkworthy.connectors.contract import (
+    AskForCredentials,
+    Capabilities,
+    Checked,
+    ConnectorError,
+    Cursor,
+    GiveUp,
+    Kind,
+    Malformed,
+    Page,
+    Parsed,
+    Payload,
+    SetAside,
+    Setting,
+)
+from talkworthy.connectors.markup import absolute, clean, links, plain, site, storable
+from talkworthy.schema import TOMBSTONE, post_uid, posts_table
+
+if TYPE_CHECKING:
+    from talkworthy.connectors.http import Http, Response
+
+PER_PAGE = 100
+POLL = 120.0
+REST = "https://api.w.org/"
+
+
+class WordPress:
+    """Comments under the posts and pages of a site."""
+
+    name: ClassVar[str] = "wordpress"
+    title: ClassVar[str] = "WordPress comments"
+    about: ClassVar[str] = "Comments, pingbacks and trackbacks under the posts and pages of a WordPress site."
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            name="url",
+            label="Address of the site",
+            kind=Kind.URL,
+            required=True,
+            help="Where the site begins; its REST interface is found from there.",
+            example="https://blog.example.org/",
+        ),
+        Setting(name="username", label="Name", help="Only where the site shows its comments to members alone."),
+        Setting(
+            name="password",
+            label="Application password",
+            kind=Kind.SECRET,
+            help="Made in WordPress under Users, Profile, Application Passwords; not the password for signing in.",
+        ),
+        Setting(
+            name="since",
+            label="Not before",
+            help="A date; older comments are not read. Left empty, all are.",
+            example="2025-01-01",
+        ),
+    )
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        edits=True,
+        deletions=True,
+        history=True,
+        met_live=True,
+        limits=(
+            "Edits and deletions are noticed among the newest 100 comments only; WordPress does not announce them.",
+            "Comments that wait for approval are not read; one approved late is read while it is among the newest 100.",
+            "The site's own posts are not read here; its feed brings them.",
+            "Handles are not told: an author is a name, and an id where the author is a member of the site.",
+        ),
+    )
+
+    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+        """One page of newer comments; when there are no more, the newest again for edits and deletions."""
+        known = dict(cursor or {})
+        known["root"] = known.get("root") or _root(http, settings)
+        if not known.get("caught_up"):
+            return _newer(http, settings, known, now)
+        return _newest(http, settings, known, now)
+
+    def parse(self, payload: Payload, settings: Mapping[str, Any]) -> Parsed:
+        """Read a list of comments, and what is said to be gone."""
+        comments = _loaded(payload.body)
+        origin = _origin(str(settings.get("url") or payload.url or ""))
+        edited = set(payload.meta.get("edited") or ())
+        rows: dict[str, dict[str, Any]] = {}
+        aside: list[SetAside] = []
+        for comment in comments:
+            try:
+                row = _row(comment, origin, payload, edited)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                fragment = json.dumps(comment, default=str)[:2_000].encode()
+                aside.append(SetAside(reason=f"not a comment: {error}", fragment=fragment))
+                continue
+            rows[row["uid"]] = row
+        stones = [_stone(number, when, origin, payload) for number, when in payload.meta.get("gone") or ()]
+        return Parsed(
+            posts=posts_table(rows.values()),
+            tombstones=pa.Table.from_pylist(stones, schema=TOMBSTONE),
+            aside=tuple(aside),
+        )
+
+    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+        """Find the REST interface and read one comment."""
+        try:
+            response = _asked(http, settings, _root(http, settings), {"per_page": 1})
+        except ConnectorError as error:
+            return Checked(ok=False, message=str(error))
+        total = response.headers.get("x-wp-total", "?")
+        return Checked(ok=True, message=f"{site(response.url)} shows {total} comments.", details={"comments": total})
+
+
+# asking
+
+
+def _root(http: "Http", settings: Mapping[str, Any]) -> str:
+    """Where the REST interface lies: as the site says in its headers, else the usual place."""
+    url = str(settings.get("url") or "").strip()
+    if absolute(url) is None:
+        raise GiveUp("Give the address of the site.")
+    response = http.get(url, max_bytes=5_000_000)
+    told = absolute(response.links.get(REST), response.url)
+    if told:
+        return told
+    response.raise_for_status()
+    return response.url.split("?", 1)[0].rstrip("/") + "/wp-json/"
+
+
+def _asked(http: "Http", settings: Mapping[str, Any], root: str, params: Mapping[str, Any]) -> "Response":
+    route = "wp/v2/comments"
+    name, password = settings.get("username"), str(settings.get("password") or "")
+    auth = (str(name), password.replace(" ", "")) if name else None
+    # a site without pretty links has its routes in a query: …/?rest_route=/
+    url = root.rstrip("/") + "/" + route
+    response = http.get(url, params=params, auth=auth, accept="application/json")
+    code = _code(response)
+    if response.status == 404 and code in ("rest_no_route", ""):
+        raise GiveUp(f"{site(url)} has no REST interface for comments; it may be switched off by a plugin.")
+    if response.status in (401, 403):
+        raise AskForCredentials(
+            f"{site(url)} shows its comments to members only: give a name and an application password."
+        )
+    response.raise_for_status()
+    if not isinstance(response.json(), list):
+        raise GiveUp(f"{site(url)} did not answer with comments.")
+    return response
+
+
+def _code(response: "Response") -> str:
+    try:
+        answer = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return ""
+    return str(answer.get("code") or "") if isinstance(answer, dict) else ""
+
+
+def _newer(http: "Http", settings: Mapping[str, Any], known: dict[str, Any], now: datetime) -> Page:
+    after = known.get("after") or _since(settings)
+    page = int(known.get("page") or 1)
+    params = {"per_page": PER_PAGE, "order": "asc", "orderby": "date_gmt", "after": after, "page": page}
+    response = _asked(http, settings, known["root"], params)
+    comments = _listed(response)
+    full = len(comments) >= PER_PAGE
+    newest = max((str(each.get("date")) for each in comments), default=None)
+    # a whole page of one second would come again for ever: then, and only then, the next page of it is asked for
+    if full and newest and _before(newest) == after:
+        known["page"] = page + 1
+    else:
+        known["page"] = 1
+        known["after"] = _before(newest) if newest else after
+    known["caught_up"] = not full
+    known["recent"] = _remembered(comments, known.get("recent") or {})
+    payloads = (response.payload(fetched_at=now),) if comments else ()
+    return Page(payloads=payloads, cursor=known, more=True)
+
+
+def _newest(http: "Http", settings: Mapping[str, Any], known: dict[str, Any], now: datetime) -> Page:
+    params = {"per_page": PER_PAGE, "order": "desc", "orderby": "date_gmt", "after": _since(settings)}
+    response = _asked(http, settings, known["root"], params)
+    comments = _listed(response)
+    recent: Mapping[str, Any] = known.get("recent") or {}
+    seen = {str(each.get("id")) for each in comments}
+    oldest = min((str(each.get("date_gmt")) for each in comments), default="") if len(comments) >= PER_PAGE else ""
+    gone = [[number, when] for number, (_, when) in recent.items() if number not in seen and when > oldest]
+    edited = [str(each["id"]) for each in comments if recent.get(str(each["id"]), [_hash(each)])[0] != _hash(each)]
+    fresh = [each for each in comments if str(each.get("id")) not in recent]
+    known["recent"] = _remembered(comments, {})
+    known["caught_up"] = len(fresh) < PER_PAGE
+    if not (gone or edited or fresh):
+        return Page(cursor=known, wait=POLL)
+    payload = response.payload(fetched_at=now, edited=edited, gone=gone)
+    newest = max((str(each.get("date")) for each in comments), default=None)
+    if newest and known["caught_up"]:
+        known["after"] = _before(newest)
+    return Page(
+        payloads=(payload,), cursor=known, more=not known["caught_up"], wait=POLL if known["caught_up"] else None
+    )
+
+
+def _listed(response: "Response") -> list[dict[str, Any]]:
+    return [each for each in response.json() if isinstance(each, dict) and each.get("id") is not None]
+
+
+def _since(settings: Mapping[str, Any]) -> str | None:
+    given = str(settings.get("since") or "").strip()
+    if not given:
+        return None
+    try:
+        return datetime.fromisoformat(given).strftime("%Y-%m-%dT%H:%M:%S")
+    except ValueError as error:
+        raise GiveUp(f"“{given}” is no date; write it as 2025-01-31.") from error
+
+
+def _before(date: str) -> str:
+    """A second earlier, as `after` leaves its own second out; in the site's own time, which `after` is read in."""
+    try:
+        return (datetime.fromisoformat(date) - timedelta(seconds=1)).isoformat()
+    except (ValueError, OverflowError):
+        return date
+
+
+def _remembered(comments: Sequence[Mapping[str, Any]], recent: Mapping[str, Any]) -> dict[str, list[str]]:
+    kept = {**recent, **{str(each.get("id")): [_hash(each), str(each.get("date_gmt") or "")] for each in comments}}
+    return dict(sorted(kept.items(), key=lambda item: str(item[1][1]))[-PER_PAGE:])
+
+
+def _hash(comment: Mapping[str, Any]) -> str:
+    words = json.dumps([comment.get("content"), comment.get("author_name")], sort_keys=True, default=str)
+    return blake2b(words.encode(), digest_size=6).hexdigest()
+
+
+# reading
+
+
+def _loaded(body: bytes) -> list[Any]:
+    try:
+        comments = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"not JSON: {str(error)[:200]}") from error
+    if not isinstance(comments, list):
+        raise Malformed("not a list of comments")
+    return comments
+
+
+def _origin(url: str) -> str:
+    """The host, and the path of a site that does not begin at the top: two sites of a host count their own ids."""
+    parts = urlsplit(url)
+    return ((parts.hostname or "wordpress") + parts.path.split("/wp-json")[0].rstrip("/")).replace(":", "_")
+
+
+def _row(comment: Mapping[str, Any], origin: str, payload: Payload, edited: set[str]) -> dict[str, Any]:
+    number = comment["id"]
+    if isinstance(number, bool) or not isinstance(number, int) or number <= 0:
+        raise ValueError("without an id")
+    address = absolute(_word(comment.get("link")))
+    content = comment.get("content")
+    html = str(content.get("rendered") or "") if isinstance(content, dict) else ""
+    parent = comment.get("parent")
+    answers = post_uid("wordpress", origin, str(parent)) if isinstance(parent, int) and parent > 0 else None
+    article = address.split("#", 1)[0] if address else None
+    kind = _word(comment.get("type")) or "comment"
+    return {
+        "uid": post_uid("wordpress", origin, str(number)),
+        "url": address,
+        "kind": "note",
+        "author": _author(comment),
+        "text": plain(html),
+        "html": clean(html, base=article) if html else None,
+        "published_at": _moment(comment),
+        "edited_at": payload.fetched_at if str(number) in edited else None,
+        "collected_at": payload.fetched_at,
+        "in_reply_to": answers or article,
+        "root": article,
+        "engagement_type": "REPLY" if answers else "COMMENT",
+        "links": links(html, article),
+        "tags": [kind] if kind != "comment" else None,
+        "media": None,
+        "site": site(address),
+        "visibility": "public",
+    }
+
+
+def _author(comment: Mapping[str, Any]) -> dict[str, Any] | None:
+    number, name = comment.get("author"), _word(comment.get("author_name"))
+    avatars = comment.get("author_avatar_urls")
+    sizes = (
+        {int(size): url for size, url in avatars.items() if str(size).isdigit()} if isinstance(avatars, dict) else {}
+    )
+    author = {
+        "id": str(number) if isinstance(number, int) and number > 0 else None,
+        "name": plain(name) or None if name else None,
+        "url": absolute(_word(comment.get("author_url"))),
+        "avatar": absolute(_word(sizes[max(sizes)])) if sizes else None,
+    }
+    return author if any(author.values()) else None
+
+
+def _moment(comment: Mapping[str, Any]) -> datetime:
+    given = _word(comment.get("date_gmt")) or _word(comment.get("date"))
+    if not given:
+        raise ValueError("without a date")
+    moment = datetime.fromisoformat(given)
+    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+    if not 1990 < moment.year < 9999:
+        raise ValueError(f"of the year {moment.year}")
+    return moment.astimezone(UTC)
+
+
+def _stone(number: str, when: str, origin: str, payload: Payload) -> dict[str, Any]:
+    try:
+        published = datetime.fromisoformat(when).replace(tzinfo=UTC)
+    except ValueError:
+        published = None
+    return {
+        "uid": post_uid("wordpress", origin, number),
+        "published_at": published,
+        "author_id": None,
+        "channel": None,
+        "deleted_at": payload.fetched_at,
+        "reason": "deleted",
+    }
+
+
+def _word(value: object) -> str | None:
+    return storable(value) or None if isinstance(value, str) else None
+
+
+connector = WordPress()
