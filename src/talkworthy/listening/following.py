@@ -104,7 +104,7 @@ def _handle(handle: str) -> Followed:
 def _site(address: str, path: str) -> Followed:
     host = (urlsplit(address).hostname or "").removeprefix("www.")
     feed = Proposal(
-        connector="rss",
+        connector="feed",
         name=host,
         about=_("What is published there: a feed, or a page that names one."),
         settings={"url": address},

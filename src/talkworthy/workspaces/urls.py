@@ -14,5 +14,6 @@ urlpatterns = [
     path("settings/members/<int:member_id>/remove/", views.remove_member, name="remove_member"),
     path("settings/tokens/", views.tokens, name="tokens"),
     path("settings/tokens/<int:token_id>/revoke/", views.revoke_token, name="revoke_token"),
+    path("settings/sample/", views.sample, name="sample"),
     path("settings/audit/", views.audit, name="audit"),
 ]

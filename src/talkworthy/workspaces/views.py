@@ -4,7 +4,7 @@ from copy import copy
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -171,6 +171,15 @@ def audit(request: MemberRequest) -> HttpResponse:
         "newest": f"{here}?{urlencode(kept)}" if asked.get("before") else "",
     }
     return render(request, "workspaces/audit.html", found)
+
+
+@require_safe
+@permission_required(Permission.READ)
+def sample(request: MemberRequest) -> HttpResponse:
+    """Where the recorded posts of the sample workspace come from."""
+    if not request.workspace.is_sample:
+        raise Http404(_("This is no sample workspace: its posts come from its sources."))
+    return render(request, "workspaces/sample.html")
 
 
 def _members(

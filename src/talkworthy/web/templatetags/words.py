@@ -185,9 +185,19 @@ def undo_address(message: Message) -> str:
 
 @register.filter
 def changes(entry: AuditEntry) -> list[tuple[str, str | None, str | None]]:
-    """Fields of an audit entry as (name, old, new); None where there was, or is, nothing."""
-    before, after = entry.before or {}, entry.after or {}
-    return [(name, _told(before.get(name)), _told(after.get(name))) for name in {**before, **after}]
+    """Fields of an audit entry as (name, old, new); what neither was nor is anything is left out."""
+    before, after = _flat(entry.before or {}), _flat(entry.after or {})
+    told = [(name, _told(before.get(name)), _told(after.get(name))) for name in {**before, **after}]
+    return [(name, old, new) for name, old, new in told if old or new]
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    """With a mapping's own fields in the place of the mapping."""
+    flat: dict[str, Any] = {}
+    for name, value in fields.items():
+        inner = {f"{name}: {key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+        flat.update(inner)
+    return flat
 
 
 def _told(value: Any) -> str | None:
@@ -195,6 +205,8 @@ def _told(value: Any) -> str | None:
         return value
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))[:400]
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 400 else f"{text[:400]}…"
 
