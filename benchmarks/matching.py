@@ -38,7 +38,10 @@ from talkworthy.query.tree import And, Cased, Near, Node, Not, Or, Phrase, Word,
 from talkworthy.schema import posts_table
 
 SECONDS_PER_RIVAL = 12.0
-SYLLABLES = [consonant + vowel for consonant in "bdfghklmnprstvz" for vowel in "aeio"]def words(count: int, chance: random.Random) -> list[str]:
+SYLLABLES = [consonant + vowel for consonant in "bdfghklmnprstvz" for vowel in "aeio"]
+
+
+def words(count: int, chance: random.Random) -> list[str]:
     """Distinct pronounceable words, common ones short."""
     found: dict[str, None] = {}
     while len(found) < count:

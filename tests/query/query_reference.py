@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import product, pairwise
+from itertools import pairwise, product
 from typing import Any
 
 from talkworthy.query import tokens

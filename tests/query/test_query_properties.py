@@ -195,7 +195,7 @@ posts = st.fixed_dictionaries(
     }
 )
 
-slow = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+slow = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def table_of(some: list[dict[str, Any]]) -> pa.Table:

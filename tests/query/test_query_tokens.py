@@ -63,7 +63,7 @@ alphabet = st.one_of(
 anything = st.text(alphabet=alphabet, max_size=40)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=60))
 @example("a'b' 'a a'1 1'a 1,a a,1 1.2.3 a..b a:b :a 1:2 _1 a_'b http://x.y www.a xhttp://a awww.b #_ @a@b")
 def test_the_quick_path_for_ascii_gives_what_the_general_one_gives(text: str) -> None:
@@ -71,14 +71,14 @@ def test_the_quick_path_for_ascii_gives_what_the_general_one_gives(text: str) ->
     assert tokens.clean_tokens(tokens.raw_tokens(lowered)) == tokens.clean_tokens(tokens.general_tokens(lowered))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(anything)
 def test_the_quick_path_for_the_basic_plane_gives_what_the_general_one_gives(text: str) -> None:
     held = tokens.fold(text)
     assert tokens.raw_tokens(held) == tokens.general_tokens(held)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(anything, max_size=5))
 def test_texts_joined_by_nul_give_the_tokens_of_each(some: list[str]) -> None:
     clean = [text.replace("\x00", " ") for text in some]
@@ -86,7 +86,7 @@ def test_texts_joined_by_nul_give_the_tokens_of_each(some: list[str]) -> None:
     assert tokens.clean_tokens(raw) == [token for text in clean for token in tokens.tokenise(text)]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(anything)
 def test_tokens_with_places_are_the_same_tokens_in_order(text: str) -> None:
     located = tokens.located(text)
@@ -95,7 +95,7 @@ def test_tokens_with_places_are_the_same_tokens_in_order(text: str) -> None:
     assert [token.start for token in located] == sorted(token.start for token in located)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.one_of(st.none(), anything), anything)
 def test_the_folded_column_holds_every_token_in_its_plain_spelling(title: str | None, text: str) -> None:
     held = folded(title, text)

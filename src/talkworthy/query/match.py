@@ -161,7 +161,7 @@ class _Compiler:
                 raise TypeError(f"{type(node).__name__} is no part of a text")
 
     def term(self, node: Word | Phrase, name: str | None) -> Rows:
-        found = tuple(term_tokens(node))
+        found = term_tokens(node)
         if not found:
             return _address(node)
         return _one(found[0], name) if len(found) == 1 else _run(found, name)
@@ -187,7 +187,7 @@ class _Compiler:
         singles, parts = [], []
         for operand in node.operands:
             inner = bare(operand)
-            found = term_tokens(inner) if isinstance(inner, Word | Phrase) else []
+            found = term_tokens(inner) if isinstance(inner, Word | Phrase) else ()
             if len(found) == 1 and name is None:
                 singles.append(found[0])
             else:
@@ -266,7 +266,7 @@ def _approximate(node: Node, name: str | None) -> Rows:
     """Rows that hold the words of a node with spans somewhere: none that match is missing."""
     node = bare(node)
     if isinstance(node, Word | Phrase | Cased):
-        terms = tuple(term_tokens(node))
+        terms = term_tokens(node)
 
         def run(batch: Batch, alive: int) -> int:
             for term in terms:

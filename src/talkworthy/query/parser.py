@@ -724,7 +724,7 @@ class _Parser:
             self.check_wildcards(term, tokens)
         return term
 
-    def check_wildcards(self, term: Word | Phrase | Cased, tokens: list[str]) -> None:
+    def check_wildcards(self, term: Word | Phrase | Cased, tokens: tuple[str, ...]) -> None:
         start, end = term.source.start, term.source.end
         if isinstance(term, Cased):
             self.reading.error("E-WILDCARD", "braces compare letter by letter and hold no wildcards", start, end)

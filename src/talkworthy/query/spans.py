@@ -20,7 +20,7 @@ def spans_of(node: Node) -> Spans:
     """A function that finds all spans of a node in a segment, in order and without doubles."""
     node = bare(node)
     if isinstance(node, Word | Phrase):
-        return _run(tuple(term_tokens(node)))
+        return _run(term_tokens(node))
     if isinstance(node, Cased):
         return _cased(node)
     if isinstance(node, Or):
@@ -54,10 +54,10 @@ def holds_in(node: Node) -> Holds:
     return lambda segment: bool(spans(segment))
 
 
-def term_tokens(node: Word | Phrase | Cased) -> list[str]:
+def term_tokens(node: Word | Phrase | Cased) -> tuple[str, ...]:
     """The query tokens of a term; the `*` after a Chinese, Japanese or Thai character adds nothing."""
     found = tokens.query_tokens(node.text, wild=not isinstance(node, Cased))
-    return [token for token in found if token != tokens.ANY] or found
+    return tuple(token for token in found if token != tokens.ANY) or found
 
 
 def window_parts(operand: Node) -> tuple[list[Spans], list[str]]:
@@ -67,7 +67,7 @@ def window_parts(operand: Node) -> tuple[list[Spans], list[str]]:
         term = bare(terms[0])
         if isinstance(term, Word | Phrase):
             singles = term_tokens(term)
-            return [_run((token,)) for token in singles], singles
+            return [_run((token,)) for token in singles], list(singles)
         if isinstance(term, Cased):
             pieces = cased_tokens(term.text)
             return [_cased(Cased(piece)) for piece in pieces], pieces
@@ -100,7 +100,7 @@ def _run(terms: tuple[str, ...]) -> Spans:
 
 def _cased(node: Cased) -> Spans:
     wanted = cased_tokens(node.text)
-    folded = _run(tuple(term_tokens(node)))
+    folded = _run(term_tokens(node))
 
     def run(segment: Segment) -> list[Span]:
         candidates = folded(segment)
@@ -131,7 +131,7 @@ def single_terms(node: Or) -> tuple[frozenset[str], list[Node]]:
     others: list[Node] = []
     for operand in node.operands:
         inner = bare(operand)
-        found = term_tokens(inner) if isinstance(inner, Word | Phrase) else []
+        found = term_tokens(inner) if isinstance(inner, Word | Phrase) else ()
         if len(found) == 1:
             singles.add(found[0])
         else:

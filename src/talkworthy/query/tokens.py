@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 
@@ -276,12 +277,13 @@ def cased(text: str) -> str:
     return _INVISIBLE.sub("", _straightened(unicodedata.normalize("NFKC", _parted(text, _PARTING + "\x00"))))
 
 
-def query_tokens(text: str, *, wild: bool = True) -> list[str]:
+@lru_cache(maxsize=65_536)
+def query_tokens(text: str, *, wild: bool = True) -> tuple[str, ...]:
     """Tokens of a query's term; `*` and `?` become ANY and ONE."""
     marked = _parted(text, _PARTING + "\x00")
     if wild:
         marked = marked.replace("*", ANY).replace("?", ONE)
-    return clean_tokens(general_tokens(_fold(marked)))
+    return tuple(clean_tokens(general_tokens(_fold(marked))))
 
 
 def is_wild(term: str) -> bool:
