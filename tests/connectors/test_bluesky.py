@@ -547,9 +547,9 @@ def test_names_that_cannot_be_had_leave_the_stream_going():
     assert only(parse(page.payloads[0]))["author"]["handle"] is None
 
 
-def heard(seq: int, collection: str = "app.bsky.feed.post") -> bytes:
+def heard(seq: int, collection: str = "app.bsky.feed.post", did: str = ALICE) -> bytes:
     ops = [{"action": "delete", "path": f"{collection}/3mptbyoeyc22k", "cid": None}]
-    body = {"seq": seq, "repo": ALICE, "time": "2026-07-04T12:00:00Z", "blocks": b"", "tooBig": False, "ops": ops}
+    body = {"seq": seq, "repo": did, "time": "2026-07-04T12:00:00Z", "blocks": b"", "tooBig": False, "ops": ops}
     return frame("#commit", body)
 
 
@@ -559,6 +559,20 @@ def test_the_repository_stream_keeps_frames_about_posts_and_does_not_mind_gaps()
     assert http.opened == ["wss://bsky.network/xrpc/com.atproto.sync.subscribeRepos?cursor=7"]
     assert page.payloads[0].meta["frames"] == 2
     assert page.cursor == {"seq": 40, "at": "2026-07-04T12:00:00.000Z"}
+
+
+def test_the_repository_stream_of_some_accounts_keeps_theirs_only():
+    settings = {"way": "firehose", "actors": BOB}
+    pages, _ = listen(settings, {"seq": 7}, heard(9), heard(10, did=BOB))
+    page = next(iter(pages))
+    assert (page.payloads[0].meta["frames"], page.cursor["seq"]) == (1, 10)
+
+
+def test_an_event_from_the_future_does_not_carry_the_cursor_away():
+    far = {**commit({"text": "a"}), "time_us": 10**17}
+    page = next(iter(listen({}, None, json.dumps(far))[0]))
+    assert page.cursor["time_us"] < 10**16
+    assert len(page.payloads) == 1
 
 
 def test_an_outdated_cursor_loses_the_resume_once_and_then_goes_on():

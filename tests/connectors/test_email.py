@@ -192,6 +192,19 @@ def test_what_a_machine_sent_is_marked(headers: dict[str, str], kinds: list[str]
 
 
 @pytest.mark.parametrize(
+    "returned",
+    [
+        "Content-Type: message/rfc822\n\nMessage-ID: <lost@acme.test>\nSubject: x\n\nwords",
+        "Content-Type: text/rfc822-headers\n\nSubject: x\nMessage-Id: <lost@acme.test>\n",
+    ],
+)
+def test_a_bounce_names_the_mail_that_came_back(returned: str):
+    body = f"--b\nContent-Type: text/plain\n\nsorry\n--b\n{returned}\n--b--\n"
+    post = parse(mail(body, Content_Type="multipart/report; report-type=delivery-status; boundary=b", Return_Path="<>"))
+    assert (post["text"], post["in_reply_to"]) == ("sorry", "email::lost@acme.test")
+
+
+@pytest.mark.parametrize(
     "headers", [{}, {"Auto_Submitted": "no"}, {"Return_Path": "<carol@ext.test>"}, {"Precedence": "normal"}]
 )
 def test_what_a_person_sent_is_not_marked(headers: dict[str, str]):

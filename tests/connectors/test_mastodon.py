@@ -154,7 +154,15 @@ def test_html_from_the_server_runs_nothing():
 
 
 def test_broken_posts_are_set_aside_and_the_rest_goes_on():
-    bad = [None, 3, {}, status(created_at="soon"), status(account=None), {"id": "5", "created_at": "2026-08-01"}]
+    bad = [
+        None,
+        3,
+        {},
+        status(created_at="soon"),
+        status(created_at="2126-01-01T00:00:00Z"),
+        status(account=None),
+        {"id": "5", "created_at": "2026-08-01"},
+    ]
     good = status(id=7, content=None, account={"acct": "dan", "followers_count": -1}, favourites_count=2**80, tags="x")
     parsed = parse([*bad, good])
     assert (only(parsed)["native_id"], len(parsed.aside)) == ("7", len(bad))

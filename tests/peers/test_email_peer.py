@@ -118,10 +118,11 @@ def test_reading_leaves_mails_unread_and_marking_marks_them(http: Http):
 
 def test_a_bounce_of_a_real_server_is_marked(http: Http):
     _, cursor = read(http, None, user="customer@ext.test", password="customer-pass")
-    send("to somebody who left", to="gone@ext.test")
+    sent = send("to somebody who left", to="gone@ext.test")
     (bounce, *_), _ = awaited(http, cursor, user="customer@ext.test", password="customer-pass")
     assert bounce["tags"][:2] == ["automated", "bounce"]
     assert bounce["author"]["automated"] is True
+    assert bounce["in_reply_to"] == f"email::{sent}"
 
 
 def test_the_stream_is_woken_by_idle(http: Http):

@@ -123,7 +123,7 @@ class Bluesky:
             name="actors",
             label="Accounts",
             kind=Kind.LINES,
-            help="Handles or DIDs, one a line. With Jetstream: hear these accounts only (200 at most).",
+            help="Handles or DIDs, one a line. With a stream: hear these accounts only (Jetstream: 200 at most).",
             example="acme.example\nsupport.acme.example",
         ),
         Setting(name="handle", label="Handle", help="The account that signs in.", example="acme.example"),
@@ -268,13 +268,14 @@ def _jetstream(
     query = [("wantedCollections", POSTS)]
     if _flag(settings, "reposts"):
         query.append(("wantedCollections", REPOSTS))
-    query += [("wantedDids", did) for did in _dids(http, settings)]
+    query += [("wantedDids", did) for did in _dids(http, settings, most=200)]
     query.append(("cursor", str(position)))
     url = _address(settings, "jetstream", "/subscribe", query, scheme="ws")
     with http.websocket(url) as socket:
         for messages in _batches(socket, patience):
             lines = [line for line in (_as_text(each) for each in messages) if line]
-            position = max([position, *(_time_us(line) for line in lines)])
+            latest = _microseconds(datetime.now(UTC) + timedelta(minutes=10))
+            position = max([position, *(at for line in lines if (at := _time_us(line)) < latest)])
             if not lines:
                 yield Page(cursor={"time_us": position})
                 continue
@@ -295,7 +296,7 @@ def _jetstream_start(settings: Mapping[str, Any], cursor: Cursor | None, *, now:
     at = int(cursor["time_us"])
     if at < _microseconds(oldest - timedelta(minutes=5)):
         raise ResumeLost(
-            "Jetstream keeps about 24 hours, and this source was silent for longer: posts between are lost.",
+            "Jetstream keeps about 24 hours, and this source was silent for longer: posts between may be lost.",
             cursor={"time_us": _microseconds(oldest)},
         )
     return at - int(REWIND.total_seconds() * 1_000_000)
@@ -313,7 +314,8 @@ def _firehose(
     query = [("cursor", str(position))] if position is not None else []
     url = _address(settings, "relay", "/xrpc/com.atproto.sync.subscribeRepos", query, scheme="ws")
     wanted = {POSTS, REPOSTS} if _flag(settings, "reposts") else {POSTS}
-    outdated, at = False, None
+    hear = set(_dids(http, settings))
+    outdated, at = False, cursor.get("at") if cursor else None
     with http.websocket(url) as socket:
         for messages in _batches(socket, patience):
             frames = []
@@ -327,7 +329,7 @@ def _firehose(
                     )
                 if told.seq is not None:
                     position, at = max(position or 0, told.seq), told.at
-                if told.wanted:
+                if told.wanted and (not hear or told.did in hear):
                     frames.append(frame)
             after: Cursor | None = {"seq": position, "at": at} if position is not None else None
             if not frames:
@@ -345,6 +347,7 @@ class _News:
 
     seq: int | None = None
     at: str | None = None
+    did: str = ""
     wanted: bool = False
     outdated: bool = False
 
@@ -357,13 +360,14 @@ def _frame_news(frame: bytes, wanted: set[str]) -> _News:
             raise _refused(str(body.get("error")), str(body.get("message") or ""))
         kind, seq = header.get("t"), body.get("seq")
         seq = seq if isinstance(seq, int) else None
-        at = _iso(moment(body.get("time")))
+        at, did = _iso(moment(body.get("time"))), str(body.get("repo") or body.get("did") or "")
         if kind == "#info":
             return _News(outdated=body.get("name") == "OutdatedCursor")
         if kind == "#commit":
             touched = {str(op.get("path", "")).split("/", 1)[0] for op in body.get("ops") or ()}
-            return _News(seq=seq, at=at, wanted=bool(touched & wanted) or bool(body.get("tooBig")))
-        return _News(seq=seq, at=at, wanted=kind in ("#account", "#tombstone"))
+            kept = bool(touched & wanted) or bool(body.get("tooBig"))
+            return _News(seq=seq, at=at, did=did, wanted=kept)
+        return _News(seq=seq, at=at, did=did, wanted=kind in ("#account", "#tombstone"))
     except _MISSHAPEN:
         return _News(wanted=True)
 
@@ -470,7 +474,9 @@ class _Names:
             self.known.clear()
         url = _address(self.settings, "appview", "/xrpc/app.bsky.actor.getProfiles", [("actors", did) for did in dids])
         try:
-            for profile in self.http.get(url, timeout=10.0).raise_for_status().json()["profiles"]:
+            profiles = self.http.get(url, timeout=10.0).raise_for_status().json()["profiles"]
+            self.known.update(dict.fromkeys(dids, (time.monotonic(), {})))
+            for profile in profiles:
                 self.known[str(profile["did"])] = (time.monotonic(), {key: profile.get(key) for key in PROFILE})
         except (ConnectorError, *_MISSHAPEN):
             self.rest_until = time.monotonic() + 300
@@ -632,11 +638,11 @@ def _tokens(body: bytes) -> Mapping[str, str]:
         raise TryLater("The server signed us in without giving a session.") from error
 
 
-def _dids(http: "Http", settings: Mapping[str, Any]) -> list[str]:
+def _dids(http: "Http", settings: Mapping[str, Any], *, most: int | None = None) -> list[str]:
     """The DIDs of the accounts in the settings; handles are resolved."""
     actors = _lines(settings, "actors")
-    if len(actors) > 200:
-        raise GiveUp(f"Jetstream takes 200 accounts in one address, and {len(actors)} are named.")
+    if most is not None and len(actors) > most:
+        raise GiveUp(f"Jetstream takes {most} accounts in one address, and {len(actors)} are named.")
     return [actor if actor.startswith("did:") else _resolved(http, settings, actor) for actor in actors]
 
 

@@ -464,6 +464,8 @@ def _post(mail: "Message[str, str]", headers: _Headers, payload: Payload, *, ton
     body = _Body.of(mail)
     kinds = _kinds(mail, headers)
     parent, ancestors = _thread(headers)
+    if parent is None and "bounce" in kinds and (returned := _returned(mail)):
+        parent, ancestors = returned, [returned]
     own = _own_id(headers, payload.body)
     ancestors = [each for each in ancestors if each != own]
     parent = parent if parent != own else None
@@ -521,6 +523,21 @@ def _thread(headers: _Headers) -> tuple[str | None, list[str]]:
     if parent and parent not in references:
         references.append(parent)
     return parent, list(dict.fromkeys(references))
+
+
+def _returned(mail: "Message[str, str]") -> str | None:
+    """The Message-ID of the mail that a bounce brings back, whole or by its headers."""
+    held = mail.get_payload() if mail.is_multipart() else None
+    for part in [each for each in held if isinstance(each, Message)][:10] if isinstance(held, list) else ():
+        inner = part.get_payload()
+        found = None
+        if part.get_content_type() == "message/rfc822" and isinstance(inner, list) and isinstance(inner[0], Message):
+            found = _MESSAGE_ID.search(_Headers.of(inner[0]).raw("message-id"))
+        elif part.get_content_type() == "text/rfc822-headers" and isinstance(inner, str):
+            found = re.search(r"^message-id:\s*<([^<>\s]{1,500})>", inner, re.IGNORECASE | re.MULTILINE)
+        if found:
+            return storable(found[1])
+    return None
 
 
 def _author(headers: _Headers, *, automated: bool) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -666,7 +666,7 @@ class _Reader:
             "url": url,
             "site": site(url),
             "author": self._author(record(status.get("account"))),
-            "published_at": known(moment(status.get("created_at")), "time"),
+            "published_at": self._published(status),
             "edited_at": moment(status.get("edited_at")),
             "collected_at": self.now,
             "in_reply_to": self._uid(parent) if parent else None,
@@ -675,6 +675,12 @@ class _Reader:
             "visibility": VISIBILITY.get(str(status.get("visibility", "public")), "private"),
             "engagement": None if boosted else self._counts(status),
         }
+
+    def _published(self, status: Mapping[str, Any]) -> datetime:
+        at: datetime = known(moment(status.get("created_at")), "time")
+        if at > self.now + timedelta(days=1):
+            raise Unusable("a time that is still to come")
+        return at
 
     def _said(self, status: Mapping[str, Any], *, has_quote: bool) -> dict[str, Any]:
         """The columns that hold what was said."""
