@@ -182,3 +182,15 @@ def test_a_reading_in_order_outlives_the_keeper(river: Any) -> None:
     rest = [name for batch in pieces for name in batch.column("native_id").to_pylist()]
     names = first.column("native_id").to_pylist() + rest
     assert names == [str(number) for number in range(59, -1, -1) if number != 30]
+
+
+def test_more_ids_than_fit_into_a_sentence_are_found_too(cast: Any, row: Any) -> None:
+    cast.append(*[row(number, engagement={"likes": 1, "taken_at": NOON}) for number in range(620)])
+    ids = tuple(cast.archive.table(Scan(columns=("id",), order="oldest"))["id"].to_pylist())
+    found = cast.archive.table(Scan(ids=ids[10:615], order="oldest"))
+    assert found["id"].to_pylist() == list(ids[10:615])
+    assert cast.archive.count(Scan(ids=ids[10:615]))["posts"].to_pylist() == [605]
+    later = {"likes": 2, "taken_at": NOON + timedelta(days=9)}
+    again = [row(number, engagement=later, collected_at=NOON + timedelta(days=9)) for number in range(620)]
+    done = cast.append(*again[:610], *[row(number) for number in range(610, 620)])
+    assert (done.known, done.recounted.rows.num_rows) == (620, 610)

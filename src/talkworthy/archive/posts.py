@@ -5,6 +5,7 @@ read. Four Delta tables: `posts`, and what was learnt later about them, `observa
 which readers lay over the posts until the keeper has folded them in.
 """
 
+import functools
 import json
 import re
 import threading
@@ -41,7 +42,7 @@ from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
 from talkworthy.archive.index import FLUSH_AT, INDEXED, MONITOR, THREAD, UID, Index, Numbers
 from talkworthy.archive.overlay import Overlays, account_digests
 from talkworthy.archive.payloads import JSON, PayloadStore
-from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select
+from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select, tables
 from talkworthy.archive.spool import Spool
 from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table, completed
 from talkworthy.schema import OBSERVATION, TOMBSTONE
@@ -477,10 +478,9 @@ class Archive:
         files = holding(snapshot.files, ids)
         if not files:
             return FILED.empty_table()
-        sql = select(
-            FILED.names, Scan(ids=tuple(ids)), self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1
-        )
-        return self.duck.table(sql, tables=overlay.tables).cast(FILED)
+        scan = Scan(ids=tuple(ids))
+        sql = select(FILED.names, scan, self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
+        return self.duck.table(sql, tables(scan, overlay)).cast(FILED)
 
     def _buried(self, tombstones: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The rows for the tombstones table, and the posts that they make vanish."""
@@ -536,7 +536,7 @@ class Archive:
         files = _between(snapshot.files, scan.low, scan.high)
         if files:
             sql = select(scan.columns, scan, self.posts.absolute(files), overlay, low=scan.low, high=scan.high)
-            yield from self.duck.batches(sql, tables=overlay.tables)
+            yield from self.duck.batches(sql, tables(scan, overlay))
 
     def _ordered(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[pa.RecordBatch]:
         """Everything in order: one span of ids after the other, each sorted by itself."""
@@ -545,7 +545,7 @@ class Archive:
         for low, high in _spans(snapshot.files, scan, first=SPAN, growth=1):
             files = _between(snapshot.files, low, high)
             sql = select(columns, scan, self.posts.absolute(files), overlay, low=low, high=high)
-            yield from self.duck.batches(f"{sql} ORDER BY id {direction}", tables=overlay.tables)
+            yield from self.duck.batches(f"{sql} ORDER BY id {direction}", tables(scan, overlay))
 
     def _page(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[pa.Table]:
         """A limited number of rows in order: find their ids first, then fetch only those rows."""
@@ -586,7 +586,7 @@ class Archive:
         for low, high in _spans(snapshot.files, scan, first=SPAN, growth=3):
             files = _between(snapshot.files, low, high)
             sql = select(["id"], scan, self.posts.absolute(files), overlay, low=low, high=high)
-            found = self.duck.table(f"{sql} ORDER BY id {direction} LIMIT {scan.limit}", tables=overlay.tables)
+            found = self.duck.table(f"{sql} ORDER BY id {direction} LIMIT {scan.limit}", tables(scan, overlay))
             yield found["id"].to_pylist()
 
     def _candidates(self, scan: Scan, snapshot: Snapshot, size: int) -> Iterator[list[int]]:
@@ -625,7 +625,7 @@ class Archive:
         chosen = replace(scan, ids=tuple(ids)) if scan is not None else Scan(ids=tuple(ids))
         sql = select(columns, chosen, self.posts.absolute(files), overlay, low=min(ids), high=max(ids) + 1)
         direction = "DESC" if newest else "ASC"
-        return self.duck.table(f"{sql} ORDER BY id {direction}", tables=overlay.tables).cast(schema)
+        return self.duck.table(f"{sql} ORDER BY id {direction}", tables(chosen, overlay)).cast(schema)
 
     def _fetched(self, ids: Sequence[int], *, revisions: bool = False) -> pa.Table:
         """Whole living rows of ids, oldest first."""
@@ -651,7 +651,7 @@ class Archive:
             zero = {name: pa.array([0] if not by else [], pa.int64()) for name in names}
             return pa.table(zero)
         sql = grouped(scan, by, self.posts.absolute(files), overlay, engagement=engagement)
-        return self.duck.table(sql, tables=overlay.tables)
+        return self.duck.table(sql, tables(scan, overlay))
 
     def _retried(self, read: Callable[[], pa.Table]) -> pa.Table:
         """Read again where the keeper put files away in between."""
@@ -756,15 +756,15 @@ def _differs(arrived: pa.Table, stood: pa.Table) -> np.ndarray[Any, np.dtype[np.
 
 def _later_counts(arrived: pa.Table, stood: pa.Table) -> list[dict[str, Any]]:
     """Later counts of posts that are otherwise as they were, as rows of OBSERVED."""
+    changed = _counts_differ(arrived["engagement"], stood["engagement"])
+    arrived, stood = arrived.filter(changed), stood.filter(changed)
     rows = []
     for post, before in zip(
         arrived.select(["uid", "engagement", "collected_at"]).to_pylist(),
         stood.select(["id", "published_at", "engagement"]).to_pylist(),
         strict=True,
     ):
-        counts, known = post["engagement"], before["engagement"] or {}
-        if counts is None or all(counts[name] in (None, known.get(name)) for name in _COUNTS):
-            continue
+        counts = post["engagement"]
         taken_at = counts["taken_at"] or post["collected_at"]
         if taken_at is not None:
             place = {"id": before["id"], "uid": post["uid"], "published_at": before["published_at"]}
@@ -772,8 +772,18 @@ def _later_counts(arrived: pa.Table, stood: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
+def _counts_differ(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether any count is told now that is not as it was."""
+    differ = []
+    for name in _COUNTS:
+        told, known = pc.struct_field(ours, name), pc.struct_field(theirs, name)
+        differ.append(pc.and_(pc.is_valid(told), pc.fill_null(pc.not_equal(told, known), True)))
+    return functools.reduce(pc.or_, differ)
+
+
 def _recounted(observed: Sequence[Mapping[str, Any]], stood: pa.Table) -> Recounted:
     """The posts that change by these counts, of those that stand."""
+    stood = stood.filter(pc.is_in(stood["id"], pa.array([counts["id"] for counts in observed], pa.int64())))
     newest: dict[int, Mapping[str, Any]] = {}
     for counts in observed:
         known = newest.get(counts["id"])

@@ -156,6 +156,16 @@ _MONITORS = """CASE WHEN c.id IS NULL THEN p.monitors ELSE list_sort(list_distin
  list_filter(coalesce(p.monitors, []::INTEGER[]), lambda m: NOT list_contains(c.lost, m)), c.gained))) END"""
 
 
+LONG = 500
+"""More ids than these are handed over as a table: as text they take longer to read than their rows."""
+
+
+def tables(scan: Scan, overlay: Overlay) -> dict[str, pa.Table]:
+    """The tables that the SQL of a scan names."""
+    wanted = {"wanted": pa.table({"id": pa.array(scan.ids, pa.int64())})} if scan.ids and len(scan.ids) > LONG else {}
+    return {**overlay.tables, **wanted}
+
+
 def conditions(scan: Scan) -> list[str]:
     """The conditions of a scan beyond its range of ids, as SQL."""
     found = [
@@ -168,7 +178,8 @@ def conditions(scan: Scan) -> list[str]:
     if scan.until is not None:
         found.append(f"published_at < {_moment(scan.until)}")
     if scan.ids is not None:
-        found.append(f"id IN ({', '.join(map(str, scan.ids))})" if scan.ids else "false")
+        listed = "SELECT id FROM wanted" if len(scan.ids) > LONG else ", ".join(map(str, scan.ids))
+        found.append(f"id IN ({listed})" if scan.ids else "false")
     if scan.monitors_any:
         found.append(f"list_has_any(monitors, {_integers(scan.monitors_any)})")
     if scan.monitors_all:
