@@ -1,13 +1,14 @@
 """Comments on a WordPress site, read through its REST interface.
 
-It resumes by date: comments come in the order of their time, and `after` asks for what is newer. As a comment
-tells neither that it was edited nor that it is gone, the newest hundred are read again at each visit and
-compared with what the cursor remembers of them.
+It resumes by number: pages are read from the newest comment back to the newest one known. (Times would not do:
+`after` is read in the site's own zone, which may change.) As a comment tells neither that it was edited nor that
+it is gone, the newest hundred are read at each visit and compared with what the cursor remembers of them.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -83,12 +84,21 @@ class WordPress:
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
-        """One page of newer comments; when there are no more, the newest again for edits and deletions."""
+        """One page: the newest comments with their edits and deletions, or on the way back to those known."""
         known = dict(cursor or {})
         known["root"] = known.get("root") or _root(http, settings)
-        if not known.get("caught_up"):
-            return _newer(http, settings, known, now)
-        return _newest(http, settings, known, now)
+        page, top = known.pop("walk", None) or (1, 0)
+        response = _asked(http, settings, known["root"], _params(settings, page))
+        comments = _listed(response)
+        numbers = [int(each["id"]) for each in comments]
+        top, high = max([top, *numbers]), int(known.get("high") or 0)
+        payload: Payload | None = response.payload(fetched_at=now) if comments else None
+        if page == 1:
+            payload = _compared(response, comments, known.get("recent") or {}, now)
+            known["recent"] = _remembered(comments)
+        if len(comments) >= PER_PAGE and min(numbers) > high:
+            return Page(payloads=_those(payload), cursor={**known, "walk": [page + 1, top]}, more=True)
+        return Page(payloads=_those(payload), cursor={**known, "high": max(top, high)}, wait=POLL)
 
     def parse(self, payload: Payload, settings: Mapping[str, Any]) -> Parsed:
         """Read a list of comments, and what is said to be gone."""
@@ -105,7 +115,7 @@ class WordPress:
                 aside.append(SetAside(reason=f"not a comment: {error}", fragment=fragment))
                 continue
             rows[row["uid"]] = row
-        stones = [_stone(number, when, origin, payload) for number, when in payload.meta.get("gone") or ()]
+        stones = [_stone(str(number), origin, payload) for number in payload.meta.get("gone") or ()]
         return Parsed(
             posts=posts_table(rows.values()),
             tombstones=pa.Table.from_pylist(stones, schema=TOMBSTONE),
@@ -152,6 +162,8 @@ def _asked(http: "Http", settings: Mapping[str, Any], root: str, params: Mapping
         raise AskForCredentials(
             f"{site(url)} shows its comments to members only: give a name and an application password."
         )
+    if response.status == 400 and code.endswith("invalid_page_number"):
+        return replace(response, status=200, body=b"[]")  # the last page was exactly full
     response.raise_for_status()
     if not isinstance(response.json(), list):
         raise GiveUp(f"{site(url)} did not answer with comments.")
@@ -166,51 +178,29 @@ def _code(response: "Response") -> str:
     return str(answer.get("code") or "") if isinstance(answer, dict) else ""
 
 
-def _newer(http: "Http", settings: Mapping[str, Any], known: dict[str, Any], now: datetime) -> Page:
-    after = known.get("after") or _since(settings)
-    page = int(known.get("page") or 1)
-    params = {"per_page": PER_PAGE, "order": "asc", "orderby": "date_gmt", "after": after, "page": page}
-    response = _asked(http, settings, known["root"], params)
-    comments = _listed(response)
-    full = len(comments) >= PER_PAGE
-    newest = max((str(each.get("date")) for each in comments), default=None)
-    # a whole page of one second would come again for ever: then, and only then, the next page of it is asked for
-    if full and newest and _before(newest) == after:
-        known["page"] = page + 1
-    else:
-        known["page"] = 1
-        known["after"] = _before(newest) if newest else after
-    known["caught_up"] = not full
-    known["recent"] = _remembered(comments, known.get("recent") or {})
-    payloads = (response.payload(fetched_at=now),) if comments else ()
-    return Page(payloads=payloads, cursor=known, more=True)
+def _params(settings: Mapping[str, Any], page: int) -> dict[str, Any]:
+    return {"per_page": PER_PAGE, "page": page, "order": "desc", "orderby": "id", "after": _since(settings)}
 
 
-def _newest(http: "Http", settings: Mapping[str, Any], known: dict[str, Any], now: datetime) -> Page:
-    params = {"per_page": PER_PAGE, "order": "desc", "orderby": "date_gmt", "after": _since(settings)}
-    response = _asked(http, settings, known["root"], params)
-    comments = _listed(response)
-    recent: Mapping[str, Any] = known.get("recent") or {}
-    seen = {str(each.get("id")) for each in comments}
-    oldest = min((str(each.get("date_gmt")) for each in comments), default="") if len(comments) >= PER_PAGE else ""
-    gone = [[number, when] for number, (_, when) in recent.items() if number not in seen and when > oldest]
-    edited = [str(each["id"]) for each in comments if recent.get(str(each["id"]), [_hash(each)])[0] != _hash(each)]
-    fresh = [each for each in comments if str(each.get("id")) not in recent]
-    known["recent"] = _remembered(comments, {})
-    known["caught_up"] = len(fresh) < PER_PAGE
-    if not (gone or edited or fresh):
-        return Page(cursor=known, wait=POLL)
-    payload = response.payload(fetched_at=now, edited=edited, gone=gone)
-    newest = max((str(each.get("date")) for each in comments), default=None)
-    if newest and known["caught_up"]:
-        known["after"] = _before(newest)
-    return Page(
-        payloads=(payload,), cursor=known, more=not known["caught_up"], wait=POLL if known["caught_up"] else None
-    )
+def _those(payload: Payload | None) -> tuple[Payload, ...]:
+    return () if payload is None else (payload,)
+
+
+def _compared(
+    response: "Response", comments: Sequence[Mapping[str, Any]], recent: Mapping[str, str], now: datetime
+) -> Payload | None:
+    """The newest comments with what is edited and gone since the last visit; None where nothing changed."""
+    hashes = _remembered(comments)
+    oldest = min(map(int, hashes), default=0) if len(comments) >= PER_PAGE else 0
+    gone = [number for number in recent if number not in hashes and int(number) > oldest]
+    edited = [number for number, words in hashes.items() if recent.get(number, words) != words]
+    if not gone and not edited and hashes.keys() <= recent.keys():
+        return None
+    return response.payload(fetched_at=now, edited=edited, gone=gone)
 
 
 def _listed(response: "Response") -> list[dict[str, Any]]:
-    return [each for each in response.json() if isinstance(each, dict) and each.get("id") is not None]
+    return [each for each in response.json() if isinstance(each, dict) and type(each.get("id")) is int]
 
 
 def _since(settings: Mapping[str, Any]) -> str | None:
@@ -223,17 +213,8 @@ def _since(settings: Mapping[str, Any]) -> str | None:
         raise GiveUp(f"“{given}” is no date; write it as 2025-01-31.") from error
 
 
-def _before(date: str) -> str:
-    """A second earlier, as `after` leaves its own second out; in the site's own time, which `after` is read in."""
-    try:
-        return (datetime.fromisoformat(date) - timedelta(seconds=1)).isoformat()
-    except (ValueError, OverflowError):
-        return date
-
-
-def _remembered(comments: Sequence[Mapping[str, Any]], recent: Mapping[str, Any]) -> dict[str, list[str]]:
-    kept = {**recent, **{str(each.get("id")): [_hash(each), str(each.get("date_gmt") or "")] for each in comments}}
-    return dict(sorted(kept.items(), key=lambda item: str(item[1][1]))[-PER_PAGE:])
+def _remembered(comments: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {str(each["id"]): _hash(each) for each in comments}
 
 
 def _hash(comment: Mapping[str, Any]) -> str:
@@ -318,14 +299,10 @@ def _moment(comment: Mapping[str, Any]) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _stone(number: str, when: str, origin: str, payload: Payload) -> dict[str, Any]:
-    try:
-        published = datetime.fromisoformat(when).replace(tzinfo=UTC)
-    except ValueError:
-        published = None
+def _stone(number: str, origin: str, payload: Payload) -> dict[str, Any]:
     return {
         "uid": post_uid("wordpress", origin, number),
-        "published_at": published,
+        "published_at": None,
         "author_id": None,
         "channel": None,
         "deleted_at": payload.fetched_at,
