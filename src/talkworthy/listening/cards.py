@@ -84,7 +84,7 @@ class Cards:
     def card(
         self, post: Mapping[str, Any], *, only: CompiledQuery | None = None, corrected: Iterable[str] = ()
     ) -> Card:
-        """The card of a post; `only` marks what that query finds instead of words and monitors, `corrected` names tasks."""
+        """The card of a post; `only` is the one query whose finds are marked, `corrected` names tasks."""
         spans = self._spans(post, only)
         titled = [(start, end) for field, start, end in spans if field == "title"]
         said = [(start, end) for field, start, end in spans if field == "text"]

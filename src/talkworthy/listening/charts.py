@@ -24,6 +24,9 @@ Spec = dict[str, Any]
 VEGA_LITE = "6.4"
 FONT = "Liberation Sans, Noto Sans, Arial, sans-serif"
 WIDTH, LINE_HEIGHT, ROW = 720, 240, 30
+NAME_ROOM, LABEL_ROOM = 184, 104
+"""Pixels for the names of a ranking and for the labels at its ends, whatever font the reader has."""
+
 LABEL_GAP = 15
 """Pixels that the names of two lines keep apart."""
 
@@ -44,7 +47,7 @@ LIGHT: Mapping[str, str] = {
     "blue": "#2a6fc4",
     "teal": "#0d7d74",
     "green": "#427a1f",
-    "olive": "#74700f",
+    "cyan": "#0a6f93",
     "amber": "#9a6700",
     "orange": "#b8500b",
     "red": "#bd3230",
@@ -54,7 +57,7 @@ LIGHT: Mapping[str, str] = {
 }
 """The light theme's values of the tokens that charts use; a test compares them with tokens.css."""
 
-COLOURS = ("blue", "teal", "green", "olive", "amber", "orange", "red", "pink", "purple", "slate")
+COLOURS = ("blue", "teal", "green", "cyan", "amber", "orange", "red", "pink", "purple", "slate")
 """What a monitor may be coloured."""
 
 _BASE = "https://page.invalid"
@@ -101,7 +104,7 @@ def lines(series: Sequence[Line], period: Period, *, words: Words, now: datetime
     colour = _colour(*colours)
     tooltip = [_shown("when"), _shown("name"), _shown("said")]
     y["scale"] = {"domain": [0, _top(series)], "nice": False}
-    layers: list[Spec] = [_gaps(series[0].points if series else (), period, words)]
+    layers: list[Spec] = [_ends(period), *_gaps(series[0].points if series else (), period, words)]
     layers.append(
         {
             "mark": {
@@ -142,16 +145,28 @@ def bars(series: Line, period: Period, *, words: Words, now: datetime) -> Spec:
     """Volume over time of one series, as bars from zero."""
     rows = _line_rows(series, period, words, now)
     layers = [
-        _gaps(series.points, period, words),
+        _ends(period),
+        *_gaps(series.points, period, words),
         {
-            "mark": {"type": "rect", "cursor": "pointer", "invalid": "filter", "stroke": "token:surface-1", "strokeWidth": 1},
+            "mark": {
+                "type": "rect",
+                "cursor": "pointer",
+                "invalid": "filter",
+                "stroke": "token:surface-1",
+                "strokeWidth": 1,
+            },
             "encoding": {
-                "x": _x(period), "x2": {"field": "to"}, "y": _y(), "y2": {"datum": 0},
-                "color": {"value": f"token:{series.colour}"}, "href": {"field": "href"},
-                "tooltip": [_shown("when"), _shown("said")], "description": {"field": "spoken"},
+                "x": _x(period),
+                "x2": {"field": "to"},
+                "y": _y(),
+                "y2": {"datum": 0},
+                "color": {"value": f"token:{series.colour}"},
+                "href": {"field": "href"},
+                "tooltip": [_shown("when"), _shown("said")],
+                "description": {"field": "spoken"},
             },
         },
-    ]  # fmt: skip
+    ]
     return _spec(rows, LINE_HEIGHT, layers)
 
 
@@ -167,17 +182,22 @@ def stack(series: Sequence[Line], period: Period, *, words: Words, now: datetime
                 floor += row["posts"]
     colours = [line.name for line in series], [f"token:{line.colour}" for line in series]
     layers = [
-        _gaps(series[0].points if series else (), period, words),
+        _ends(period),
+        *_gaps(series[0].points if series else (), period, words),
         {
             "mark": {"type": "rect", "cursor": "pointer", "stroke": "token:surface-1", "strokeWidth": 1},
             "encoding": {
-                "x": _x(period), "x2": {"field": "to"}, "y": _y() | {"field": "floor"}, "y2": {"field": "top"},
+                "x": _x(period),
+                "x2": {"field": "to"},
+                "y": _y() | {"field": "floor"},
+                "y2": {"field": "top"},
                 "color": _colour(*colours) | {"legend": {"orient": "top", "title": None, "symbolType": "square"}},
                 "href": {"field": "href"},
-                "tooltip": [_shown("when"), _shown("name"), _shown("said")], "description": {"field": "spoken"},
+                "tooltip": [_shown("when"), _shown("name"), _shown("said")],
+                "description": {"field": "spoken"},
             },
         },
-    ]  # fmt: skip
+    ]
     return _spec(rows, LINE_HEIGHT, layers)
 
 
@@ -195,12 +215,26 @@ def ranking(rows: Sequence[Bar], *, words: Words) -> Spec:
         for row in rows
     ]
     most = max((row.posts for row in rows), default=1)
-    x = {"field": "posts", "type": "quantitative", "axis": None, "scale": {"domain": [0, most * 1.28 or 1]}}
+    room = {"expr": f"max(40, width - {LABEL_ROOM})"}
+    scale = {"domain": [0, most or 1], "nice": False, "rangeMin": 0, "rangeMax": room}
+    x = {"field": "posts", "type": "quantitative", "axis": None, "scale": scale}
+    extent = min(NAME_ROOM, 8 + 8 * max((len(row.name) for row in rows), default=0))
     y = {
-        "field": "name", "type": "nominal", "sort": None,
-        "axis": {"title": None, "domain": False, "ticks": False, "labelLimit": 190, "labelPadding": 8, "labelColor": "token:text-1", "labelFontSize": 13},
+        "field": "name",
+        "type": "nominal",
+        "sort": None,
+        "axis": {
+            "title": None,
+            "domain": False,
+            "ticks": False,
+            "labelLimit": NAME_ROOM - 8,
+            "labelPadding": 8,
+            "labelColor": "token:text-1",
+            "labelFontSize": 13,
+            "minExtent": extent,
+        },
         "scale": {"paddingInner": 0.3, "paddingOuter": 0.1},
-    }  # fmt: skip
+    }
     linked = {
         "href": {"field": "href"},
         "tooltip": [_shown("name"), _shown("label")],
@@ -219,12 +253,25 @@ def ranking(rows: Sequence[Bar], *, words: Words) -> Spec:
     return _spec(data, max(2, len(rows)) * ROW, layers)
 
 
+def sized(spec: Spec, width: int) -> Spec:
+    """The same chart at a width in pixels."""
+    return spec | {"width": width}
+
+
 def titled(spec: Spec, title: str, about: str) -> Spec:
     """The same chart with its sentence, n and period in the picture, for those who take it along."""
     words = {
-        "text": _wrapped(title), "subtitle": _wrapped(about, 110), "anchor": "start", "frame": "group", "offset": 14,
-        "fontSize": 15, "subtitleFontSize": 12, "subtitlePadding": 6, "color": "token:text-1", "subtitleColor": "token:text-3",
-    }  # fmt: skip
+        "text": _wrapped(title),
+        "subtitle": _wrapped(about, 110),
+        "anchor": "start",
+        "frame": "group",
+        "offset": 14,
+        "fontSize": 15,
+        "subtitleFontSize": 12,
+        "subtitlePadding": 6,
+        "color": "token:text-1",
+        "subtitleColor": "token:text-3",
+    }
     return spec | {"title": words, "padding": 20}
 
 
@@ -281,12 +328,19 @@ _CONFIG: Spec = {
     "font": FONT,
     "view": {"stroke": None},
     "axis": {
-        "labelColor": "token:text-3", "titleColor": "token:text-3", "gridColor": "token:line-1", "domainColor": "token:line-2",
-        "tickColor": "token:line-2", "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "gridDash": [],
+        "labelColor": "token:text-3",
+        "titleColor": "token:text-3",
+        "gridColor": "token:line-1",
+        "domainColor": "token:line-2",
+        "tickColor": "token:line-2",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "gridDash": [],
     },
     "legend": {"labelColor": "token:text-2", "labelFontSize": 12, "titleColor": "token:text-3"},
     "text": {"color": "token:text-2"},
-}  # fmt: skip
+}
 
 
 def _x(period: Period) -> Spec:
@@ -299,8 +353,14 @@ def _x(period: Period) -> Spec:
         "labelFlush": True,
         "tickCount": 8,
     }
-    domain = [_wall(period.since, period.zone), _wall(period.until, period.zone)]
-    return {"field": "from", "type": "temporal", "scale": {"type": "utc", "domain": domain}, "axis": axis}
+    return {"field": "from", "type": "temporal", "scale": {"type": "utc", "nice": False}, "axis": axis}
+
+
+def _ends(period: Period) -> Spec:
+    """Nothing to see: makes the axis reach from the first to the last moment of the period."""
+    rows = [{"from": _wall(period.since, period.zone)}, {"from": _wall(period.until, period.zone)}]
+    mark = {"type": "point", "opacity": 0, "aria": False, "tooltip": None}
+    return {"data": {"values": rows}, "mark": mark, "encoding": {"x": _x(period)}}
 
 
 def _y() -> Spec:
@@ -347,7 +407,7 @@ def _row(line: Line, place: int, period: Period, words: Words, now: datetime) ->
     }
 
 
-def _gaps(points: Sequence[Point], period: Period, words: Words) -> Spec:
+def _gaps(points: Sequence[Point], period: Period, words: Words) -> list[Spec]:
     """Bands behind the marks where nothing of any kind was collected."""
     rows = [
         {
@@ -358,11 +418,12 @@ def _gaps(points: Sequence[Point], period: Period, words: Words) -> Spec:
         for point in points
         if point.posts is None
     ]
-    return {
+    layer = {
         "data": {"values": rows},
         "mark": {"type": "rect", "color": "token:surface-2", "tooltip": True, "aria": False},
         "encoding": {"x": _x(period), "x2": {"field": "to"}, "tooltip": [_shown("said")]},
     }
+    return [layer] if rows else []
 
 
 def _names(series: Sequence[Line], period: Period) -> Spec:
@@ -376,11 +437,14 @@ def _names(series: Sequence[Line], period: Period) -> Spec:
     spots: list[tuple[float, Line]] = []
     for spot, line in sorted(ends, key=lambda end: end[0]):
         spots.append((max(spot, spots[-1][0] + LABEL_GAP) if spots else spot, line))
-    over = max(0.0, spots[-1][0] - LINE_HEIGHT) if spots else 0.0
+    limit = float(LINE_HEIGHT)
+    for place in range(len(spots) - 1, -1, -1):
+        spots[place] = (min(spots[place][0], limit), spots[place][1])
+        limit = spots[place][0] - LABEL_GAP
     rows = [
         {
             "label": line.name,
-            "posts": top * (1 - (spot - over) / LINE_HEIGHT),
+            "posts": top * (1 - spot / LINE_HEIGHT),
             "to": _wall(period.until, period.zone),
             "colour": f"token:{line.colour}",
         }

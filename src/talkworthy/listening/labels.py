@@ -38,9 +38,10 @@ URGENT_FROM = 50
 
 @lru_cache(maxsize=512)
 def channel_title(name: str) -> str:
-    """A channel as people call it; its own name where no connector of this name is installed."""
+    """A channel as people call it, without what its connector adds; its own name where none is installed."""
     connector = connector_named(name)
-    return connector.title if connector else name or "–"
+    title = connector.title if connector else name or "–"
+    return title.split(" (")[0].split(" and compatible")[0]
 
 
 def language_name(code: str | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -74,7 +75,7 @@ class Period:
     def buckets(self) -> tuple[Bucket, ...]:
         """Steps from first to last; the first and the last may be cut off by the period's ends."""
         borders = [self.since, *(border for border in _borders(self) if self.since < border < self.until), self.until]
-        return tuple(Bucket(since, until) for since, until in zip(borders, borders[1:], strict=False))
+        return tuple(Bucket(since, until) for since, until in pairwise(borders))
 
     @property
     def is_shifted(self) -> bool:

@@ -16,7 +16,7 @@ COLOUR_NAMES = {
     "blue": _("blue"),
     "teal": _("teal"),
     "green": _("green"),
-    "olive": _("olive"),
+    "cyan": _("cyan"),
     "amber": _("amber"),
     "orange": _("orange"),
     "red": _("red"),

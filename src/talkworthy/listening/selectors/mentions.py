@@ -26,13 +26,50 @@ Post = Mapping[str, Any]
 COLUMNS = tuple(
     name
     for name in (
-        "id", "uid", "channel", "origin", "native_id", "url", "kind", "author", "title", "text", "summary", "language",
-        "published_at", "edited_at", "collected_at", "in_reply_to", "root", "engagement_type", "repeats", "links", "hashtags",
-        "mentions", "tags", "media", "entities", "rating", "place", "site", "community", "engagement", "source",
-        "detected_language", "language_probability", "sentiment", "sentiment_score", "sentiment_probability", "intent",
-        "intent_probability", "urgency", "near_hash", "analysed_by", "monitors",
+        "id",
+        "uid",
+        "channel",
+        "origin",
+        "native_id",
+        "url",
+        "kind",
+        "author",
+        "title",
+        "text",
+        "summary",
+        "language",
+        "published_at",
+        "edited_at",
+        "collected_at",
+        "in_reply_to",
+        "root",
+        "engagement_type",
+        "repeats",
+        "links",
+        "hashtags",
+        "mentions",
+        "tags",
+        "media",
+        "entities",
+        "rating",
+        "place",
+        "site",
+        "community",
+        "engagement",
+        "source",
+        "detected_language",
+        "language_probability",
+        "sentiment",
+        "sentiment_score",
+        "sentiment_probability",
+        "intent",
+        "intent_probability",
+        "urgency",
+        "near_hash",
+        "analysed_by",
+        "monitors",
     )
-)  # fmt: skip
+)
 """What a card shows and a query may ask."""
 
 PAGE = 40
@@ -118,7 +155,7 @@ def cube_count(asked: Filter, period: Period, *, viewer: Member) -> int | None:
 def preview(
     query: CompiledQuery, *, viewer: Member, limit: int = 8, seconds: float = 0.8
 ) -> tuple[tuple[Post, ...], int, datetime | None]:
-    """The newest posts that a query finds, how many it found in the time given, and how far back it looked (None: to the end)."""
+    """The newest posts that a query finds, how many it found, and how far back it looked (None: to the end)."""
     scan = narrowed(Scan(columns=COLUMNS), query)
     found: list[Post] = []
     total, reached = 0, None
@@ -212,7 +249,7 @@ def scan_of(
     before: int | None = None,
     after: int | None = None,
 ) -> Scan | None:
-    """What to read for a filter: its facets exactly, its words by what every match must have; None: nothing can match."""
+    """What to read for a filter: its facets exactly, its words by what a match must have. None: nothing can match."""
     scan = Scan(
         columns=COLUMNS,
         since=period.since if period else None,
@@ -234,7 +271,7 @@ def scan_of(
 
 @dataclass(frozen=True)
 class _Look:
-    """Matching rows of one stretch, newest first; `last` is the lowest id looked at, `reached` its time where time ran out."""
+    """Matching rows of one stretch, newest first; `last` is the lowest id seen, `reached` its time where time ran out."""
 
     matched: pa.Table
     last: int | None = None

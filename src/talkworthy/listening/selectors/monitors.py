@@ -50,7 +50,7 @@ class Listed:
 
 
 def listed_monitors(*, viewer: Member, period: Period) -> list[Listed]:
-    """The workspace's monitors with their volume in the period; its last seven days are compared with the seven before."""
+    """The monitors with their volume in the period; its last seven days are compared with those before."""
     monitors = (
         Monitor.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None)
         .select_related("owner__user")

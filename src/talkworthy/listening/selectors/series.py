@@ -108,7 +108,7 @@ def coverage(*, viewer: Member) -> Coverage:
 
 
 def standing_now(*, viewer: Member, now: datetime) -> datetime:
-    """Now; or the end of the newest posts where these are over 30 days old, so that charts of a recorded set show it."""
+    """Now; or the end of the newest posts where these are over 30 days old, as in a recorded set."""
     last = coverage(viewer=viewer).last
     return last if last and last < now - timedelta(days=30) else now
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from django.http import HttpResponse
 from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -40,11 +41,12 @@ class Drawn:
     parameters: str = ""
     foot: str = ""
     n: int = 0
+    width: int = charts.WIDTH
 
     @property
     def svg(self) -> SafeString:
         """The drawing for the page; made by the drawer from escaped values."""
-        return mark_safe(charts.page_svg(self.spec, self.key))  # noqa: S308 - vl-convert escapes what it draws
+        return mark_safe(charts.page_svg(charts.sized(self.spec, self.width), self.key))  # noqa: S308 - vl-convert escapes what it draws
 
     @property
     def script(self) -> SafeString:
@@ -67,7 +69,7 @@ def drawn(
     foot: str = "",
 ) -> Drawn:
     """A chart with its n, its period and the zone of its days said below the sentence."""
-    return Drawn(key, title, about(period, n, unit=unit), spec, columns, rows, exports, parameters, foot, n)
+    return Drawn(key, capfirst(title), about(period, n, unit=unit), spec, columns, rows, exports, parameters, foot, n)
 
 
 def about(period: Period, n: int, *, unit: str = "") -> str:

@@ -11,6 +11,7 @@ from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -77,14 +78,27 @@ def monitor(request: MemberRequest, monitor_id: int) -> HttpResponse:
         [f"{river}?{base.over(p.bucket.since, p.bucket.until).address}" for p in points],
     )
     compared = series.change(total, series.totals([shown.pk], period.before, viewer=request.member)[shown.pk])
-    title = _("%(name)s was mentioned %(n)s times in the %(days)s days to %(day)s") % {
-        "name": shown.name, "n": f"{total:,}", "days": period.days, "day": f"{(period.until - timedelta(hours=1)).astimezone(period.zone):%-d %B %Y}",
-    }  # fmt: skip
+    last = (period.until - timedelta(hours=1)).astimezone(period.zone)
+    said = {"name": shown.name, "n": f"{total:,}", "days": period.days, "day": date_format(last, "j F Y")}
+    title = _("%(name)s was mentioned %(n)s times in the %(days)s days to %(day)s") % said
+    rows = [
+        [(charts.bucket_name(point.bucket.since, period), ""), (point.posts, line.addresses[place])]
+        for place, point in enumerate(points)
+    ]
+    chart = drawn(
+        "volume",
+        title,
+        charts.bars(line, period, words=plotted(), now=now),
+        period=period,
+        n=total,
+        columns=[_("Day"), _("Mentions")],
+        rows=rows,
+        exports=reverse("listening:trends", args=(request.workspace.slug,)) + "volume",
+        parameters=f"monitor={shown.pk}&period=30d",
+    )
     context = {
         "monitor": shown,
-        "chart": drawn("volume", title, charts.bars(line, period, words=plotted(), now=now), period=period, n=total, columns=[_("Day"), _("Mentions")],
-                       rows=[[(charts.bucket_name(p.bucket.since, period), line.addresses[i]), (p.posts, line.addresses[i])] for i, p in enumerate(points)],
-                       exports=""),
+        "chart": chart,
         "change": compared,
         "period": period,
         "precision": selectors.precisions([shown]).get(shown.pk, Precision(0, 0)),
@@ -94,7 +108,7 @@ def monitor(request: MemberRequest, monitor_id: int) -> HttpResponse:
         "rematch": selectors.rematch_of(shown),
         "river": f"{river}?monitor={shown.pk}",
         "formatted": _neat(shown.query),
-    }  # fmt: skip
+    }
     return render(request, "listening/monitors/monitor.html", context)
 
 
@@ -134,7 +148,7 @@ def edit(request: MemberRequest, monitor_id: int) -> HttpResponse:
 @require_POST
 @permission_required(Permission.READ)
 def preview(request: MemberRequest) -> HttpResponse:
-    """What is wrong with a query as it is typed, how it reads when formatted, and what it finds among the newest posts."""
+    """What is wrong with a query as it is typed, how it reads formatted, and what it finds among the newest posts."""
     words = request.POST.get("query", "").strip()[:LONGEST_QUERY]
     return render(request, "listening/monitors/preview.html", _previewed(request.member, words))
 
@@ -465,9 +479,14 @@ def _backtest_chart(job: Job, *, now: datetime) -> Drawn | None:
     if job.monitor is not None:
         lines.append(charts.Line(_("saved version"), "slate", points("old"), [""] * len(dates)))
     total = sum(day["new"] for day in days)
-    title = ngettext("It would have found %(n)s mention on %(days)s day", "It would have found %(n)s mentions on %(days)s days", total) % {
-        "n": f"{total:,}", "days": sum(1 for day in days if day["new"]),
-    }  # fmt: skip
+    title = ngettext(
+        "It would have found %(n)s mention on %(days)s day",
+        "It would have found %(n)s mentions on %(days)s days",
+        total,
+    ) % {
+        "n": f"{total:,}",
+        "days": sum(1 for day in days if day["new"]),
+    }
     rows: list[list[tuple[Any, str]]] = [
         [(f"{day:%Y-%m-%d}", ""), *((line.points[place].posts, "") for line in lines)]
         for place, day in enumerate(dates)
@@ -511,7 +530,7 @@ def _marked(request: MemberRequest, uid: str, right: object, precision: Precisio
     )
 
 
-def _said(posted: Mapping[str, Any]) -> bool | None | str:
+def _said(posted: Mapping[str, Any]) -> bool | str | None:
     """Right, wrong, or taken back; a question mark for anything else."""
     return {"1": True, "0": False, "": None}.get(posted.get("right", "?"), "?")
 

@@ -30,3 +30,15 @@ def period_words(period: Period) -> str:
         "since": date_format(since, "j M Y H:i"),
         "until": date_format(until, "j M Y H:i"),
     }
+
+
+def short_period(name: str) -> str:
+    """A named period as a button says it."""
+    return {
+        "24h": _("24 hours"),
+        "7d": _("7 days"),
+        "30d": _("30 days"),
+        "90d": _("90 days"),
+        "365d": _("A year"),
+        "all": _("All time"),
+    }[name]

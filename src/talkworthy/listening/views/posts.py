@@ -60,7 +60,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Found:
-    """A monitor that found the post, and the verdict on each part of its query; None where it cannot be asked any more."""
+    """A monitor that found the post, and the verdict on each part of its query; None where it cannot be asked."""
 
     monitor: Monitor
     root: Branch | None

@@ -9,7 +9,7 @@ from talkworthy.query.check import printed
 
 @dataclass(frozen=True)
 class Shown:
-    """A problem; `drawing` is the line of the query and the caret beneath it, `fix` a whole query that holds, or empty."""
+    """A problem; `drawing` is the line and the caret beneath it, `fix` a whole query that holds, or empty."""
 
     code: str
     message: str

@@ -345,7 +345,8 @@ def _facets(
 
 def _monitor_chips(asked: Filter, monitors: Sequence[Monitor], base: str) -> list[tuple[Monitor, str, bool]]:
     return [
-        (monitor, f"{base}?{asked.toggled('monitors', str(monitor.pk)).address}", monitor.pk in asked.monitors) for monitor in monitors
+        (monitor, f"{base}?{asked.toggled('monitors', str(monitor.pk)).address}", monitor.pk in asked.monitors)
+        for monitor in monitors
     ]
 
 

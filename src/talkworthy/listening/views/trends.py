@@ -29,12 +29,15 @@ from talkworthy.listening.selectors import mentions, series
 from talkworthy.listening.selectors.memes import query_of, rising_memes
 from talkworthy.listening.selectors.series import EVERY_POST, Change, Share
 from talkworthy.listening.views.drawing import FORMS, Drawn, drawn, exported, plotted
-from talkworthy.listening.views.naming import period_words
+from talkworthy.listening.views.naming import period_words, short_period
 from talkworthy.workspaces.models import Member
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 
 MOST_LINES = 6
+VAGUE = ("undecided", "other")
+"""Values that make no sentence while there is another."""
+
 MOST_BARS = 10
 SENTIMENT_COLOURS = {"positive": "positive", "neutral": "line-control", "negative": "negative", "undecided": "line-2"}
 
@@ -61,7 +64,7 @@ class Asked:
     @property
     def name(self) -> str:
         """The focus in words."""
-        return self.focus.name if self.focus else _("every post")
+        return self.focus.name if self.focus else _("all posts")
 
     @property
     def colour(self) -> str:
@@ -105,15 +108,21 @@ def trends(request: MemberRequest) -> HttpResponse:
         "every_post": (_with(request, base, of="0"), asked.focus is None),
         "periods": [
             (
-                period_words(replace(asked.period, name=name)),
+                short_period(name),
                 _with(request, base, period=name, since="", until=""),
                 asked.period.name == name,
             )
             for name in (*NAMED, "all")
         ],
         "figures": _figures(asked),
-        "compared": [chart for chart in (_volume(asked), _share(asked)) if chart],
-        "inside": [chart for chart in (_BUILDERS[key](asked) for key in _INSIDE) if chart],
+        "compared": [
+            replace(chart, width=width) for chart, width in ((_volume(asked), 700), (_share(asked), 400)) if chart
+        ],
+        "inside": [
+            replace(chart, width=1060 if chart.key == "sentiment" else 520)
+            for chart in (_BUILDERS[key](asked) for key in _INSIDE)
+            if chart
+        ],
         "by_channel": bool(asked.base.channels),
         "memes": f"{reverse('listening:memes', args=(request.workspace.slug,))}?{request.GET.urlencode()}",
         "is_past": series.standing_now(viewer=request.member, now=asked.now) != asked.now,
@@ -239,7 +248,7 @@ def _volume(asked: Asked) -> Drawn | None:
         numbers, asked.period, viewer=asked.viewer, channels=asked.base.channels, sentiments=asked.base.sentiments
     )
     names: Mapping[int, tuple[str, str]] = {monitor.pk: (monitor.name, monitor.colour) for monitor in asked.chosen} or {
-        EVERY_POST: (_("every post"), "slate")
+        EVERY_POST: (_("all posts"), "slate")
     }
     lines = []
     for number, points in volumes.items():
@@ -315,7 +324,7 @@ def _share(asked: Asked) -> Drawn | None:
     }
     table = _share_rows(shares, lambda value: named[value].name, lambda value: address[value])
     foot = _(
-        "Share: mentions of a monitor divided by the mentions of all that are compared. A post that two monitors find counts for both."
+        "Share: mentions of a monitor divided by those of all compared. A post that two monitors find counts for both."
     )
     return _drawn(
         asked,
@@ -403,7 +412,7 @@ def _languages(asked: Asked) -> Drawn | None:
 
 def _intents(asked: Asked) -> Drawn | None:
     """What people want."""
-    said = _("%(name)s, by what people want: most often %(value)s (%(share)s)")
+    said = _("What people want from %(name)s, most often: %(value)s, %(share)s")
     return _by_day(
         asked,
         "intents",
@@ -417,7 +426,7 @@ def _intents(asked: Asked) -> Drawn | None:
 
 def _sites(asked: Asked) -> Drawn | None:
     """On which sites."""
-    said = _("Most posts on %(name)s stand on %(value)s: %(share)s")
+    said = _("%(value)s is the site with most posts about %(name)s: %(share)s")
     return _by_day(
         asked, "sites", "site", column=_("Site"), said=said, label=str, narrow=lambda value: asked.rows(sites=(value,))
     )
@@ -472,7 +481,7 @@ def _ranked(
     shown = named[:MOST_BARS]
     address = {share.value: asked.address(narrow(share.value), period.since, period.until) for share in named}
     bars = [charts.Bar(label(s.value), asked.colour, s.posts, _labelled(s), address[s.value]) for s in shown]
-    first = named[0]
+    first = next((share for share in named if share.value not in VAGUE), named[0])
     title = said % {"name": asked.name, "value": label(first.value), "share": _percent(first.share)}
     unnamed = sum(share.posts for share in shares if not share.value)
     feet = [_("%(n)s posts without one") % {"n": _n(unnamed)}] if unnamed else []
@@ -480,9 +489,17 @@ def _ranked(
     table = _share_rows(named, label, lambda value: address[value])
     foot = " · ".join(feet)
     return drawn(
-        key, title, charts.ranking(bars, words=plotted()), period=period, n=first.of, columns=_share_columns(column), rows=table,
-        exports=f"{asked.exports}{key}", parameters=asked.parameters, foot=foot,
-    )  # fmt: skip
+        key,
+        title,
+        charts.ranking(bars, words=plotted()),
+        period=period,
+        n=first.of,
+        columns=_share_columns(column),
+        rows=table,
+        exports=f"{asked.exports}{key}",
+        parameters=asked.parameters,
+        foot=foot,
+    )
 
 
 def _drawn(
@@ -498,8 +515,18 @@ def _drawn(
     unit: str = "",
 ) -> Drawn:
     return drawn(
-        key, title, spec, period=asked.period, n=n, columns=columns, rows=rows, exports=f"{asked.exports}{key}", parameters=asked.parameters, unit=unit, foot=foot
-    )  # fmt: skip
+        key,
+        title,
+        spec,
+        period=asked.period,
+        n=n,
+        columns=columns,
+        rows=rows,
+        exports=f"{asked.exports}{key}",
+        parameters=asked.parameters,
+        unit=unit,
+        foot=foot,
+    )
 
 
 def _share_columns(first: str) -> list[str]:

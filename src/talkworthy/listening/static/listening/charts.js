@@ -34,7 +34,7 @@
     spec.width = Math.max(300, Math.floor(place.clientWidth));
     spec.config = { ...spec.config, font: window.getComputedStyle(document.body).fontFamily };
     const held = document.createElement("div");
-    const result = await window.vegaEmbed(held, spec, { ast: true, actions: false, defaultStyle: false, renderer: "svg", tooltip: { disableDefaultStyle: true, id: "vg-tooltip-element", sanitize: (value) => String(value).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`) }, loader: { target: "_self" } });
+    const result = await window.vegaEmbed(held, spec, { ast: true, actions: false, logLevel: 1, defaultStyle: false, renderer: "svg", tooltip: { disableDefaultStyle: true, id: "vg-tooltip-element", sanitize: (value) => String(value).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`) }, loader: { target: "_self" } });
     const drawn = held.querySelector("svg");
     drawn.setAttribute("role", "group");
     drawn.removeAttribute("aria-label");
