@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from talkworthy.schema.annotations import UNDECIDED
 
 NOTHING, BORDER, LINK = 0, 1, 2
 _CACHE = 400_000
-FEW = 4
+FEW, MANY = 4, 48
 
 
 class Vocabulary(dict[str, int]):
@@ -121,6 +122,18 @@ class WordIndex:
         return self._wild[term]
 
 
+class TermRows(dict[str, int]):
+    """The rows that hold a query term, made when they are first asked for."""
+
+    def __init__(self, batch: "Batch") -> None:
+        super().__init__()
+        self._batch = batch
+
+    def __missing__(self, term: str) -> int:
+        found = self[term] = self._batch.rows_holding(term)
+        return found
+
+
 class Batch:
     """Posts of one record batch, prepared as far as the queries ask."""
 
@@ -133,6 +146,7 @@ class Batch:
         self.cache: dict[Any, Any] = {}
         self._lists: dict[str, list[Any] | None] = {}
         self._row_terms: list[set[str] | None] | None = None
+        self._segments_of: dict[int, list[int]] | None = None
         self._index_tokens()
 
     # text ----------------------------------------------------------------------------------------------------------
@@ -178,7 +192,7 @@ class Batch:
         self._listed: list[int] | None = None
         self.segment_starts = [0, *(np.flatnonzero(borders) + 1).tolist()]
         self._segment_of = np.cumsum(borders)
-        self.bits: dict[str, int] = {}
+        self.bits = TermRows(self)
         self._slices: dict[int, tuple[int, int]] = {}
         places = np.flatnonzero(numbers > LINK)
         places = places[np.argsort(numbers[places], kind="stable")]
@@ -191,30 +205,29 @@ class Batch:
         sorted_numbers = numbers[places]
         self._occurrences = (sorted_numbers.astype(np.int64), rows)
         starts = np.flatnonzero(np.concatenate(([True], sorted_numbers[1:] != sorted_numbers[:-1])))
-        self._post_rows(sorted_numbers[starts].tolist(), [*starts.tolist(), len(places)], rows)
-
-    def _post_rows(self, distinct: list[int], starts: list[int], rows: "np.ndarray[Any, np.dtype[np.int64]]") -> None:
-        listed, bits, answers, slices = rows.tolist(), self.bits, self.answers, self._slices
-        get, powers = bits.get, _powers(self.size)
-        for number, start, end in zip(distinct, starts, starts[1:], strict=False):
-            slices[number] = (start, end)
-            if end - start > 48:
-                found = self._bits_of(rows[start:end])
-            else:
-                found = powers[listed[start]]
-                for row in listed[start + 1 : end]:
-                    found |= powers[row]
-            for term in answers[number]:
-                bits[term] = get(term, 0) | found
-
-    def _bits_of(self, rows: "np.ndarray[Any, np.dtype[np.int64]]") -> int:
-        flags = np.zeros(self.size, dtype=np.bool_)
-        flags[rows] = True
-        return bits_from(flags)
+        bounds = [*starts.tolist(), len(places)]
+        self._slices = dict(zip(sorted_numbers[starts].tolist(), pairwise(bounds), strict=True))
 
     def occurrences(self) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", "np.ndarray[Any, np.dtype[np.int64]]"]:
         """Every token that answers to a query term: its number and its row, ordered by number."""
         return self._occurrences
+
+    def rows_holding(self, term: str) -> int:
+        """The rows that hold a term, put together from the tokens that answer to it."""
+        found, powers = 0, _powers(self.size)
+        for number in self.vocabulary.numbers_of.get(term, ()):
+            if number not in self._slices:
+                continue
+            start, end = self._slices[number]
+            rows = self._occurrences[1][start:end]
+            if end - start > MANY:
+                flags = np.zeros(self.size, dtype=np.bool_)
+                flags[rows] = True
+                found |= bits_from(flags)
+            else:
+                for row in rows.tolist():
+                    found |= powers[row]
+        return found
 
     def rows_with_any(self, terms: frozenset[str], alive: int) -> int:
         """The rows among some that hold at least one of some terms: few rows are looked at one by one."""
@@ -226,9 +239,9 @@ class Batch:
                 if not terms.isdisjoint(self.row_terms(row)):
                     found |= 1 << row
             return found
-        found, get = 0, self.bits.get
+        found, bits = 0, self.bits
         for term in terms:
-            found |= get(term, 0)
+            found |= bits[term]
         return found & alive
 
     def row_terms(self, row: int) -> set[str]:
@@ -237,9 +250,11 @@ class Batch:
             self._row_terms = [None] * self.size
         found = self._row_terms[row]
         if found is None:
-            numbers, answers = self.numbers, self.answers
-            here = {number for segment in self.segments(row) for number in numbers[segment.start : segment.end]}
-            found = self._row_terms[row] = set().union(*(answers[number] for number in here))
+            numbers, answer = self.numbers, self.answers.__getitem__
+            here: set[int] = set()
+            for segment in self._segment_numbers(row):
+                here.update(numbers[self.segment_starts[segment] : self._segment_end(segment)])
+            found = self._row_terms[row] = set().union(*map(answer, here))
         return found
 
     @property
@@ -264,10 +279,10 @@ class Batch:
 
     def term_rows(self, term: str, name: str | None) -> int:
         """Rows that hold the term, in one field or in both."""
-        if name is None or not self.bits.get(term):
-            return self.bits.get(term, 0)
+        if name is None or not self.bits[term]:
+            return self.bits[term]
         if not self.has_titles:
-            return self.bits.get(term, 0) if name == "text" else 0
+            return self.bits[term] if name == "text" else 0
         key = ("term", term, name)
         if key not in self.cache:
             self.cache[key] = self._rows_of_places(self.places(term), name)
@@ -284,7 +299,7 @@ class Batch:
 
     def _phrase_places(self, terms: tuple[str, ...]) -> list[int]:
         numbers, answers, last = self.numbers, self.answers, len(self._array)
-        rarest = min(range(len(terms)), key=lambda at: self.bits.get(terms[at], 0).bit_count())
+        rarest = min(range(len(terms)), key=lambda at: self.bits[terms[at]].bit_count())
         found = []
         for place in self.places(terms[rarest]):
             first = place - rarest
@@ -304,23 +319,28 @@ class Batch:
 
     def segments(self, row: int) -> list[Segment]:
         """The title and body of one row, as far as they have words."""
-        by_row = self.cache.get("segments")
-        if by_row is None:
-            by_row = self.cache["segments"] = {}
-            for number, of_row in enumerate(self.segment_rows):
-                by_row.setdefault(of_row, []).append(number)
         found = []
-        for number in by_row.get(row, ()):
+        for number in self._segment_numbers(row):
             key = ("segment", number)
             if key not in self.cache:
                 self.cache[key] = self._segment(number)
             found.append(self.cache[key])
         return found
 
-    def _segment(self, number: int) -> Segment:
+    def _segment_numbers(self, row: int) -> list[int]:
+        if self._segments_of is None:
+            self._segments_of = {}
+            for number, of_row in enumerate(self.segment_rows):
+                self._segments_of.setdefault(of_row, []).append(number)
+        return self._segments_of.get(row, [])
+
+    def _segment_end(self, number: int) -> int:
         starts = self.segment_starts
-        end = starts[number + 1] - 1 if number + 1 < len(starts) else len(self._array)
-        return Segment(starts[number], end, self.segment_names[number], self.segment_rows[number], self)
+        return starts[number + 1] - 1 if number + 1 < len(starts) else len(self._array)
+
+    def _segment(self, number: int) -> Segment:
+        start, end = self.segment_starts[number], self._segment_end(number)
+        return Segment(start, end, self.segment_names[number], self.segment_rows[number], self)
 
     def original(self, segment: Segment) -> tuple[str, list[tokens.Token], int]:
         """The text that a segment was read from, its tokens, and the place of the first."""

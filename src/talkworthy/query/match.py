@@ -240,15 +240,15 @@ def _cost(node: Node) -> int:
 
 def _one(term: str, name: str | None) -> Rows:
     if name is None:
-        return lambda batch, alive: batch.bits.get(term, 0) & alive
+        return lambda batch, alive: batch.bits[term] & alive
     return lambda batch, alive: batch.term_rows(term, name) & alive
 
 
 def _run(terms: tuple[str, ...], name: str | None) -> Rows:
     def run(batch: Batch, alive: int) -> int:
-        get = batch.bits.get
+        bits = batch.bits
         for term in terms:
-            alive &= get(term, 0)
+            alive &= bits[term]
             if not alive:
                 return 0
         return batch.phrase_rows(terms, name) & alive
@@ -339,7 +339,7 @@ def _in_sentence(node: Sentence, name: str | None) -> Rows:
         if anchors is not None:
             near = 0
             for term in anchors:
-                near |= batch.bits.get(term, 0)
+                near |= batch.bits[term]
             alive &= near
         found = 0
         for row in rows_in(alive):
