@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from talkworthy.connectors import email as module
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Payload
+from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Payload, TryLater
 from talkworthy.connectors.email import Email, _said, _without_quotes
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import plain
@@ -175,6 +175,7 @@ def test_flowed_lines_are_joined():
             {"Content_Type": "multipart/report; report-type=disposition-notification; boundary=b"},
             ["automated", "receipt"],
         ),
+        ({"Content_Type": "multipart/report; report-type=feedback-report; boundary=b"}, ["automated", "report"]),
         ({"Auto_Submitted": "auto-replied (vacation)", "Return_Path": "<>"}, ["automated", "auto-reply"]),
         ({"Auto_Submitted": "auto-generated"}, ["automated"]),
         ({"Precedence": "bulk"}, ["automated", "bulk"]),
@@ -559,3 +560,16 @@ def test_settings_that_cannot_work_say_so(door: Any):
 def test_a_mailbox_in_the_private_network_is_refused():
     with pytest.raises(GiveUp, match="private network"):
         Email().fetch(Http(), SETTINGS | {"host": "127.0.0.1"}, None, now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [("[AUTHENTICATIONFAILED] no", AskForCredentials), ("[UNAVAILABLE] later", TryLater), ("[INUSE] busy", TryLater)],
+)
+def test_a_busy_server_says_nothing_against_the_password(refusal: str, error: type[Exception]):
+    class Refusing(Mailbox):
+        def login(self, user: str, password: str) -> None:
+            raise module.LoginError(refusal)
+
+    with pytest.raises(error):
+        module._sign_in(Refusing(idle=False), "support", "secret-word", "imap.test")  # type: ignore[arg-type]

@@ -70,6 +70,8 @@ POLL = 5
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 TONGUES = tuple(code for code in MAIL_LANGUAGES if len(code) == 2)
 """Languages whose headers of quotations the library knows."""
+_BUSY = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]")
+"""Refusals (RFC 5530) that say nothing against the password."""
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,500})>")
 _TAG = re.compile(r"<(/?)([a-z0-9]+)((?:\s[^>]*)?)>")
 _QUOTED = re.compile(r"gmail_quote|yahoo_quoted|moz-cite-prefix|protonmail_quote|OLK_SRC_BODY_SECTION|zmail_extra")
@@ -265,6 +267,7 @@ class _Client(IMAPClient):  # type: ignore[misc]
         self._made = (given, host, largest)
         super().__init__(host, ssl=False, timeout=60)
         self.normalise_times = False
+        self._imap.debug = 0  # the library would hand every line to the log
 
     def _create_IMAP4(self) -> _Wire:  # noqa: N802 - the library's name
         return _Wire(*self._made)
@@ -307,8 +310,9 @@ def _sign_in(client: "_Client", user: str, password: str, host: str) -> None:
         else:
             client.plain_login(user, password)
     except LoginError as error:
+        if _BUSY.search(str(error)):
+            raise TryLater(f"{host} lets nobody in at the moment.", after=300.0) from error
         raise AskForCredentials(f"{host} does not accept the name and password of {user}.") from error
-    client._imap.debug = 0  # the library would log what people wrote
 
 
 @contextmanager
@@ -566,15 +570,15 @@ def _author(headers: _Headers, *, automated: bool) -> dict[str, Any] | None:
 
 
 def _kinds(mail: "Message[str, str]", headers: _Headers) -> list[str]:
-    """What a machine sent: `automated`, and bounce, receipt, auto-reply or bulk; a mailing list is people: `list`."""
+    """What a machine sent: `automated`, and more exactly what; a mailing list is people: `list`."""
     submitted = headers.first("auto-submitted").lower().partition(";")[0].strip()
     precedence = headers.first("precedence").lower()
-    report = str(mail.get_param("report-type", "")).lower() if mail.get_content_type() == "multipart/report" else ""
+    report = str(mail.get_param("report-type", "")).lower() if mail.get_content_type() == "multipart/report" else None
     sender = headers.raw("from").lower()
     found = []
-    if report == "disposition-notification":
-        found.append("receipt")
-    elif report or re.search(r"\b(?:mailer-daemon|postmaster)@", sender):
+    if report not in (None, "", "delivery-status"):
+        found.append("receipt" if report == "disposition-notification" else "report")
+    elif report is not None or re.search(r"\b(?:mailer-daemon|postmaster)@", sender):
         found.append("bounce")
     elif (
         submitted.startswith("auto-replied")
