@@ -3,7 +3,7 @@
 The cost follows the matches: a query none of whose anchors stands in a batch costs nothing.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -19,7 +19,11 @@ K = TypeVar("K", bound=Hashable)
 WIDE = 48
 """A token in more rows of a slice than this has its queries evaluated on the whole slice."""
 
+GATE = 4
+"""Words of 64 bits in a signature."""
+
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
+Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,8 @@ class Matcher(Generic[K]):
         plans = [query.plan for query in self._queries.values()]
         self._tests = [_test(plan) for plan in plans]
         self._always = [position for position, plan in enumerate(plans) if plan is None]
-        anchored: dict[str, list[int]] = {}
-        for position, plan in enumerate(plans):
-            for term in plan.anchors if plan else ():
-                anchored.setdefault(term, []).append(position)
-        self._anchors = _Anchors(anchored, Vocabulary(term for query in self._queries.values() for term in query.terms))
+        terms = {term for query in self._queries.values() for term in query.terms}
+        self._anchors = _Anchors(plans, Vocabulary(terms))
 
     def with_query(self, key: K, query: CompiledQuery) -> "Matcher[K]":
         """A matcher that has this query under this key as well."""
@@ -155,40 +156,75 @@ def _test(plan: Plan | None) -> _Test:
 
 
 class _Anchors:
-    """From the tokens of a batch to pairs of query and row worth a look."""
+    """From the tokens of a batch to pairs of query and row worth a look.
 
-    def __init__(self, anchored: dict[str, list[int]], vocabulary: Vocabulary) -> None:
+    A gate keeps most pairs out: each query's next group of tokens as a signature of a few words of bits, against
+    the signature of all tokens of the row. Two tokens may share a bit, so a gate lets too much through, never too
+    little.
+    """
+
+    def __init__(self, plans: Sequence[Plan | None], vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self._anchored = anchored
+        self._anchored: dict[str, list[int]] = {}
+        gates: list[frozenset[str]] = []
+        for position, plan in enumerate(plans):
+            for term in plan.anchors if plan else ():
+                self._anchored.setdefault(term, []).append(position)
+            others = [group.terms for group in plan.groups if group.terms != plan.anchors] if plan else []
+            gates.append(min(others, key=len) if others else frozenset())
+        self._bits = {term: number % (64 * GATE) for number, term in enumerate(sorted(frozenset().union(*gates)))}
+        self._gates = _words_of_bits([self._signature(gate) for gate in gates])
+        self._ungated = np.array([not gate for gate in gates], dtype=np.bool_)
         self._queries: list[int] = []
         self._starts: list[int] = []
         self._counts: list[int] = []
+        self._signatures: list[int] = []
         self._arrays = (np.zeros(0, dtype=np.int64),) * 3
+        self._signature_words = _words_of_bits([])
+
+    def _signature(self, terms: Iterable[str]) -> int:
+        found = 0
+        for term in terms:
+            if term in self._bits:
+                found |= 1 << self._bits[term]
+        return found
 
     def candidates(self, batch: Batch) -> tuple[tuple[list[int], list[int]], list[int]]:
         """Distinct pairs (query, row) as two lists, and the queries to be evaluated on the whole batch instead."""
         queries, starts, counts = self._known()
         numbers, rows = batch.occurrences()
         often = np.bincount(numbers, minlength=len(starts)) > WIDE
-        wide_numbers = np.flatnonzero(often & (counts > 0))
         wide = sorted(
             {
                 query
-                for number in wide_numbers.tolist()
+                for number in np.flatnonzero(often & (counts > 0)).tolist()
                 for query in queries[starts[number] : starts[number] + counts[number]].tolist()
             }
         )
+        signatures = self._row_signatures(batch.size, numbers, rows)
         kept = (counts[numbers] > 0) & ~often[numbers]
         numbers, rows = numbers[kept], rows[kept]
         many = counts[numbers]
-        total = int(many.sum())
-        offsets = np.repeat(starts[numbers] - np.concatenate(([0], np.cumsum(many)[:-1])) if len(many) else many, many)
-        paired = queries[offsets + np.arange(total)]
-        keys = paired * batch.size + np.repeat(rows, many)
+        if not len(many):
+            return ([], []), wide
+        ends = np.cumsum(many)
+        paired = queries[np.repeat(starts[numbers] - ends + many, many) + np.arange(ends[-1])]
+        paired_rows = np.repeat(rows, many)
+        passed = self._ungated[paired]
+        for word, gate in zip(signatures, self._gates, strict=True):
+            passed |= (word[paired_rows] & gate[paired]) != 0
         if wide:
-            keys = keys[~np.isin(paired, wide)]
-        keys = _distinct(keys)
-        return ((keys // batch.size).tolist(), (keys % batch.size).tolist()) if batch.size else ([], []), wide
+            passed &= ~np.isin(paired, wide)
+        keys = _distinct(paired[passed] * batch.size + paired_rows[passed])
+        return ((keys // batch.size).tolist(), (keys % batch.size).tolist()), wide
+
+    def _row_signatures(self, size: int, numbers: Numbers, rows: Numbers) -> list[Words]:
+        found = []
+        for word in self._signature_words:
+            signature = np.zeros(size, dtype=np.uint64)
+            np.bitwise_or.at(signature, rows, word[numbers])
+            found.append(signature)
+        return found
 
     def _known(self) -> tuple[Numbers, Numbers, Numbers]:
         """Queries by the number of a token, as one array with a start and a count for each number."""
@@ -199,13 +235,23 @@ class _Anchors:
                 self._starts.append(len(self._queries))
                 self._counts.append(len(found))
                 self._queries.extend(found)
+                self._signatures.append(self._signature(terms))
             self._arrays = (
                 np.array(self._queries, dtype=np.int64),
                 np.array(self._starts, dtype=np.int64),
                 np.array(self._counts, dtype=np.int64),
             )
+            self._signature_words = _words_of_bits(self._signatures)
         queries, starts, counts = self._arrays
         return queries, starts, counts
+
+
+def _words_of_bits(signatures: Sequence[int]) -> list[Words]:
+    """Signatures as GATE arrays of 64 bits each."""
+    low = (1 << 64) - 1
+    return [
+        np.array([signature >> (64 * word) & low for signature in signatures], dtype=np.uint64) for word in range(GATE)
+    ]
 
 
 def _distinct(keys: Numbers) -> Numbers:
