@@ -135,7 +135,7 @@ def compact(value: float | int | None) -> str:
     for size, sign in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
         if abs(value) >= size:
             short = value / size
-            return f"{number_format(round(short, 1 if abs(short) < 10 else 0), use_l10n=True)}{sign}"
+            return f"{number_format(round(short, 1) if abs(short) < 10 else round(short), use_l10n=True)}{sign}"
     return number(value)
 
 
