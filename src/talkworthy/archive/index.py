@@ -120,6 +120,15 @@ class Index:
         ids = np.unique(np.concatenate(found))
         return ids[::-1][:limit] if newest else ids[:limit]
 
+    def count(self, kind: str, key: int, low: int, high: int) -> int:
+        """About how many ids of a key lie from low up to but not high."""
+        found = 0
+        for run in self._all(kind):
+            first, last = np.searchsorted(run[0], [key, key + 1], "left")
+            below, above = np.searchsorted(run[1][first:last], [low, high], "left")
+            found += int(above - below)
+        return found
+
     def forget(self, ids: Numbers) -> None:
         """Drop all entries of posts that are gone, and the runs that held them. Call it under the commit lock."""
         self._reload()
