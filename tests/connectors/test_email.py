@@ -475,7 +475,12 @@ def test_a_new_source_reads_a_few_mails_back_and_then_only_new_ones(door: Any):
     http = door(box)
     page = Email().fetch(http, SETTINGS | {"history": 3}, None, now=NOON)
     assert texts(page) == ["mail 5", "mail 6", "mail 7"]
-    assert page.cursor == {"uidvalidity": 7, "uid": 7, "since": "2026-08-01T12:07:00+00:00"}
+    assert page.cursor == {
+        "box": "support imap.test INBOX",
+        "uidvalidity": 7,
+        "uid": 7,
+        "since": "2026-08-01T12:07:00+00:00",
+    }
     assert Email().fetch(http, SETTINGS, page.cursor, now=NOON).payloads == ()
     box.mails[9] = numbered(9)[0]
     assert texts(Email().fetch(http, SETTINGS, page.cursor, now=NOON)) == ["mail 9"]
@@ -510,7 +515,7 @@ def test_many_mails_come_in_pages(door: Any, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_folder_that_was_numbered_anew_is_read_on_from_the_day_of_the_last_mail(door: Any):
     http = door(Mailbox(*numbered(1, 2), validity=8))
-    kept = {"uidvalidity": 7, "uid": 900, "since": "2026-08-01T12:00:00+00:00"}
+    kept = {"box": "support imap.test INBOX", "uidvalidity": 7, "uid": 900, "since": "2026-08-01T12:00:00+00:00"}
     page = Email().fetch(http, SETTINGS | {"history": 0}, kept, now=NOON)
     assert texts(page) == ["mail 1", "mail 2"]
     assert page.cursor is not None and page.cursor["uidvalidity"] == 8
@@ -534,6 +539,25 @@ def test_a_mail_that_vanishes_meanwhile_is_passed_over(door: Any):
 
     page = Email().fetch(door(Vanishing(*numbered(1, 2, 3))), SETTINGS, None, now=NOON)
     assert (texts(page), page.cursor["uid"] if page.cursor else None) == (["mail 1", "mail 3"], 3)
+
+
+def test_a_mail_that_the_server_cannot_give_is_set_aside_and_the_others_come(door: Any):
+    class Broken(Mailbox):
+        def fetch(self, numbers: list[int], items: list[str]) -> dict[int, dict[bytes, Any]]:
+            if items[0].startswith("BODY") and numbers == [2]:
+                raise module.IMAPClientError("fetch failed: Message corrupted")
+            return super().fetch(numbers, items)
+
+    page = Email().fetch(door(Broken(*numbered(1, 2, 3))), SETTINGS, None, now=NOON)
+    assert [len(payload.body) > 0 for payload in page.payloads] == [True, False, True]
+    with pytest.raises(Malformed):
+        parse(page.payloads[1].body)
+
+
+def test_a_cursor_of_another_folder_is_not_used(door: Any):
+    http = door(Mailbox(*numbered(1, 2)))
+    page = Email().fetch(http, SETTINGS, {"box": "support imap.test Archive", "uidvalidity": 7, "uid": 2}, now=NOON)
+    assert texts(page) == ["mail 1", "mail 2"]
 
 
 def test_the_stream_waits_and_reads_on_when_the_server_tells_of_mail(door: Any, monkeypatch: pytest.MonkeyPatch):

@@ -342,6 +342,8 @@ def _page(client: "_Client", settings: Mapping[str, Any], cursor: Cursor | None,
     mark = _flag(settings, "mark")
     folder = _selected(client, settings, readonly=not mark)
     validity = int(folder.get(b"UIDVALIDITY", 0))
+    box = " ".join(_option(settings, name) for name in ("user", "host", "folder"))
+    cursor = cursor if cursor and cursor.get("box") == box else None
     known = cursor if cursor and cursor.get("uidvalidity") == validity else None
     if known and mark and known.get("mark"):
         client.add_flags(known["mark"], [SEEN], silent=True)
@@ -353,8 +355,9 @@ def _page(client: "_Client", settings: Mapping[str, Any], cursor: Cursor | None,
     )
     waiting = sorted(uid for uid in client.search(["UID", f"{last + 1}:*"]) if uid > last)
     taken, mails = _mails(client, waiting, _largest(settings), _option(settings, "folder"), validity, now=now)
-    since = max([str(mail.meta["internaldate"]) for mail in mails], default=(cursor or {}).get("since"))
-    after: dict[str, Any] = {"uidvalidity": validity, "uid": taken[-1] if taken else last, "since": since}
+    days = [str((cursor or {}).get("since") or ""), *(str(mail.meta["internaldate"]) for mail in mails)]
+    after: dict[str, Any] = {"box": box, "uidvalidity": validity, "uid": taken[-1] if taken else last}
+    after["since"] = max(days) or None
     if mark and taken:
         after["mark"] = taken
     return Page(payloads=tuple(mails), cursor=after, more=len(taken) < len(waiting), note=note)
@@ -395,7 +398,7 @@ def _mails(
         if taken and total + min(size, largest) > BATCH_BYTES:
             break
         taken.append(uid)
-        body = _body(client, uid, largest if size > largest else None) if uid in told else None
+        body = _body(client, uid, largest) if uid in told else None
         if body is None:
             continue
         total += len(body)
@@ -406,16 +409,25 @@ def _mails(
             "uidvalidity": validity,
             "internaldate": (at or now).astimezone(UTC).isoformat(),
             "size": size,
-            "truncated": size > largest,
+            "truncated": len(body) >= largest,
         }
         mails.append(Payload(body=body, content_type="message/rfc822", fetched_at=now, meta=meta))
     return taken, mails
 
 
-def _body(client: "_Client", uid: int, largest: int | None) -> bytes | None:
-    """A mail or its beginning; None where it vanished meanwhile."""
-    item = "BODY.PEEK[]" if largest is None else f"BODY.PEEK[]<0.{largest}>"
-    found = client.fetch([uid], [item]).get(uid, {})
+def _body(client: "_Client", uid: int, largest: int) -> bytes | None:
+    """A mail or its beginning; None where it vanished meanwhile, nothing where the server cannot give it.
+
+    The bound is always asked for: some servers are wrong about the size of their mails.
+    """
+    try:
+        found = client.fetch([uid], [f"BODY.PEEK[]<0.{largest}>"]).get(uid, {})
+    except (IMAPClientAbortError, OSError):
+        raise
+    except IMAPClientError as error:
+        if _BUSY.search(str(error)):
+            raise
+        return b""  # a broken mail must not keep the others waiting; reading nothing sets it aside
     return next((value for name, value in found.items() if name.startswith(b"BODY[]") and value is not None), None)
 
 
