@@ -14,7 +14,7 @@ import pyarrow as pa
 from talkworthy.query.batch import Batch, Vocabulary, rows_in
 from talkworthy.query.parser import parse
 from talkworthy.query.plan import Plan, plan_of
-from talkworthy.query.predicates import predicate
+from talkworthy.query.predicates import columns_read, predicate
 from talkworthy.query.prefilter import Prefilter, prefilter_of, required_terms
 from talkworthy.query.spans import holds_in, single_terms, spans_of, term_tokens
 from talkworthy.query.tree import (
@@ -53,7 +53,8 @@ LIKENESS = 0.75
 class CompiledQuery:
     """A query ready to match.
 
-    `terms` are its query tokens; `plan` says which rows are worth a look (None where it can be any).
+    `terms` are its query tokens; `plan` says which rows are worth a look (None where it can be any); `columns` are
+    those that must be there for a right answer: a column that is left out makes its fields unknown.
     """
 
     query: Query
@@ -61,6 +62,7 @@ class CompiledQuery:
     terms: frozenset[str] = field(repr=False, compare=False)
     plan: Plan | None = field(repr=False, compare=False)
     prefilter: Prefilter | None = field(repr=False, compare=False)
+    columns: frozenset[str] = field(repr=False, compare=False)
     _vocabulary: list[Vocabulary] = field(default_factory=list, repr=False, compare=False)
 
     def match(self, posts: pa.RecordBatch | pa.Table) -> pa.BooleanArray:
@@ -95,7 +97,20 @@ def compile_query(
     terms = frozenset(
         token for node in walk(parsed.root) if isinstance(node, Word | Phrase | Cased) for token in term_tokens(node)
     )
-    return CompiledQuery(parsed, knowledge, terms, plan_of(parsed.root), prefilter_of(parsed.root, now))
+    return CompiledQuery(
+        parsed, knowledge, terms, plan_of(parsed.root), prefilter_of(parsed.root, now), _columns(parsed.root)
+    )
+
+
+def _columns(root: Node) -> frozenset[str]:
+    """The top-level columns that a query reads; title and text always."""
+    paths = {"title", "text"}
+    for node in walk(root):
+        if isinstance(node, Field):
+            paths |= set(columns_read(node))
+        elif isinstance(node, Word | Phrase | Cased) and not term_tokens(node):
+            paths.add("links")
+    return frozenset(path.partition(".")[0] for path in paths)
 
 
 def compile_part(

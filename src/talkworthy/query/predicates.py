@@ -14,7 +14,7 @@ from talkworthy.query import fields, tokens
 from talkworthy.query.batch import Batch, bits_from
 from talkworthy.query.fields import FieldSpec, Takes
 from talkworthy.query.spans import spelled_as, term_tokens
-from talkworthy.query.tree import And, Cased, Comparison, Field, Node, Not, Or, Phrase, Range, Word, bare
+from talkworthy.query.tree import And, Cased, Comparison, Field, Node, Not, Or, Phrase, Range, Word, bare, walk
 from talkworthy.schema.annotations import UNDECIDED
 
 Knowledge = Callable[[Batch, int], tuple[int, int]]
@@ -31,6 +31,17 @@ def predicate(node: Field, now: datetime | None) -> Knowledge:
     if isinstance(node.value, Range | Comparison):
         return _cached((spec.name, node.value), _numeric(spec, node.value))
     return _joined(spec, node.value, now)
+
+
+def columns_read(node: Field) -> tuple[str, ...]:
+    """The paths of columns that a field term reads."""
+    spec = fields.FIELDS[node.name]
+    if spec.name == "is":
+        return (*spec.reads, "owned")
+    if spec.name != "has" or isinstance(node.value, Range | Comparison):
+        return spec.reads
+    leaves = (leaf for leaf in walk(node.value) if isinstance(leaf, Word | Phrase | Cased))
+    return tuple(path for leaf in leaves for path in fields.PRESENCE[fields.read_choice(spec, leaf.text.strip())])
 
 
 def _joined(spec: FieldSpec, value: Node, now: datetime | None) -> Knowledge:
