@@ -368,10 +368,10 @@ def test_a_search_sweeps_from_the_newest_to_where_the_last_one_began():
     first = Bluesky().fetch(http, SEARCH, None, now=NOON)
     assert (first.more, first.cursor) == (
         True,
-        {"since": None, "top": "2026-07-04T11:59:58.000Z", "page": "25", "left": 2},
+        {"since": None, "top": "2026-07-04T11:59:58.000Z", "page": "25", "left": 2, "of": "query acme"},
     )
     second = Bluesky().fetch(http, SEARCH, first.cursor, now=NOON)
-    assert (second.more, second.cursor) == (False, {"since": "2026-07-04T11:59:58.000Z"})
+    assert (second.more, second.cursor) == (False, {"since": "2026-07-04T11:59:58.000Z", "of": "query acme"})
     Bluesky().fetch(http, SEARCH, second.cursor, now=NOON)
     assert [request.url.params.get("cursor") for request in asked[1:]] == [None, "25", None]
     assert asked[3].url.params["since"] == "2026-07-04T11:49:58.000Z"
@@ -379,11 +379,17 @@ def test_a_search_sweeps_from_the_newest_to_where_the_last_one_began():
     assert "app-pass" not in "".join(str(request.url) for request in asked)
 
 
+def test_a_cursor_of_another_search_is_not_used():
+    http, asked = door(session(), httpx.Response(200, json={"posts": []}))
+    Bluesky().fetch(http, SEARCH, {"since": "2026-07-04T11:59:58.000Z", "of": "query rival"}, now=NOON)
+    assert "since" not in asked[1].url.params
+
+
 def test_the_first_sweep_stops_at_the_history_that_was_asked_for():
     many = [view(f"3mptbyoeyc22{letter}") for letter in "abcd"]
     http, asked = door(session(), httpx.Response(200, json={"posts": many, "cursor": "100"}))
     page = Bluesky().fetch(http, SEARCH, None, now=NOON)
-    assert (page.more, page.cursor) == (False, {"since": "2026-07-04T11:59:58.000Z"})
+    assert (page.more, page.cursor) == (False, {"since": "2026-07-04T11:59:58.000Z", "of": "query acme"})
     assert len(asked) == 2
 
 
@@ -558,7 +564,7 @@ def test_the_repository_stream_keeps_frames_about_posts_and_does_not_mind_gaps()
     page = next(iter(pages))
     assert http.opened == ["wss://bsky.network/xrpc/com.atproto.sync.subscribeRepos?cursor=7"]
     assert page.payloads[0].meta["frames"] == 2
-    assert page.cursor == {"seq": 40, "at": "2026-07-04T12:00:00.000Z"}
+    assert page.cursor == {"seq": 40, "at": "2026-07-04T12:00:00.000Z", "of": "relay https://bsky.network"}
 
 
 def test_the_repository_stream_of_some_accounts_keeps_theirs_only():
@@ -608,4 +614,4 @@ def test_one_fetch_of_a_stream_ends_when_the_stream_is_quiet(monkeypatch: pytest
     monkeypatch.setattr(module, "LINGER", 0.01)
     http = WiredHttp(Wire(heard(9), heard(10)))
     page = Bluesky().fetch(http, {"way": "firehose"}, {"seq": 7}, now=datetime(2026, 7, 4, 12, 0, 5, tzinfo=UTC))
-    assert (len(page.payloads), page.more, page.cursor) == (1, False, {"seq": 10, "at": "2026-07-04T12:00:00.000Z"})
+    assert (len(page.payloads), page.more, page.cursor["seq"]) == (1, False, 10)

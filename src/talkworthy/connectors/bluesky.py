@@ -11,7 +11,7 @@ import re
 import struct
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -209,26 +209,21 @@ class Bluesky:
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Read one page, or for the streams what they have ready within a few seconds."""
+        ways = {"search": _searched, "author": _authored, "mentions": _mentioned, **dict.fromkeys(STREAMS, _caught_up)}
         way = _option(settings, "way")
-        if way in STREAMS:
-            return _caught_up(http, settings, cursor, now=now)
-        if way == "search":
-            return _searched(http, settings, cursor, now=now)
-        if way == "author":
-            return _authored(http, settings, cursor, now=now)
-        if way == "mentions":
-            return _mentioned(http, settings, cursor, now=now)
-        raise GiveUp(f"“{way}” is no way of reading Bluesky; choose one of the list.")
+        if way not in ways:
+            raise GiveUp(f"“{way}” is no way of reading Bluesky; choose one of the list.")
+        return _belonging(ways[way](http, settings, _own_cursor(cursor, settings), now=now), settings)
 
     def stream(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
         """Stay on a stream; search, authors and mentions have none and raise GiveUp."""
         way = _option(settings, "way")
-        if way == "jetstream":
-            yield from _jetstream(http, settings, cursor)
-        elif way == "firehose":
-            yield from _firehose(http, settings, cursor)
-        else:
+        if way not in STREAMS:
             raise GiveUp("Search, authors and mentions are asked again and again; only the two streams stay open.")
+        listen = _jetstream if way == "jetstream" else _firehose
+        with contextlib.closing(listen(http, settings, _own_cursor(cursor, settings))) as pages:
+            for page in pages:
+                yield _belonging(page, settings)
 
     def parse(self, payload: Payload, settings: Mapping[str, Any]) -> Parsed:
         """Read stream events, repository frames, or a reply of search, author feed or notifications."""
@@ -253,6 +248,22 @@ class Bluesky:
         return Checked(
             ok=True, message=f"Bluesky answers; the first page holds {count} posts.", details={"posts": str(count)}
         )
+
+
+def _read_from(settings: Mapping[str, Any]) -> str:
+    """What a cursor belongs to, where it means nothing elsewhere: the search, the account, the relay."""
+    names = {"search": "query", "mentions": "handle", "firehose": "relay"}
+    name = names.get(_option(settings, "way"))
+    return f"{name} {_option(settings, name)}" if name else ""
+
+
+def _own_cursor(cursor: Cursor | None, settings: Mapping[str, Any]) -> Cursor | None:
+    return cursor if cursor and cursor.get("of", _read_from(settings)) == _read_from(settings) else None
+
+
+def _belonging(page: Page, settings: Mapping[str, Any]) -> Page:
+    of = _read_from(settings)
+    return replace(page, cursor={**page.cursor, "of": of}) if of and page.cursor is not None else page
 
 
 # --- reading the streams -------------------------------------------------------------------------------------------
