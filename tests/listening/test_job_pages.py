@@ -1,0 +1,135 @@
+"""The pages of long work: import, export, erasure, progress."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from talkworthy.listening.models import Job
+from talkworthy.listening.uploads import kept_upload
+from talkworthy.workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+ROWS = b"id,when,who,words\n1,2026-03-04 12:00,alice,The router of Acme is splendid\n2,2026-03-05 09:30,bob,It broke again\n"
+
+
+def job(workspace, **fields):
+    return Job.objects.create(workspace=workspace, **{"kind": "export", "request": {"format": "jsonl"}, **fields})
+
+
+def send(client, name, body, **fields):
+    return client.post("/acme/settings/data/import/", {"file": SimpleUploadedFile(name, body), **fields})
+
+
+def test_progress_says_how_much_and_how_long(client_of, carol, workspace):
+    begun = timezone.now() - timedelta(seconds=60)
+    running = job(workspace, state="running", done=250_000, total=1_000_000, started_at=begun)
+    page = client_of(carol).get(f"/acme/jobs/{running.pk}/").content.decode()
+    assert "250,000 of 1,000,000 posts" in page and "about 3 min left" in page and "You can leave" in page
+
+
+def test_a_fragment_asks_again_only_while_work_is_under_way(client_of, carol, workspace):
+    htmx = {"HX-Request": "true"}
+    waiting, failed = job(workspace), job(workspace, state="failed", error="The disk is full.")
+    first = client_of(carol).get(f"/acme/jobs/{waiting.pk}/", headers=htmx).content.decode()
+    assert 'hx-trigger="every 1s"' in first and "<html" not in first
+    last = client_of(carol).get(f"/acme/jobs/{failed.pk}/", headers=htmx).content.decode()
+    assert "hx-trigger" not in last and "The disk is full." in last
+
+
+def test_a_job_of_another_workspace_is_out_of_reach(client_of, alice, dan):
+    theirs = job(Workspace.objects.create(name="Decoy", slug="decoy"))
+    client = client_of(alice)
+    assert client.get(f"/acme/jobs/{theirs.pk}/").status_code == 404
+    assert client.post(f"/acme/jobs/{theirs.pk}/stop/").status_code == 404
+    assert client.get("/acme/jobs/").context["jobs"].count() == 0
+
+
+def test_whoever_may_start_it_may_stop_it(client_of, bob, carol, workspace):
+    waiting = job(workspace)
+    assert client_of(carol).post(f"/acme/jobs/{waiting.pk}/stop/").status_code == 404
+    client_of(bob).post(f"/acme/jobs/{waiting.pk}/stop/")
+    waiting.refresh_from_db()
+    assert waiting.state == "stopped"
+
+
+def test_an_erasure_is_seen_by_those_alone_who_may_erase(client_of, alice, bob, workspace):
+    erased = job(workspace, kind="erasure", request={"why": "asked"})
+    assert client_of(bob).get(f"/acme/jobs/{erased.pk}/").status_code == 404
+    assert client_of(alice).get(f"/acme/jobs/{erased.pk}/").status_code == 200
+
+
+def test_a_viewer_neither_imports_nor_exports(client_of, carol):
+    client = client_of(carol)
+    assert client.get("/acme/settings/data/").status_code == 403
+    assert send(client, "posts.jsonl", b"{}").status_code == 403
+    assert client.post("/acme/settings/data/export/", {"format": "jsonl"}).status_code == 403
+    assert not Job.objects.exists()
+
+
+def test_a_file_of_lines_is_imported_at_once(client_of, bob, workspace):
+    answer = send(client_of(bob), "posts.jsonl", b'{"uid": "a"}\n')
+    made = Job.objects.get()
+    assert answer.headers["Location"] == f"/acme/jobs/{made.pk}/" and made.request["name"] == "posts.jsonl"
+    assert kept_upload(workspace, made.request["path"]).read_bytes() == b'{"uid": "a"}\n'
+
+
+def test_a_file_of_rows_is_asked_for_its_columns_first(client_of, bob):
+    client = client_of(bob)
+    answer = send(client, "posts.csv", ROWS)
+    page = client.get(answer.headers["Location"])
+    guesses = {column.name: field.initial for field, column in page.context["rows"]}
+    assert guesses["words"] == "text" and guesses["when"] == "published_at" and "router of Acme" in page.content.decode()
+    chosen = {"column_0": "native_id", "column_1": "published_at", "column_2": "author.handle", "column_3": "text"}
+    client.post(answer.headers["Location"], chosen)
+    expected = {"native_id": "id", "published_at": "when", "author.handle": "who", "text": "words"}
+    assert Job.objects.get().request["mapping"] == expected
+
+
+def test_columns_without_text_or_twice_the_same_are_refused(client_of, bob):
+    client = client_of(bob)
+    address = send(client, "posts.csv", ROWS).headers["Location"]
+    lacking = client.post(address, {"column_1": "published_at"})
+    twice = client.post(address, {"column_1": "published_at", "column_2": "text", "column_3": "text"})
+    assert "Say which column is: text" in lacking.content.decode() and "cannot both be: text" in twice.content.decode()
+    assert not Job.objects.exists()
+
+
+def test_an_upload_is_no_one_else_s(client_of, alice, bob):
+    address = send(client_of(bob), "posts.csv", ROWS).headers["Location"]
+    assert client_of(alice).get(address).status_code == 404
+
+
+def test_an_upload_lies_where_its_name_cannot_lead_elsewhere(client_of, bob, workspace):
+    send(client_of(bob), "../../../etc/passwd.jsonl", b"{}")
+    assert kept_upload(workspace, "../../x").parent == kept_upload(workspace, "x").parent
+    assert kept_upload(workspace, Job.objects.get().request["path"]).exists()
+
+
+def test_a_file_whose_format_nobody_knows_is_refused(client_of, bob):
+    answer = send(client_of(bob), "posts.docx", b"PK")
+    assert answer.status_code == 422 and "does not tell its format" in answer.content.decode()
+
+
+def test_an_export_begins_with_a_query_that_holds(client_of, bob):
+    client = client_of(bob)
+    assert client.post("/acme/settings/data/export/", {"query": "(acme", "format": "csv"}).status_code == 422
+    client.post("/acme/settings/data/export/", {"query": "acme", "format": "csv", "since": "2026-03-01", "until": "2026-03-31"})
+    request = Job.objects.get().request
+    assert request["since"] == "2026-03-01T00:00:00+00:00" and request["until"] == "2026-04-01T00:00:00+00:00"
+
+
+def test_a_file_that_is_gone_is_not_found(client_of, bob, workspace):
+    done = job(workspace, state="done", result={"posts": 3, "bytes": 10})
+    assert client_of(bob).get(f"/acme/jobs/{done.pk}/file/").status_code == 404
+    assert "The file is gone" in client_of(bob).get(f"/acme/jobs/{done.pk}/").content.decode()
+
+
+def test_only_administrators_erase_and_only_when_they_are_sure(client_of, alice, bob, workspace):
+    job(workspace, kind="import", request={"name": "x"})
+    asked = {"channel": "mastodon", "author_id": "u1", "why": "asked by letter"}
+    assert client_of(bob).get("/acme/settings/erasure/").status_code == 403
+    assert client_of(bob).post("/acme/settings/erasure/", {**asked, "sure": "on"}).status_code == 403
+    assert client_of(alice).post("/acme/settings/erasure/", asked).status_code == 422
+    assert not Job.objects.filter(kind="erasure").exists()
