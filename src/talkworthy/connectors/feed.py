@@ -415,6 +415,7 @@ def _entry(entry: Mapping[str, Any], language: str | None) -> _Entry:
     main: Mapping[str, Any] = max(contents, key=lambda part: len(part["value"]), default=summary)
     value = str(main.get("value") or "")
     is_html = "html" in str(main.get("type") or "") or re.search(r"<\w+[^<>]*>|&#?\w+;", value) is not None
+    updated = dict(entry).get("updated_parsed")  # feedparser's own `get` warns, and gives the published time instead
     title = _one_line(entry.get("title"))
     address = absolute(entry.get("link"), main.get("base"))
     abstract = str(summary.get("value") or "") if contents else ""
@@ -426,8 +427,8 @@ def _entry(entry: Mapping[str, Any], language: str | None) -> _Entry:
         html=value if is_html else "",
         text=None if is_html else storable(value.strip()),
         summary=plain(abstract) if abstract and abstract != value else None,
-        published=_moment(entry.get("published_parsed") or entry.get("created_parsed") or entry.get("updated_parsed")),
-        updated=_moment(entry.get("updated_parsed")),
+        published=_moment(entry.get("published_parsed") or entry.get("created_parsed") or updated),
+        updated=_moment(updated),
         author=_author(entry.get("author_detail"), entry.get("author")),
         tags=tuple(dict.fromkeys(_terms(entry.get("tags")))),
         media=tuple(_enclosures(entry)),
@@ -471,6 +472,12 @@ def _author(detail: object, said: object) -> Mapping[str, Any] | None:
     given = detail if isinstance(detail, dict) else {}
     name = given.get("name") or (said if isinstance(said, str) else None)
     email, href = given.get("email"), absolute(given.get("href"))
+    # feedparser knows top-level domains of up to four letters only
+    whole = (
+        re.fullmatch(r"([^\s()<>]+@[^\s()<>]+)\s*(?:\(([^()]*)\))?", said.strip()) if isinstance(said, str) else None
+    )
+    if whole:
+        email, name = whole[1], whole[2]
     if not (name or email or href):
         return None
     return {"name": plain(str(name)) or None if name else None, "handle": email or None, "url": href}
