@@ -393,7 +393,7 @@ def _row(line: Line, place: int, period: Period, words: Words, now: datetime) ->
     point = line.points[place]
     when = bucket_name(point.bucket.since, period)
     said = words.gap if point.posts is None else f"{point.posts:,} {words.posts}"
-    if words.so_far and point.bucket.since <= now < point.bucket.until:
+    if words.so_far and point.bucket.since <= now <= point.bucket.until:
         said = f"{said}, {words.so_far}"
     return {
         "name": line.name,
