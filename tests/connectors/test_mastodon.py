@@ -214,6 +214,11 @@ def test_a_deletion_in_the_stream_leaves_a_tombstone_and_no_post():
     assert (parsed.posts.num_rows, parsed.tombstones["uid"].to_pylist()) == (0, ["mastodon:social.test:100"])
 
 
+@pytest.mark.parametrize("id", ["01J0000000000000000000000A", "1E10", "007", "NaN"])
+def test_a_deletion_names_ids_that_look_like_numbers_as_they_are(id: str):
+    assert events({"event": "delete", "payload": id}).tombstones["uid"].to_pylist() == [f"mastodon:social.test:{id}"]
+
+
 def test_events_of_other_kinds_are_passed_over_and_broken_ones_set_aside():
     parsed = events(
         {"event": "filters_changed"}, b"{", {"event": 3}, {"event": "update", "payload": "{"}, {"event": "delete"}
@@ -555,6 +560,10 @@ def test_a_server_without_websocket_is_heard_by_server_sent_events():
     http = WiredHttp(Server(5, 6), None, told)
     pages = Mastodon().stream(http, SERVER | {"what": "local", "history": 0}, None)
     _, update, quiet, delete = pages
+    assert [url for url, _ in http.opened] == [
+        "wss://social.test/api/v1/streaming?stream=public%3Alocal",
+        "https://social.test/api/v1/streaming/public/local",
+    ]
     assert http.opened[-1][0] == "https://social.test/api/v1/streaming/public/local"
     assert only(Mastodon().parse(update.payloads[0], SERVER))["native_id"] == "9"
     assert quiet.payloads == ()

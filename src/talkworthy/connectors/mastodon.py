@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -231,7 +232,9 @@ class Mastodon:
             except (TryLater, GiveUp) as error:
                 if len(targets) > 1:
                     raise TryLater(f"Several timelines at once need a WebSocket: {error}", after=300) from error
-                yield from _follow(self, http, settings, cursor, _event_batches(http, settings, base, targets[0]))
+                batches = _event_batches(http, settings, base, targets[0])
+                first = next(batches, [])  # opens the connection before the pages are caught up
+                yield from _follow(self, http, settings, cursor, chain([first], batches))
                 return
             for other in targets[1:]:
                 socket.send(json.dumps({"type": "subscribe", **_subscription(http, settings, other)}))
@@ -616,9 +619,10 @@ class _Reader:
 
     def event(self, told: Mapping[str, Any]) -> Iterator[Piece]:
         """Pieces of a stream event; those about other things than posts give none."""
-        event, carried = told.get("event"), _unwrapped(told)
+        event, carried = told.get("event"), told.get("payload")
         if event in ("update", "status.update", "notification", "conversation"):
-            yield from self.item(known(carried if isinstance(carried, dict) else None, "payload"))
+            held = _unwrapped(told)
+            yield from self.item(known(held if isinstance(held, dict) else None, "payload"))
         elif event == "delete":
             native = carried.get("id") if isinstance(carried, dict) else carried
             yield self._gone(known(_id(native), "id"))
