@@ -121,3 +121,35 @@ def _agrees(archive: Archive, wanted: list[str]) -> None:
     assert all(text == f"post {uid.rsplit(':', 1)[1]}" for uid, text in texts.items())
     assert archive.count(Scan())["posts"].to_pylist() == [len(wanted)]
     assert all(archive.get(uid) for uid in random.Random(1).sample(wanted, 10))
+
+
+_FULL = """
+    import os, resource, sys
+    from datetime import UTC, datetime
+    from talkworthy.archive import Archive, Scan
+    from talkworthy.schema import posts_table
+
+    def posts(first, count, text):
+        at = datetime(2026, 3, 1, tzinfo=UTC)
+        numbers = range(first, first + count)
+        return posts_table({"uid": f"test:x:{n}", "text": text(), "published_at": at} for n in numbers)
+
+    archive = Archive(sys.argv[1], memory="128MB", threads=1)
+    archive.append(posts(0, 3, lambda: "small"), transactions={"feed": 1})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+    large = posts(3, 50, lambda: os.urandom(4000).hex())
+    try:
+        archive.append(large, transactions={"feed": 2})
+    except OSError:
+        print("refused")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(archive.count(Scan())["posts"][0], archive.append(large, transactions={"feed": 2}).new.num_rows)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are posix")
+def test_a_full_disk_refuses_an_append_which_can_be_tried_again(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(_FULL), str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert told.stdout.split() == ["refused", "3", "50"], told.stderr
+    assert Archive(tmp_path).stats().rows == 53
