@@ -284,7 +284,7 @@ def _renamed(item: object, fields: Mapping[str, str]) -> dict[str, Any]:
             row.setdefault(name, {})[inner] = value
         else:
             row[name] = value
-    return row
+    return row if {"text", "html", "title", "media"} & row.keys() else {}
 
 
 def _parsed(
@@ -311,6 +311,8 @@ def _completed(item: Any, raw: Any, payload: Payload, settings: Mapping[str, Any
     """An item with a uid, a time and words, as far as they follow from what it says."""
     if not isinstance(item, dict):
         return item
+    if not item:
+        raise ValueError("no words where the settings say they are")
     row = dict(item)
     if not row.get("uid"):
         native = row.get("native_id")
