@@ -1,6 +1,6 @@
 """A writer and a keeper are killed at random moments; nothing is lost and nothing doubled.
 
-TALKWORTHY_CRASH_SECONDS makes it longer than the few seconds it takes otherwise.
+ARCHIVE_CRASH_SECONDS makes it longer than the few seconds it takes otherwise.
 """
 
 import json
@@ -15,8 +15,8 @@ import pytest
 
 from talkworthy.archive import Archive, Keeper, Scan
 
-SECONDS = float(os.environ.get("TALKWORTHY_CRASH_SECONDS", "9"))
-FETCHES = 60 if SECONDS < 30 else int(SECONDS * 4)
+SECONDS = float(os.environ.get("ARCHIVE_CRASH_SECONDS", "9"))
+FETCHES = 60 if SECONDS < 30 else int(SECONDS * 2)
 POSTS = 7
 
 _PROGRAM = """
