@@ -4,13 +4,14 @@ Brackets, values and mixtures are all looked at before an error is raised, so on
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from talkworthy.query import fields
-from talkworthy.query.check import Check, Problem, QueryError, located_problem
+from talkworthy.query.check import Check, QueryError
 from talkworthy.query.fields import BadValue, FieldSpec, Known, Takes
+from talkworthy.query.lexer import Lexeme, Reading, Stop, lexemes
+from talkworthy.query.mixtures import Piece, bracketed_forms, joins_two_wanted
 from talkworthy.query.tokens import ANY, ONE, links_in, query_tokens
 from talkworthy.query.tree import (
     And,
@@ -42,7 +43,6 @@ DEEPEST = 50
 LONGEST = 200_000
 DEFAULT_DISTANCE = 4
 
-_STOPS = frozenset('()"{}[]~^“”')
 _NEAR = re.compile(r"(O?NEAR)(?:/(\d{1,9})(f?))?")
 _NEAR_LIKE = re.compile(r"O?NEAR/.*")
 _NAME = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
@@ -50,10 +50,8 @@ _COMPARISON = re.compile(r"(>=|<=|>|<)(.*)", re.DOTALL)
 _AT_LEAST = re.compile(r"ATLEAST/(\d{1,9})")
 _RANGE = re.compile(r"\s*(\S+)\s+TO\s+(\S+)\s*")
 _ADDRESS_NAMES = frozenset({"http", "https", "ftp", "mailto", "file", "feed", "at"})
-_BLANKS = re.compile(r"\s+")
 _INT = re.compile(r"\d{1,9}", re.ASCII)
 _DECIMAL = re.compile(r"[01](?:\.\d{1,9})?", re.ASCII)
-_OPERATORS = frozenset({"AND", "OR", "NOT"})
 
 
 def parse(text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor") -> Query:
@@ -66,10 +64,10 @@ def parse(text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor
 
 def check(text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor") -> Check:
     """The verdict on a query, whatever was typed: never raises."""
-    reading = _Reading(text, dialect, stage)
+    reading = Reading(text, dialect, stage)
     try:
         root = _Parser(reading).query()
-    except _Stop:
+    except Stop:
         root = None
     errors = tuple(sorted(reading.errors, key=lambda problem: (problem.line, problem.column)))
     warnings = tuple(sorted(reading.warnings, key=lambda problem: (problem.line, problem.column)))
@@ -78,99 +76,11 @@ def check(text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor
     return Check(verdict, errors, warnings, tree, text)
 
 
-class _Stop(Exception):
-    """Reading cannot go on; the reason stands among the errors."""
-
-
-@dataclass(slots=True)
-class _Reading:
-    """The query being read, and what was found wrong in it."""
-
-    text: str
-    dialect: str
-    stage: str
-    errors: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-
-    def error(self, code: str, message: str, start: int, end: int, fix: str | None = None) -> None:
-        self.errors.append(located_problem(code, message, self.text, start, end, fix))
-
-    def warn(self, code: str, message: str, start: int, end: int, fix: str | None = None) -> None:
-        self.warnings.append(located_problem(code, message, self.text, start, end, fix))
-
-    def stop(self, code: str, message: str, start: int, end: int, fix: str | None = None) -> NoReturn:
-        self.error(code, message, start, end, fix)
-        raise _Stop
-
-
-@dataclass(frozen=True, slots=True)
-class _Lexeme:
-    """One piece of the query: kind is word, phrase, cased, range, end, or the character itself."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-    after_blank: bool
-
-
-def _lexemes(reading: _Reading) -> list[_Lexeme]:
-    """The pieces of the query; comments and blanks are gone."""
-    text, at, found = reading.text, 0, list[_Lexeme]()
-    after_blank = True
-    while at < len(text):
-        if text.startswith("<<<", at):
-            end = text.find(">>>", at + 3)
-            if end < 0:
-                reading.stop(
-                    "E-BRACKET", "the comment that starts here is never closed", at, at + 3, "close it with >>>"
-                )
-            at, after_blank = end + 3, True
-        elif text[at].isspace():
-            at, after_blank = at + 1, True
-        else:
-            lexeme = _lexeme(reading, at, after_blank)
-            found.append(lexeme)
-            at, after_blank = lexeme.end, False
-    found.append(_Lexeme("end", "", len(text), len(text), True))
-    return found
-
-
-def _lexeme(reading: _Reading, at: int, after_blank: bool) -> _Lexeme:
-    text, sign = reading.text, reading.text[at]
-    if sign in "()~^])}":
-        if sign in "]}":
-            reading.stop("E-BRACKET", f"this {sign} closes nothing", at, at + 1)
-        return _Lexeme(sign, sign, at, at + 1, after_blank)
-    if sign in '"“”':
-        end = _closing_quote(text, at)
-        if end < 0:
-            reading.stop("E-BRACKET", "the quote that starts here is never closed", at, at + 1, 'close it with "')
-        if sign != '"' or text[end] != '"':
-            reading.warn("W-QUOTES", "curly quotes are taken as straight ones", at, end + 1, f'"{text[at + 1 : end]}"')
-        return _Lexeme("phrase", text[at + 1 : end], at, end + 1, after_blank)
-    if sign in "{[":
-        end = text.find("}" if sign == "{" else "]", at)
-        if end < 0:
-            reading.stop("E-BRACKET", f"this {sign} is never closed", at, at + 1)
-        return _Lexeme("cased" if sign == "{" else "range", text[at + 1 : end], at, end + 1, after_blank)
-    end = at
-    while end < len(text) and text[end] not in _STOPS and not text[end].isspace() and not text.startswith("<<<", end):
-        end += 1
-    return _Lexeme("word", text[at:end], at, end, after_blank)
-
-
-def _closing_quote(text: str, at: int) -> int:
-    if text[at] == '"':
-        return text.find('"', at + 1)
-    return next((i for i in range(at + 1, len(text)) if text[i] in '"“”'), -1)
-
-
 @dataclass(slots=True)
 class _Level:
     """What stands on one bracket level, to see mixtures: pieces as (joint before it, text, negative)."""
 
-    pieces: list[tuple[str, str, bool]] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
     start: int = 0
     end: int = 0
 
@@ -178,11 +88,11 @@ class _Level:
 class _Parser:
     """Recursive descent over the lexemes; one method a rule of the grammar."""
 
-    def __init__(self, reading: _Reading) -> None:
+    def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.depth = 0
         self.at = 0
-        self.lexemes: list[_Lexeme] = []
+        self.lexemes: list[Lexeme] = []
         self.quiet = False
         self.within: FieldSpec | None = None
         self.bracketed: set[int] = set()
@@ -193,7 +103,7 @@ class _Parser:
         reading = self.reading
         if len(reading.text) > LONGEST:
             reading.stop("E-LENGTH", f"a query may have {LONGEST} characters, this one has {len(reading.text)}", 0, 1)
-        self.lexemes = _lexemes(reading)
+        self.lexemes = lexemes(reading)
         if len(self.lexemes) == 1:
             reading.stop("E-EMPTY", "the query is empty", 0, len(reading.text), "name a word to look for, such as acme")
         root = self.expression()
@@ -209,10 +119,10 @@ class _Parser:
         return root
 
     @property
-    def now(self) -> _Lexeme:
+    def now(self) -> Lexeme:
         return self.lexemes[self.at]
 
-    def next(self) -> _Lexeme:
+    def next(self) -> Lexeme:
         lexeme = self.lexemes[self.at]
         self.at = min(self.at + 1, len(self.lexemes) - 1)
         return lexeme
@@ -331,7 +241,7 @@ class _Parser:
         lexeme = self.now
         return lexeme.kind == "word" and (lexeme.text == "NOT" or self.glued_minus(lexeme))
 
-    def glued_minus(self, lexeme: _Lexeme) -> bool:
+    def glued_minus(self, lexeme: Lexeme) -> bool:
         if not lexeme.text.startswith("-"):
             return False
         after_bracket = self.at > 0 and self.lexemes[self.at - 1].kind == "("
@@ -364,7 +274,7 @@ class _Parser:
         if lexeme.text == "NOT" or len(lexeme.text) == 1:
             self.next()
             return
-        self.lexemes[self.at] = _Lexeme("word", lexeme.text[1:], lexeme.start + 1, lexeme.end, False)
+        self.lexemes[self.at] = Lexeme("word", lexeme.text[1:], lexeme.start + 1, lexeme.end, False)
 
     def postfix(self) -> Node:
         node = self.primary()
@@ -393,7 +303,7 @@ class _Parser:
             return node
         return self.window(node, slack, source, tilde)
 
-    def window(self, node: Node, slack: int, source: Source, tilde: _Lexeme) -> Node:
+    def window(self, node: Node, slack: int, source: Source, tilde: Lexeme) -> Node:
         terms = window_terms(node)
         for term in terms:
             self.want_place(term, "~")
@@ -464,7 +374,7 @@ class _Parser:
         self.next()
         return node
 
-    def word(self, lexeme: _Lexeme) -> Node:
+    def word(self, lexeme: Lexeme) -> Node:
         follower = self.lexemes[self.at + 1]
         opens = follower.kind == "(" and not follower.after_blank
         if opens and lexeme.text == "SENTENCE":
@@ -498,14 +408,14 @@ class _Parser:
         self.next()
         return self.checked_term(Word(lexeme.text, Source(lexeme.start, lexeme.end)))
 
-    def follows_a_word(self, lexeme: _Lexeme) -> bool:
+    def follows_a_word(self, lexeme: Lexeme) -> bool:
         """Whether a blank and before it a word stand before the lexeme."""
         if not lexeme.after_blank or self.at == 0:
             return False
         before = self.lexemes[self.at - 1]
         return before.kind == "word" and not _joint(before) and before.text != "NOT"
 
-    def unknown_field(self, lexeme: _Lexeme, name: str, rest: str, follower: _Lexeme) -> None:
+    def unknown_field(self, lexeme: Lexeme, name: str, rest: str, follower: Lexeme) -> None:
         near = fields.nearest_field(name)
         if not rest and (follower.kind in ("end", ")") or _joint(follower)):
             self.reading.stop(
@@ -525,7 +435,7 @@ class _Parser:
             f"{near}:{rest}",
         )
 
-    def sentence(self, lexeme: _Lexeme) -> Node:
+    def sentence(self, lexeme: Lexeme) -> Node:
         self.next()
         before, self.quiet = self.quiet, True
         node = self.bracket()
@@ -545,7 +455,7 @@ class _Parser:
                 )
         return Sentence(node, Source(lexeme.start, self.lexemes[self.at - 1].end))
 
-    def at_least(self, lexeme: _Lexeme) -> Node:
+    def at_least(self, lexeme: Lexeme) -> Node:
         found = _AT_LEAST.fullmatch(lexeme.text)
         if not found or int(found.group(1)) < 1:
             self.reading.stop(
@@ -558,7 +468,7 @@ class _Parser:
 
     # fields --------------------------------------------------------------------------------------------------------
 
-    def field(self, lexeme: _Lexeme, spec: FieldSpec) -> Node:
+    def field(self, lexeme: Lexeme, spec: FieldSpec) -> Node:
         name_end = lexeme.start + len(spec.name) + 1
         if self.within is not None:
             self.reading.error("E-FIELD", f"a field cannot stand inside {self.within.name}:", lexeme.start, name_end)
@@ -577,7 +487,7 @@ class _Parser:
             )
         rest = lexeme.text[len(spec.name) + 1 :]
         if rest:
-            self.lexemes[self.at] = _Lexeme("word", rest, name_end, lexeme.end, False)
+            self.lexemes[self.at] = Lexeme("word", rest, name_end, lexeme.end, False)
         else:
             self.next()
             if self.now.kind in ("end", ")", "~", "^") or _joint(self.now):
@@ -681,14 +591,14 @@ class _Parser:
                 if not text.strip("*?@# "):
                     raise BadValue(f"{spec.name}: needs a value after the colon")
 
-    def number(self, spec: FieldSpec, text: str, lexeme: _Lexeme) -> float:
+    def number(self, spec: FieldSpec, text: str, lexeme: Lexeme) -> float:
         try:
             return fields.read_number(spec, text)
         except BadValue as bad:
             self.reading.error("E-VALUE", bad.message, lexeme.start, lexeme.end, bad.fix)
             return 0.0
 
-    def range(self, spec: FieldSpec, lexeme: _Lexeme) -> Range:
+    def range(self, spec: FieldSpec, lexeme: Lexeme) -> Range:
         source = Source(lexeme.start, lexeme.end)
         if spec.takes not in (Takes.NUMBER, Takes.RANGE):
             self.reading.error("E-VALUE", f"{spec.name}: takes no range", source.start, source.end, _example(spec))
@@ -777,7 +687,7 @@ class _Parser:
     def refuse_mixture(self, level: _Level) -> None:
         joints = [joint for joint, _, _ in level.pieces[1:]]
         nears = {joint for joint in joints if joint not in ("AND", "OR")}
-        has_and = _joins_two_wanted(level.pieces)
+        has_and = joins_two_wanted(level.pieces)
         has_or = "OR" in joints
         if has_and and (has_or or nears):
             what = "AND and OR" if has_or else "AND and NEAR"
@@ -796,7 +706,7 @@ class _Parser:
         )
 
 
-def _joint(lexeme: _Lexeme) -> bool:
+def _joint(lexeme: Lexeme) -> bool:
     """Whether the lexeme joins two operands: AND, OR or a NEAR."""
     return lexeme.kind == "word" and (
         lexeme.text in ("AND", "OR") or bool(_NEAR.fullmatch(lexeme.text) or _NEAR_LIKE.fullmatch(lexeme.text))
@@ -843,73 +753,6 @@ def _placeless(node: Node) -> Node | None:
     if isinstance(node, Field) and node.name in ("title", "text") and not isinstance(node.value, Range | Comparison):
         return _placeless(node.value)
     return node
-
-
-def _joins_two_wanted(pieces: list[tuple[str, str, bool]]) -> bool:
-    """Whether an AND joins two terms that are both wanted; a NOT beside a term is no such AND."""
-    wanted = 0
-    for joint, _, negative in pieces:
-        if joint in ("", "OR"):
-            wanted = 0
-        if joint in ("", "OR", "AND") and not negative:
-            wanted += 1
-        if wanted > 1:
-            return True
-    return False
-
-
-def bracketed_forms(pieces: list[tuple[str, str, bool]]) -> list[str]:
-    """The query level with brackets: first as NOT > NEAR > AND > OR reads it, then the other way round."""
-    joints = [joint for joint, _, _ in pieces[1:]]
-    nears = [joint for joint in joints if joint not in ("AND", "OR")]
-    texts = [text for _, text, _ in pieces]
-    if len(set(nears)) > 1 and "AND" not in joints and "OR" not in joints:
-        return [_folded_left(texts, joints), _folded_right(texts, joints)]
-    if nears:
-        texts, joints = _grouped(texts, joints, lambda joint: joint not in ("AND", "OR"))
-    if "AND" not in joints or "OR" not in joints:
-        return [_joined(texts, joints)]
-    tight = _joined(*_grouped(texts, joints, lambda joint: joint == "AND"))
-    loose = _joined(*_grouped(texts, joints, lambda joint: joint == "OR"))
-    return [tight, loose]
-
-
-def _grouped(texts: list[str], joints: list[str], binds: Callable[[str], bool]) -> tuple[list[str], list[str]]:
-    """Runs whose joints bind, put in brackets."""
-    groups: list[tuple[list[str], list[str]]] = [([texts[0]], [])]
-    outer: list[str] = []
-    for joint, text in zip(joints, texts[1:], strict=True):
-        if binds(joint):
-            groups[-1][0].append(text)
-            groups[-1][1].append(joint)
-        else:
-            outer.append(joint)
-            groups.append(([text], []))
-    return [_bracketed(group, inner) for group, inner in groups], outer
-
-
-def _bracketed(texts: list[str], joints: list[str]) -> str:
-    if len({joint for joint in joints if joint not in ("AND", "OR")}) > 1:
-        return f"({_folded_left(texts, joints)})"
-    return texts[0] if len(texts) == 1 else f"({_joined(texts, joints)})"
-
-
-def _joined(texts: list[str], joints: list[str]) -> str:
-    return " ".join([texts[0], *(f"{joint} {text}" for joint, text in zip(joints, texts[1:], strict=True))])
-
-
-def _folded_left(texts: list[str], joints: list[str]) -> str:
-    whole = texts[0]
-    for place, (joint, text) in enumerate(zip(joints, texts[1:], strict=True)):
-        whole = f"{whole} {joint} {text}" if place == len(joints) - 1 else f"({whole} {joint} {text})"
-    return whole
-
-
-def _folded_right(texts: list[str], joints: list[str]) -> str:
-    whole = texts[-1]
-    for place, (joint, text) in enumerate(zip(reversed(joints), reversed(texts[:-1]), strict=True)):
-        whole = f"{text} {joint} {whole}" if place == len(joints) - 1 else f"({text} {joint} {whole})"
-    return whole
 
 
 def looks_like_address(name: str, rest: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from talkworthy.query import fields, tokens
+from talkworthy.query.spans import term_tokens
 from talkworthy.query.tree import (
     And,
     AtLeast,
@@ -63,8 +64,6 @@ def _longest_piece(term: str) -> str:
 
 def required_groups(node: Node) -> list[frozenset[str]]:
     """Any-of groups of tokens, all of which every match has."""
-    from talkworthy.query.spans import term_tokens
-
     node = bare(node)
     match node:
         case Word() | Phrase() | Cased():
