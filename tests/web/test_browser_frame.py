@@ -142,7 +142,7 @@ def test_the_keyboard_leads_everywhere(browser_page, filled_pages):
     page.keyboard.press("Escape")
     page.keyboard.press("Control+k")
     page.keyboard.type("tren")
-    page.locator("#command-found [role=option] >> text=Trends").wait_for()
+    page.locator("#command-found [role=option] >> text=“tren”").wait_for()
     page.keyboard.press("ArrowUp")
     assert page.get_attribute("#command", "aria-activedescendant")
     page.keyboard.press("Enter")

@@ -1,11 +1,9 @@
 """What every page's frame needs: where one is, who one is, and what waits."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
@@ -53,26 +51,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if member is None:
         return found
     return found | {
-        "rail": rail(),
+        "rail": RAIL,
         "here": _here(request),
         "ask_timezone": member.user.timezone == "UTC" and not request.session.get(ZONE_TOLD),
         "unseen_alerts": SimpleLazyObject(lambda: _unseen(member)),
         "other_workspaces": SimpleLazyObject(lambda: _others(member)),
     }
-
-
-@cache
-def rail() -> tuple[Stop, ...]:
-    """The stops whose room is installed."""
-    return tuple(stop for stop in RAIL if _exists(stop.route))
-
-
-def _exists(route: str) -> bool:
-    try:
-        reverse(route, args=("any",))
-    except NoReverseMatch:
-        return False
-    return True
 
 
 def _here(request: HttpRequest) -> str:

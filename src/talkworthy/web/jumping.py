@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from talkworthy.listening.models import Monitor, Source
-from talkworthy.web.context import rail
+from talkworthy.web.context import RAIL
 from talkworthy.web.templatetags.words import in_workspace
 from talkworthy.workspaces.models import Member
 
@@ -47,7 +47,7 @@ def _pages(words: str, viewer: Member) -> list[Jump]:
             in_workspace(viewer.workspace.slug, stop.route),
             keys=("g", stop.key),
         )
-        for stop in rail()
+        for stop in RAIL
         if words.lower() in str(stop.label).lower()
     ]
 
