@@ -271,7 +271,7 @@ class _Reader:
         self.file = file
         self.settings = settings
         self.now = now
-        self.settled = now.timestamp() - file.changed >= SETTLED
+        self.settled = abs(now.timestamp() - file.changed) >= SETTLED
         self.place = place or _Place()
 
     def blocks(self, notes: list[str]) -> Iterator[tuple[Payload | None, _Place]]:
