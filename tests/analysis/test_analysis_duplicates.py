@@ -22,7 +22,9 @@ def near(batch: pa.RecordBatch, window: NearDuplicates | None = None) -> list[in
 
 
 def test_links_names_signs_and_case_do_not_make_another_text():
-    assert text_hash("Mill Street opens!") == text_hash("RT".lower().replace("rt", "") + "@ann MILL street  opens https://t.example/2")
+    assert text_hash("Mill Street opens!") == text_hash(
+        "RT".lower().replace("rt", "") + "@ann MILL street  opens https://t.example/2"
+    )
 
 
 def test_a_word_more_makes_another_text():
@@ -49,12 +51,21 @@ def test_a_copy_in_the_next_batch_is_found_by_a_window_only(posts: Posts):
 def test_a_window_forgets_the_oldest():
     window = NearDuplicates(size=2)
     window.near([bare(FIRST)])
-    window.near([bare(f"something quite different, number {name}") for name in ("alpha alpha", "bravo bravo", "charlie tango", "delta echo")])
+    window.near(
+        [
+            bare(f"something quite different, number {name}")
+            for name in ("alpha alpha", "bravo bravo", "charlie tango", "delta echo")
+        ]
+    )
     assert window.near([bare(EDITED)]) == [None]
 
 
 def test_short_texts_are_families_only_of_exact_copies():
-    assert NearDuplicates().near([bare("so good!"), bare("so good"), bare("so goods")]) == [text_hash("so good"), text_hash("so good"), None]
+    assert NearDuplicates().near([bare("so good!"), bare("so good"), bare("so goods")]) == [
+        text_hash("so good"),
+        text_hash("so good"),
+        None,
+    ]
 
 
 def test_likeness_is_one_for_the_same_and_none_for_strangers():

@@ -13,7 +13,9 @@ PAGE = Path(__file__).parents[2] / "docs/reference/models.md"
 
 def test_the_page_of_models_is_that_of_the_code():
     page = PAGE.read_text(encoding="utf-8")
-    assert replaced(page, registry.models().values()) == page, "run: python -m talkworthy.analysis.training cards docs/reference/models.md"
+    assert replaced(page, registry.models().values()) == page, (
+        "run: python -m talkworthy.analysis.training cards docs/reference/models.md"
+    )
 
 
 @pytest.mark.parametrize("name", list(registry.models()))

@@ -68,7 +68,18 @@ def test_an_empty_batch_stays_empty():
 
 
 def test_hostile_texts_go_through(posts: Posts):
-    texts = ["\x00\x01", "a" * 100_000, "ﷺ" * 500, "👨‍👩‍👧‍👦" * 200, "\u202e‮evil", "((((((", "&#0;&amp", " \n\t ", "#" * 5000, "@" * 5000]
+    texts = [
+        "\x00\x01",
+        "a" * 100_000,
+        "ﷺ" * 500,
+        "👨‍👩‍👧‍👦" * 200,
+        "\u202e‮evil",
+        "((((((",
+        "&#0;&amp",
+        " \n\t ",
+        "#" * 5000,
+        "@" * 5000,
+    ]
     assert default_pipeline().run(posts(*texts)).num_rows == len(texts)
 
 
@@ -79,7 +90,10 @@ def test_an_unknown_tier_is_refused():
 
 def test_what_a_channel_told_of_links_is_kept_and_the_rest_is_read(posts: Posts):
     found = default_pipeline().run(
-        posts({"text": "see https://a.example/x", "links": ["https://told.example"]}, "see https://a.example/x. #Launch @ann")
+        posts(
+            {"text": "see https://a.example/x", "links": ["https://told.example"]},
+            "see https://a.example/x. #Launch @ann",
+        )
     )
     assert found.column("links").to_pylist() == [["https://told.example"], ["https://a.example/x"]]
     assert found.column("hashtags").to_pylist() == [[], ["Launch"]]

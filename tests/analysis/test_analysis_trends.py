@@ -22,19 +22,31 @@ def table(rows: list[tuple[str, str, datetime]]) -> pa.Table:
     made = []
     for number, (author, text, moment) in enumerate(rows):
         who = {"id": author, "handle": author} if author else None
-        made.append({"uid": f"mastodon:x.example:{moment:%j}-{number}", "text": text, "published_at": moment, "author": who})
+        made.append(
+            {"uid": f"mastodon:x.example:{moment:%j}-{number}", "text": text, "published_at": moment, "author": who}
+        )
     return posts_table(made)
 
 
 def chatter(day: datetime, count: int = 300) -> list[tuple[str, str, datetime]]:
     """Talk that is the same every day: decoys."""
-    subjects = ("coffee in the morning", "the train was late again", "a walk by the river", "what a match", "#monday mood")
+    subjects = (
+        "coffee in the morning",
+        "the train was late again",
+        "a walk by the river",
+        "what a match",
+        "#monday mood",
+    )
     return [(f"voice{n}", f"{subjects[n % 5]} number {n}", day + timedelta(minutes=4 * n)) for n in range(count)]
 
 
 def flood() -> list[tuple[str, str, datetime]]:
     """Twelve voices speak of one thing from 15:00 on."""
-    forms = ("Water main burst on Mill Street", "burst on Mill Street!! #millstreet", "RT water main burst on mill street https://x.example/a?utm_source=b")
+    forms = (
+        "Water main burst on Mill Street",
+        "burst on Mill Street!! #millstreet",
+        "RT water main burst on mill street https://x.example/a?utm_source=b",
+    )
     return [(f"near{n}", forms[n % 3], START + timedelta(hours=15, minutes=n)) for n in range(12)]
 
 
@@ -94,7 +106,12 @@ def test_one_voice_that_repeats_itself_does_not_rise():
 
 
 def test_posts_outside_the_window_are_left_out():
-    assert rising(table(flood()), table(chatter(START - timedelta(days=1))), window=Window(START - timedelta(days=1), START)) == []
+    assert (
+        rising(
+            table(flood()), table(chatter(START - timedelta(days=1))), window=Window(START - timedelta(days=1), START)
+        )
+        == []
+    )
 
 
 def test_a_baseline_of_counts_serves_as_the_posts_do():

@@ -74,7 +74,9 @@ def band_keys(cores: Sequence[str]) -> list[list[int]]:
         return []
     numbers, owner = words.character_grams(short, (RUN,))
     ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(short)))])
-    digests = RMinHash.digest_matrix_from_flat_token_hashes(numbers.astype(np.uint64), ends.astype(np.uint64), PERMUTATIONS, SEED)
+    digests = RMinHash.digest_matrix_from_flat_token_hashes(
+        numbers.astype(np.uint64), ends.astype(np.uint64), PERMUTATIONS, SEED
+    )
     table = np.array(digests.to_rows(), np.uint64).reshape(len(short), BANDS, BAND_ROWS)
     keys = np.arange(BANDS, dtype=np.uint64) * _SPREAD
     for row in range(BAND_ROWS):

@@ -8,6 +8,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from talkworthy.analysis import evaluation, language
@@ -120,25 +122,17 @@ class UnknownTask(LookupError):
 
 def rows_of(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a JSON Lines, CSV or Parquet file; each may be gzipped. The form is told by the name."""
+    packed = path.name.endswith(".gz")
     name = path.name.removesuffix(".gz")
-    opened: BinaryIO = cast(BinaryIO, gzip.open(path, "rb")) if path.name.endswith(".gz") else path.open("rb")
-    with opened as content:
+    with path.open("rb") as file, gzip.open(file) if packed else nullcontext(file) as content:
         if name.endswith(".parquet"):
-            yield from pq.read_table(content if not path.name.endswith(".gz") else _whole(content)).to_pylist()
-        elif name.endswith((".csv", ".tsv")):
-            yield from csv.DictReader(
-                TextIOWrapper(content, "utf-8-sig", newline=""), delimiter="\t" if name.endswith(".tsv") else ","
-            )
-        else:
-            for line in TextIOWrapper(content, "utf-8"):
-                if line.strip():
-                    yield json.loads(line)
-
-
-def _whole(content: BinaryIO) -> Any:
-    import pyarrow as pa
-
-    return pa.BufferReader(content.read())
+            yield from pq.read_table(pa.BufferReader(content.read())).to_pylist()
+            return
+        with TextIOWrapper(cast(BinaryIO, content), "utf-8-sig", newline="") as lines:
+            if name.endswith((".csv", ".tsv")):
+                yield from csv.DictReader(lines, delimiter="\t" if name.endswith(".tsv") else ",")
+            else:
+                yield from (json.loads(line) for line in lines if line.strip())
 
 
 def evaluate_file(

@@ -4,6 +4,7 @@ The sum that a piece of text adds to every head is kept once it was met, so that
 look-ups and additions. Nothing else is remembered: the same text always has the same score.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,8 +13,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from talkworthy.analysis import reading, words
+from talkworthy.analysis import lexicons, reading, words
 from talkworthy.analysis.registry import Arrays, Model, model
 
 Floats = npt.NDArray[np.float32]
@@ -34,13 +36,17 @@ def rarity() -> Mapping[str, Floats]:
 
 @dataclass(frozen=True)
 class Head:
-    """Weights of one model over the shared features: tables of (places, outputs), rarity folded in."""
+    """Weights of one model over the shared features: tables of (places, outputs), rarity folded in.
+
+    `phrase_weight` is added where a text holds one of the turns of phrase listed under the model's name.
+    """
 
     model: Model
     words: Floats
     characters: Floats
     cues: Floats
     bias: Floats
+    phrase_weight: float = 0.0
 
     @property
     def width(self) -> int:
@@ -61,7 +67,8 @@ def unfolded(card: Model, held: Arrays, weight: Mapping[str, Floats]) -> Head:
     for block in ("words", "characters"):
         table = held[block].astype(np.float32) * held[f"{block}_scale"]
         tables[block] = table * weight[block][:, None]
-    return Head(card, tables["words"], tables["characters"], held["cues"], held["bias"])
+    phrased = float(held["phrase_weight"][0]) if "phrase_weight" in held else 0.0
+    return Head(card, tables["words"], tables["characters"], held["cues"], held["bias"], phrased)
 
 
 def probabilities(logits: Floats) -> Floats:
@@ -70,6 +77,12 @@ def probabilities(logits: Floats) -> Floats:
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
     grown = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(grown / grown.sum(axis=1, keepdims=True), np.float32)
+
+
+def holds_phrase(name: str, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which texts hold a turn of phrase from the lists of this name."""
+    found = pc.match_substring_regex(pa.array(texts, pa.string()), lexicons.turns_of_phrase(name))
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)
 
 
 class Scorer:
@@ -129,7 +142,16 @@ class Scorer:
         sums[:, :width] += reading.summed(places.astype(np.int64), layout.starts, reading.WIDTH) @ self._words
         of_words, of_characters = _unit(sums[:, :width]), _unit(sums[:, width:])
         found = reading.cues(layout.ids, layout.starts, layout.owner, self._valence, self._negates, self._marks)
-        return np.asarray(of_words + of_characters + found @ self._cues + self._bias, np.float32)
+        logits = np.asarray(of_words + of_characters + found @ self._cues + self._bias, np.float32)
+        self._add_phrases(logits, texts)
+        return logits
+
+    def _add_phrases(self, logits: Floats, texts: Sequence[str]) -> None:
+        column = 0
+        for held in self.heads:
+            if held.phrase_weight:
+                logits[:, column] += held.phrase_weight * holds_phrase(held.model.name, texts)
+            column += held.width
 
     def score(self, texts: Sequence[str]) -> dict[str, Floats]:
         """Probabilities by head name: shape (texts, 1) for yes-or-no heads, else (texts, labels)."""
@@ -223,4 +245,12 @@ def weigh(held: Head, text: str, output: int) -> list[Weighed]:
     word_length = np.sqrt((weight["words"][single] ** 2).sum() + (weight["words"][pair] ** 2).sum()) or 1.0
     gram_length = np.sqrt((weight["characters"][gram] ** 2).sum()) or 1.0
     total = of_words / word_length + of_grams / gram_length
-    return [Weighed(text[start:end], start, end, float(value)) for (start, end), value in zip(raw, total, strict=True)]
+    found = [Weighed(text[start:end], start, end, float(value)) for (start, end), value in zip(raw, total, strict=True)]
+    return found + _phrases(held, text)
+
+
+def _phrases(held: Head, text: str) -> list[Weighed]:
+    if not held.phrase_weight:
+        return []
+    match = re.search(lexicons.turns_of_phrase(held.model.name), text)
+    return [Weighed(match.group(), match.start(), match.end(), held.phrase_weight)] if match else []

@@ -31,6 +31,13 @@ def entries(language: str, name: str) -> tuple[tuple[str, float], ...]:
 
 
 @cache
+def turns_of_phrase(name: str) -> str:
+    """All expressions of a list, of all languages, as one that Arrow's engine (RE2) reads; empty without a list."""
+    lines = [line for language in languages(name) for line, _ in entries(language, name)]
+    return f"(?i)(?:{'|'.join(lines)})" if lines else ""
+
+
+@cache
 def valences() -> Mapping[str, float]:
     """How pleasant a word is, -5 to 5, over all languages; a word of several languages has the mean."""
     gathered: dict[str, list[float]] = {}

@@ -12,21 +12,18 @@ import numpy as np
 from talkworthy.analysis.evaluation import Measured
 from talkworthy.analysis.registry import read_card
 from talkworthy.analysis.scoring import FEATURES, RARITY_STEP, unfolded
-from talkworthy.analysis.training import fitting, heads, language, packing, soft
+from talkworthy.analysis.training import fitting, heads, language, packing
 from talkworthy.analysis.training.tasks import TASKS, Task, task
 
 LICENCE = "Apache-2.0"
+HELD_BACK = "the tenth of its own sets that was held back"
 TRAINED = (FEATURES, "language", *(held.name for held in TASKS))
-WORKSHOP = Path("build/analysis")
 
 
-def train(name: str, data: Path, out: Path, *, workshop: Path = WORKSHOP, version: str = "1.0.0") -> dict[str, Any]:
-    """Train one model (or "all") from `data` into the folder `out`; the card or cards that were written.
-
-    A teacher's answers are read from `workshop` where there are any (`TASK.jsonl.gz`, written by `teacher.py`).
-    """
+def train(name: str, data: Path, out: Path, *, version: str = "1.0.0") -> dict[str, Any]:
+    """Train one model (or "all") from `data` into the folder `out`; the card or cards that were written."""
     if name == "all":
-        return {held: train(held, data, out, workshop=workshop, version=version) for held in TRAINED}
+        return {held: train(held, data, out, version=version) for held in TRAINED}
     if name == FEATURES:
         texts = dict.fromkeys(row.text for held in TASKS for row in held.rows(data))
         card = _card(
@@ -40,36 +37,37 @@ def train(name: str, data: Path, out: Path, *, workshop: Path = WORKSHOP, versio
         return _saved(out, card, fitting.learn_rarity(list(texts)[::2]))
     if name == "language":
         return _saved(out, *language.train(data, version=version))
-    return _train_head(task(name), data, out, workshop, version)
+    return _train_head(task(name), data, out, version)
 
 
-def _train_head(chosen: Task, data: Path, out: Path, workshop: Path, version: str) -> dict[str, Any]:
+def _train_head(chosen: Task, data: Path, out: Path, version: str) -> dict[str, Any]:
     _, rarity = packing.load(out, FEATURES)
     weight = {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in rarity.items()}
     helpers = []
     for name in chosen.helped_by:
         card, arrays = packing.load(out, name)
         helpers.append(unfolded(read_card(card), arrays, weight))
-    taught = soft.read(workshop / f"{chosen.name}.jsonl.gz")
-    trained = heads.train(chosen, chosen.rows(data), rarity, helpers, taught)
-    sources = chosen.sources + ((soft.SOURCE,) if taught else ())
-    card = _card(chosen.name, version, chosen.purpose, chosen.labels, sources, chosen.failures)
+    trained = heads.train(
+        chosen, chosen.rows(data), rarity, helpers, {name: rows(data) for name, rows in chosen.measured_on}
+    )
+    card = _card(chosen.name, version, chosen.purpose, chosen.labels, chosen.sources, chosen.failures)
     card |= {
         "threshold": trained.threshold,
         "undecided_below": chosen.undecided_below,
-        "scores": _scores(trained.measured, chosen),
+        "scores": _scores(HELD_BACK, trained.measured, chosen),
     }
+    for where, measured in trained.elsewhere.items():
+        card["scores"] += _scores(where, measured, chosen)
     return _saved(out, card, trained.arrays)
 
 
-def _scores(measured: Measured, chosen: Task) -> list[dict[str, Any]]:
+def _scores(where: str, measured: Measured, chosen: Task) -> list[dict[str, Any]]:
     figures = (
         {"F1": measured.f1, "AUC": measured.auc} if len(chosen.labels) == 1 else {"macro recall": measured.macro_recall}
     )
     figures |= {"macro F1": measured.macro_f1, "calibration error": measured.calibration_error}
-    data = "the tenth of its own sets that was held back"
     return [
-        {"data": data, "measure": name, "value": round(100 * value, 1), "n": measured.n}
+        {"data": where, "measure": name, "value": round(100 * value, 1), "n": measured.n}
         for name, value in figures.items()
         if value is not None
     ]

@@ -17,11 +17,15 @@ def cards(held: Iterable[Model]) -> str:
 def _card(card: Model) -> list[str]:
     size = len((resources.files("talkworthy.analysis") / "models" / card.file).read_bytes())
     lines = [f"### {card.name}", "", card.purpose, "", "| | |", "| --- | --- |"]
-    lines += [f"| version | {card.version} |", f"| licence | {card.licence} |", f"| file | `{card.file}`, {size / 1e6:.2f} MB |"]
+    lines += [
+        f"| version | {card.version} |",
+        f"| licence | {card.licence} |",
+        f"| file | `{card.file}`, {size / 1e6:.2f} MB |",
+    ]
     if card.labels:
         lines.append(f"| answers | {', '.join(card.labels)} |")
     if card.threshold:
-        lines.append(f"| \"yes\" from | {card.threshold:.3f} |")
+        lines.append(f'| "yes" from | {card.threshold:.3f} |')
     if card.undecided_below:
         lines.append(f"| undecided below | {card.undecided_below:.2f} |")
     lines.append(f"| trained on | {'; '.join(card.trained_on)} |")

@@ -9,26 +9,27 @@ import numpy.typing as npt
 from scipy import sparse
 
 from talkworthy.analysis import evaluation, reading
-from talkworthy.analysis.scoring import RARITY_STEP, Head, probabilities
+from talkworthy.analysis.scoring import RARITY_STEP, Head, holds_phrase, probabilities
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.sets import Row, fold_of, is_held_back
-from talkworthy.analysis.training.soft import Taught
 from talkworthy.analysis.training.tasks import YES, Task
 
 Floats = npt.NDArray[np.float32]
 Rarity = Mapping[str, Floats]
 FOLDS = 5
-TEACHER_WEIGHT = 0.5
+# A head that learned from rules says half of what it believes, and the turns of phrase themselves the rest;
+# set by hand, for no labelled set may choose them.
+HALF, RULED_SHIFT = 0.5, -1.0
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A packed head and what was measured with the tenth of rows that it never saw."""
+    """A packed head, what was measured with the tenth of rows that it never saw, and on other sets by name."""
 
     arrays: dict[str, npt.NDArray[Any]]
     threshold: float
     measured: evaluation.Measured
-    n: int
+    elsewhere: dict[str, evaluation.Measured]
 
 
 def targets_of(rows: Sequence[Row], labels: Sequence[str]) -> Floats:
@@ -44,12 +45,9 @@ def train(
     rows: Sequence[Row],
     rarity: dict[str, npt.NDArray[Any]],
     helpers: Sequence[Head],
-    taught: Taught | None = None,
+    others: Mapping[str, Sequence[Row]],
 ) -> Trained:
-    """Fit, calibrate, measure and pack; what `helpers` say of a text is a feature of the new head.
-
-    `taught` are texts with a teacher's probabilities, which are fitted beside the true labels.
-    """
+    """Fit, calibrate, measure and pack; what `helpers` say of a text is a feature of the new head."""
     rows = [row for row in rows if any(label in row.label.split() for label in task.labels) or len(task.labels) == 1]
     weight = {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in rarity.items()}
     texts = [row.text for row in rows]
@@ -59,7 +57,6 @@ def train(
     kept = np.flatnonzero(~unseen)
     fold = np.array([fold_of(text, FOLDS) for text in texts])
     told = told_by(helpers, features, cues, weight)
-    also = _taught(taught, weight) if taught else None
     small = len(kept) < 8000
     outside = np.zeros((len(rows), targets.shape[1]), np.float32)
     apart = range(FOLDS) if small else range(1)
@@ -67,7 +64,7 @@ def train(
     for number in apart:
         held = kept[(fold[kept] == number)] if small else kept[fold[kept] == number][::2]
         seen = np.setdiff1d(kept, held)
-        part = _fit(features[seen], cues[seen], told[seen], targets[seen], task, also)
+        part = _fit(features[seen], cues[seen], told[seen], targets[seen], task)
         outside[held] = part.logits(sparse.hstack([features[held], sparse.csr_matrix(told[held])]).tocsr(), cues[held])
         measured_rows[held] = True
     scale, shift = fitting.calibrate(outside[measured_rows], targets[measured_rows], weights=None)
@@ -77,13 +74,22 @@ def train(
         if len(task.labels) == 1
         else 0.0
     )
-    whole = _fit(features[kept], cues[kept], told[kept], targets[kept], task, also)
+    whole = _fit(features[kept], cues[kept], told[kept], targets[kept], task)
     merged = fold_in(whole, helpers, weight)
+    if task.phrase_weight:
+        scale, shift, threshold = scale * HALF, shift * HALF + RULED_SHIFT, 0.5
     packed = fitting.pack(merged, scale=scale, shift=shift)
-    tested = np.flatnonzero(unseen)
-    logits = merged.logits(features[tested], cues[tested]) * scale + shift
-    measured = measure(probabilities(logits.astype(np.float32)), targets[tested], task, threshold)
-    return Trained(packed, threshold, measured, len(tested))
+    if task.phrase_weight:
+        packed["phrase_weight"] = np.array([task.phrase_weight], np.float32)
+    tested = [row for row, apart in zip(rows, unseen, strict=True) if apart]
+    found = {}
+    for name, held in {"": tested, **others}.items():
+        design, signs = reading.design([row.text for row in held], weight)
+        logits = merged.logits(design, signs) * scale + shift
+        if task.phrase_weight:
+            logits += task.phrase_weight * holds_phrase(task.name, [row.text for row in held])[:, None]
+        found[name] = measure(probabilities(logits.astype(np.float32)), targets_of(held, task.labels), task, threshold)
+    return Trained(packed, threshold, found.pop(""), found)
 
 
 def told_by(helpers: Sequence[Head], features: sparse.csr_matrix, cues: Floats, rarity: Rarity) -> Floats:
@@ -106,32 +112,9 @@ def _raw(held: Head, rarity: Rarity) -> Floats:
     return np.vstack([*tables, held.cues])
 
 
-@dataclass(frozen=True)
-class _Also:
-    features: sparse.csr_matrix
-    cues: Floats
-    targets: Floats
-
-
-def _taught(taught: Taught, rarity: Rarity) -> _Also:
-    kept = [place for place, text in enumerate(taught.texts) if not is_held_back(text)]
-    features, cues = reading.design([taught.texts[place] for place in kept], rarity)
-    return _Also(features, cues, taught.chances[kept])
-
-
-def _fit(
-    features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task, also: _Also | None
-) -> fitting.Fitted:
+def _fit(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task) -> fitting.Fitted:
     joined = sparse.hstack([features, sparse.csr_matrix(told)]).tocsr()
-    weights = fitting.balanced(targets)
-    if also is not None:
-        if told.shape[1]:
-            raise ValueError(f"{task.name} has both a teacher and helpers; one or the other")
-        joined = sparse.vstack([joined, also.features]).tocsr()
-        cues = np.vstack([cues, also.cues])
-        weights = np.concatenate([weights, np.full(len(also.targets), TEACHER_WEIGHT, np.float32)])
-        targets = np.vstack([targets, also.targets])
-    return fitting.fit(joined, cues, targets, strength=task.strength, weights=weights)
+    return fitting.fit(joined, cues, targets, strength=task.strength, weights=fitting.balanced(targets))
 
 
 def fold_in(fitted: fitting.Fitted, helpers: Sequence[Head], rarity: Rarity) -> fitting.Fitted:

