@@ -144,6 +144,12 @@ def test_a_deletion_of_something_without_a_proper_name_is_set_aside():
     assert (parsed.tombstones.num_rows, len(parsed.aside)) == (0, 1)
 
 
+def test_a_repost_without_a_proper_name_is_set_aside():
+    record = {"subject": {"uri": f"at://{BOB}/app.bsky.feed.post/3mpt7u2vlgs2c"}}
+    parsed = parse(lines(commit(record, collection="app.bsky.feed.repost", rkey="\ud800"), commit({})), reposts=True)
+    assert (parsed.posts.num_rows, len(parsed.aside)) == (1, 1)
+
+
 def test_an_update_is_an_edit_of_the_same_post():
     post = only(parse(lines(commit({"text": "old"}), commit({"text": "new"}, operation="update"))))
     assert (post["text"], post["edited_at"]) == ("new", NOON)

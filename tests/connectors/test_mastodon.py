@@ -163,7 +163,15 @@ def test_broken_posts_are_set_aside_and_the_rest_goes_on():
         status(account=None),
         {"id": "5", "created_at": "2026-08-01"},
     ]
-    good = status(id=7, content=None, account={"acct": "dan", "followers_count": -1}, favourites_count=2**80, tags="x")
+    bad.append(status(media_attachments=[{"type": {}}], created_at=None))
+    good = status(
+        id=7,
+        content=None,
+        media_attachments=[{"type": []}, {"type": "image"}, 5],
+        account={"acct": "dan", "followers_count": -1},
+        favourites_count=2**80,
+        tags="x",
+    )
     parsed = parse([*bad, good])
     assert (only(parsed)["native_id"], len(parsed.aside)) == ("7", len(bad))
     assert only(parsed)["author"]["handle"] == "dan@social.test"

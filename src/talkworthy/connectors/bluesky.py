@@ -804,9 +804,9 @@ def _take(
         gone[event.did] = _author_tombstone(event)
     elif event.collection not in (POSTS, REPOSTS) or (event.collection == REPOSTS and not reposts):
         return
+    elif not _AT_URI.fullmatch(event.uri):
+        raise ValueError("not an AT-URI")
     elif event.operation == "delete":
-        if not _AT_URI.fullmatch(event.uri):
-            raise ValueError("not an AT-URI")
         gone[event.uri] = _tombstone(event)
         rows.pop(_uid(event.uri), None)
     elif event.operation in ("create", "update"):

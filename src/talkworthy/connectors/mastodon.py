@@ -693,7 +693,7 @@ class _Reader:
         options = [text(record(each).get("title")) for each in listed(record(status.get("poll")).get("options"))]
         choices = "".join(f"\n- {option}" for option in options if option)
         media = [record(each) for each in listed(status.get("media_attachments"))]
-        others = [_media_url(each) for each in media if each.get("type") not in MEDIA]
+        others = [_media_url(each) for each in media if str(each.get("type")) not in MEDIA]
         warning = text(status.get("spoiler_text"))
         return {
             "kind": "question" if options else "note",
@@ -708,7 +708,7 @@ class _Reader:
             "media": [
                 {"type": MEDIA[each["type"]], "url": url, "alt": text(each.get("description"))}
                 for each in media
-                if each.get("type") in MEDIA and (url := _media_url(each))
+                if str(each.get("type")) in MEDIA and (url := _media_url(each))
             ],
         }
 
