@@ -25,7 +25,8 @@ SMTP, SUBMISSION, IMAP, IMAPS = (
     int(os.environ.get(f"TALKWORTHY_PEER_MAIL_{name}", port))
     for name, port in (("SMTP", "18025"), ("SUBMISSION", "18587"), ("IMAP", "18143"), ("IMAPS", "18993"))
 )
-CERT = Path(os.environ.get("TALKWORTHY_PEER_MAIL_CERT", "/tmp/peers/mail/cert.pem"))
+PEERS = Path(os.environ.get("PEERS_DIR", "/tmp/peers"))
+CERT = Path(os.environ.get("TALKWORTHY_PEER_MAIL_CERT", PEERS / "mail" / "cert.pem"))
 SETTINGS = {
     "host": HOST,
     "port": IMAP,
