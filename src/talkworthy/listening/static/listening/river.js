@@ -12,13 +12,17 @@
     if (number) address.searchParams.set("open", number); else address.searchParams.delete("open");
     return address;
   }
+  let turns = 0;
   async function openBeside(row, { push = true } = {}) {
     const address = row.dataset.open;
     if (!listen || !pane || !wide.matches) { window.location.assign(address); return; }
     mark(row.dataset.post);
+    const turn = ++turns;
     const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
     if (!answer.ok || answer.redirected) { window.location.assign(address); return; }
-    pane.innerHTML = await answer.text();
+    const inside = await answer.text();
+    if (turn !== turns) return; /* another post was opened meanwhile */
+    pane.innerHTML = inside;
     window.htmx.process(pane);
     pane.scrollTop = 0;
     listen.classList.add("has-pane");
@@ -26,6 +30,7 @@
     if (push) window.history.pushState({ open: row.dataset.post }, "", addressWith(row.dataset.post));
   }
   function closePane({ push = true } = {}) {
+    turns += 1;
     if (!listen || !listen.classList.contains("has-pane")) return;
     listen.classList.remove("has-pane");
     pane.replaceChildren();
