@@ -289,3 +289,10 @@ def test_huge_and_deep_input_is_answered(text: str) -> None:
 
 def test_a_long_row_of_different_nears_is_refused_in_the_lenient_dialect() -> None:
     assert check("a" + " NEAR/1 b NEAR/2 c" * 200, dialect="lenient").errors[0].code == "E-DEPTH"
+
+
+def test_of_a_very_long_line_only_the_part_around_the_problem_is_printed() -> None:
+    shown = str(check("acme OR " * 500 + "rating:9 OR " + "corp OR " * 500 + "corp"))
+    assert len(shown) < 600
+    line, carets = shown.splitlines()[1:3]
+    assert line[carets.index("^")] == "9"

@@ -106,6 +106,10 @@ class Check:
         return "\n".join(printed(self.text, problem) for problem in (*self.errors, *self.warnings))
 
 
+WIDEST = 160
+"""Characters of a line that are printed: of a longer one, those around the problem."""
+
+
 def located_problem(code: str, message: str, text: str, start: int, end: int, fix: str | None = None) -> Problem:
     """A problem from offsets into the query's text."""
     start = min(start, len(text))
@@ -120,7 +124,9 @@ def located_problem(code: str, message: str, text: str, start: int, end: int, fi
 def printed(text: str, problem: Problem) -> str:
     """The problem with the line of the query it is in, a caret below it, and the fix."""
     line = text.split("\n")[problem.line - 1].replace("\t", " ").rstrip("\r")
-    before, marked = line[: problem.column - 1], line[problem.column - 1 : problem.end - 1]
+    first = max(problem.column - 1 - WIDEST // 2, 0) if len(line) > WIDEST else 0
+    line = line[first : first + WIDEST]
+    before, marked = line[: problem.column - 1 - first], line[problem.column - 1 - first : problem.end - 1 - first]
     shown = [f"{problem.code} at line {problem.line}, column {problem.column}: {problem.message}"]
     shown.append(f"  {line}")
     shown.append("  " + " " * _width(before) + "^" * max(_width(marked), 1))

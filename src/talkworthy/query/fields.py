@@ -38,14 +38,6 @@ class Known(Enum):
     DESK = "on the desk"
 
 
-class Stage(Enum):
-    """Where a query is asked."""
-
-    MONITOR = "monitor"
-    SEARCH = "search"
-    DESK = "desk"
-
-
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One field. `reads` are paths of columns: all are looked at where there are several."""
