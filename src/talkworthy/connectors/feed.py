@@ -103,11 +103,14 @@ class Feed:
         if response.status == 304:
             return Page(cursor=known, wait=_wait(response), note=note)
         response.raise_for_status()
+        body = _body_hash(response.body)
+        if body == known.get("body"):
+            return Page(cursor=known, wait=_wait(response), note=note)
         read = _read(response.body, response.headers.get("content-type", ""), response.url)
         if read is None and _is_page(response):
             raise GiveUp(f"{response.url} is a web page, no feed. {_offer(response)}".strip())
-        known.update(_validators(response), websub=_hub(response, read, known.get("websub")))
-        fresh = _changes(read, known.get("seen") or {}, _body_hash(response.body), now)
+        known.update(_validators(response), body=body, websub=_hub(response, read, known.get("websub")))
+        fresh = _changes(read, known.get("seen") or {}, now)
         known["seen"] = fresh.seen
         if not fresh.any:
             return Page(cursor=known, wait=_wait(response), note=note)
@@ -177,9 +180,12 @@ class Feed:
             "hub.secret": secret[:199],
             "hub.lease_seconds": str(LEASE),
         }
-        response = http.post(hub["hub"], data=form)
         hub.update(asked_at=now.timestamp(), callback=callback)
-        note = "" if response.status < 300 else f"The hub {site(hub['hub'])} refused delivery ({response.status})."
+        try:
+            status = http.post(hub["hub"], data=form).status
+            note = "" if status < 300 else f"The hub {site(hub['hub'])} refused delivery ({status})."
+        except ConnectorError as error:  # the feed is asked for in turn all the same
+            note = f"The hub cannot be asked for delivery: {error}."
         return Page(cursor={**known, "websub": hub}, note=note)
 
     def receive(self, request: Request, settings: Mapping[str, Any], cursor: Cursor | None) -> Answer:
@@ -259,10 +265,10 @@ class _Fresh:
     any: bool
 
 
-def _changes(read: "_Read | None", seen: Mapping[str, Any], body_hash: str, now: datetime) -> _Fresh:
-    """What is new since the last visit, by a hash of each entry; of what cannot be read, whether it is the same."""
+def _changes(read: "_Read | None", seen: Mapping[str, Any], now: datetime) -> _Fresh:
+    """What is new since the last visit, by a hash of each entry; what cannot be read is new."""
     if read is None:
-        return _Fresh({"": [body_hash, 0]}, [], {}, any=(seen.get("") or [None])[0] != body_hash)
+        return _Fresh(dict(seen), [], {}, any=True)
     kept: dict[str, list[Any]] = {}
     edited: list[str] = []
     first_seen: dict[str, str] = {}

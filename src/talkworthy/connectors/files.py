@@ -58,6 +58,8 @@ PAGE_BYTES = 8_000_000
 PAGE_PAYLOADS = 64
 WHOLE = 64_000_000
 """Largest ActivityStreams document that is read, unpacked."""
+MOST_UNPACKED = 512_000_000
+"""Largest Parquet file within gzip, which has to be held in memory; others are read from where they lie."""
 ROWS = 4_096
 SETTLED = 3.0
 """A file untouched for so many seconds is taken as finished."""
@@ -336,7 +338,7 @@ class _Reader:
                 raise OSError(f"it has more than {WHOLE} bytes")
             yield self._payload(body, {}), self._behind(len(body), done=True)
             return
-        source = io.BytesIO(self._opened().read()) if self.file.packed else self.file.path
+        source = self._unpacked() if self.file.packed else self.file.path
         rows = 0
         with pq.ParquetFile(source) as parquet:
             for batch in parquet.iter_batches(batch_size=ROWS):
@@ -346,6 +348,13 @@ class _Reader:
                     pq.write_table(pa.Table.from_batches([batch]), sink, compression="zstd")
                     yield self._payload(sink.getvalue(), {"offset": rows}), self._behind(rows, done=False)
         yield None, self._behind(rows, done=True)
+
+    def _unpacked(self) -> io.BytesIO:
+        with self._opened() as stream:
+            body = stream.read(MOST_UNPACKED + 1)
+        if len(body) > MOST_UNPACKED:
+            raise OSError(f"it has more than {MOST_UNPACKED} bytes when unpacked; Parquet needs no packing")
+        return io.BytesIO(body)
 
     def _csv_meta(self) -> dict[str, Any]:
         return _mapping_of(self.file, self.settings)

@@ -266,7 +266,7 @@ class Http:
     def _exchange(self, asked: "_Asked", *, max_bytes: int, until: float) -> Response:
         reply = self._open(asked, until=until)
         try:
-            if int(reply.headers.get("content-length") or 0) > max_bytes and asked.method != "HEAD":
+            if _announced(reply.headers) > max_bytes and asked.method != "HEAD":
                 raise TooLarge(f"{_where(asked.url)} sends more than {max_bytes} bytes")
             with _network_errors(asked.url):
                 body = b"".join(self._chunks(reply, asked.url, max_bytes=max_bytes, until=until))
@@ -772,6 +772,11 @@ class _network_errors:  # noqa: N801 - reads as a statement
             raise _Broken(f"{_where(self._url)} took too long") from error
         if isinstance(error, httpx.TransportError | httpcore.NetworkError | httpcore.ProtocolError | OSError):
             raise _Broken(f"no answer from {_where(self._url)}: {error}") from error
+
+
+def _announced(headers: Mapping[str, str]) -> int:
+    length = headers.get("content-length", "").strip()
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
 def _raw(reply: httpx.Response) -> Iterator[bytes]:

@@ -249,12 +249,15 @@ def test_wrong_rows_of_parquet_are_told() -> None:
 
 def test_csv_is_written_and_read_again() -> None:
     sink = io.BytesIO()
-    write_csv([table()], sink)
+    posts = table(
+        FULL, BARE, {**BARE, "uid": "a:b:2", "text": "@alice =1+1"}, {**BARE, "uid": "a:b:3", "text": "-5 'x'"}
+    )
+    write_csv([posts], sink)
     sink.seek(0)
     again = [
         row for batch in read_csv(sink, Mapping(columns={name: name for name in TARGETS})) for row in batch.to_pylist()
     ]
-    expected = [{**row, "media": None} for row in table().to_pylist()]
+    expected = [{**row, "media": None} for row in posts.to_pylist()]
     assert again == expected
 
 

@@ -17,6 +17,8 @@ from talkworthy.schema.post import POST
 
 ROWS = 2048
 MAX_FIELD = 4 << 20
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 _NESTED = ("author", "engagement", "place")
 _LISTS = tuple(column.name for column in POST if column.type == pa.list_(pa.string()))
 TARGETS = tuple(
@@ -116,7 +118,7 @@ def _row(cells: Sequence[str], places: dict[str, int], mapping: Mapping) -> dict
     for target, place in places.items():
         value = cells[place].strip() if place < len(cells) else ""
         if value:
-            _put(raw, target, value)
+            _put(raw, target, value[1:] if value[0] == "'" and value[1:2] in _FORMULA else value)
     for name in ("published_at", "edited_at", "collected_at"):
         if name in raw:
             raw[name] = read_time(raw[name], day_first=mapping.day_first)
@@ -297,7 +299,7 @@ def write_csv(
 ) -> int:
     """Write posts with a header of `TARGETS`, lists joined with `|`; the number written.
 
-    A cell that a spreadsheet would take as a formula is led by an apostrophe.
+    A cell that a spreadsheet would take as a formula is led by an apostrophe, which `read_csv` takes off again.
     """
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text)
@@ -327,4 +329,4 @@ def _cell(row: dict[str, Any], column: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
-    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@\t\r" and text[:1] else text
+    return f"'{text}" if isinstance(value, str) and text[:1] in _FORMULA else text
