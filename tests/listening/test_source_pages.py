@@ -185,5 +185,7 @@ def test_a_connection_test_that_cannot_begin_says_what_lacks(client_of, bob):
 
 
 def test_a_connection_test_does_not_reach_into_the_own_network(client_of, bob):
-    answer = client_of(bob).post("/acme/sources/new/mastodon/check/", {**HASHTAG, "setting_server": "http://127.0.0.1:1"})
+    answer = client_of(bob).post(
+        "/acme/sources/new/mastodon/check/", {**HASHTAG, "setting_server": "http://127.0.0.1:1"}
+    )
     assert "It does not work yet" in answer.content.decode() and not Source.objects.exists()

@@ -23,7 +23,7 @@ FLAGS = [
 ]
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PASSWORD = "eleven purple umbrellas"  # noqa: S105
+PASSWORD = "eleven purple umbrellas"
 PAGES = [
     "sources/",
     "sources/new/",
@@ -73,9 +73,15 @@ def filled_pages(workspace, alice) -> dict[str, int]:
     figures = {"count": 42, "expected": 6.4, "probability": 1e-6, "n": 84, "since": "2026-03-04T11:00:00+00:00"}
     figures["until"] = "2026-03-04T12:00:00+00:00"
     Alert.objects.create(workspace=workspace, rule=rule, monitor=monitor, period="a", evidence=figures)
-    job = Job.objects.create(workspace=workspace, kind="export", state="running", done=5, total=9, request={"query": "a"})
-    Token.objects.create(workspace=workspace, member=member, name="t", prefix="tw_abc", digest="d" * 64, scopes=["posts:read"])
-    AuditEntry.objects.create(workspace=workspace, by=alice, verb="change", noun="monitor", key="1", after={"a": "b" * 200})
+    job = Job.objects.create(
+        workspace=workspace, kind="export", state="running", done=5, total=9, request={"query": "a"}
+    )
+    Token.objects.create(
+        workspace=workspace, member=member, name="t", prefix="tw_abc", digest="d" * 64, scopes=["posts:read"]
+    )
+    AuditEntry.objects.create(
+        workspace=workspace, by=alice, verb="change", noun="monitor", key="1", after={"a": "b" * 200}
+    )
     Source.objects.filter(pk=source.pk).update(last_fetch_at=timezone.now())
     return {"source": source.pk, "job": job.pk}
 
@@ -88,7 +94,10 @@ def browser_page(request, live_server) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         context = browser.new_context(
-            base_url=live_server.url, viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+            base_url=live_server.url,
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            reduced_motion="reduce",
         )
         page = context.new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
@@ -118,7 +127,8 @@ def test_no_page_has_a_violation_or_runs_over(browser_page, filled_pages):
     page.goto("/account/login/")
     wrong = {"login": violations(page)}
     sign_in(page)
-    for path in [*(f"/acme/{path.format(**filled_pages)}" for path in PAGES), *(f"/account/{path}" for path in ACCOUNT)]:
+    paths = [f"/acme/{path.format(**filled_pages)}" for path in PAGES] + [f"/account/{path}" for path in ACCOUNT]
+    for path in paths:
         page.goto(path)
         wrong[path] = violations(page)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):

@@ -50,7 +50,12 @@ def test_thousands_stand_apart():
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.0123, "0.012"), (0.0000412, "41 in a million"), (0.00000041, "0.41 in a million"), (1e-12, "less than one in a thousand million")],
+    [
+        (0.0123, "0.012"),
+        (0.0000412, "41 in a million"),
+        (0.00000041, "0.41 in a million"),
+        (1e-12, "less than one in a thousand million"),
+    ],
 )
 def test_a_small_probability_is_told_in_people_s_words(value, said):
     assert words.probable(value) == said

@@ -6,7 +6,12 @@ from django.utils import timezone
 from talkworthy.workspaces.models import AuditEntry, Member, Token, User, Workspace
 
 pytestmark = pytest.mark.django_db
-GENERAL = {"name": "Acme Ltd", "timezone": "Europe/Berlin", "retention_days": "365", "allow_hosts": "intranet:8080\n10.0.0.5"}
+GENERAL = {
+    "name": "Acme Ltd",
+    "timezone": "Europe/Berlin",
+    "retention_days": "365",
+    "allow_hosts": "intranet:8080\n10.0.0.5",
+}
 
 
 def trail(workspace, user, number):
@@ -58,7 +63,8 @@ def test_only_administrators_manage_members(client_of, bob, carol, path):
     address = "/acme/settings/members/" + path.format(member.pk)
     answer = client_of(bob).post(address, {"role": "administrator", "email": "eve@example.org"})
     assert answer.status_code == 403
-    assert Member.objects.get(pk=member.pk).role == "viewer" and not User.objects.filter(email="eve@example.org").exists()
+    assert Member.objects.get(pk=member.pk).role == "viewer"
+    assert not User.objects.filter(email="eve@example.org").exists()
 
 
 def test_a_member_of_another_workspace_is_out_of_reach(client_of, alice, dan):
@@ -124,7 +130,9 @@ def test_the_trail_is_paged_by_where_one_is(client_of, alice, workspace):
 
 def test_the_trail_is_filtered_by_who_what_and_words(client_of, alice, bob, workspace):
     trail(workspace, alice, 3)
-    AuditEntry.objects.create(workspace=workspace, by=bob, verb="delete", noun="source", key="9", label="Feed", why="gone")
+    AuditEntry.objects.create(
+        workspace=workspace, by=bob, verb="delete", noun="source", key="9", label="Feed", why="gone"
+    )
     for asked in ({"verb": "delete"}, {"noun": "source"}, {"by": bob.pk}, {"words": "gone"}, {"words": "feed"}):
         found = client_of(alice).get("/acme/settings/audit/", asked).context["trail"].entries
         assert [entry.label for entry in found] == ["Feed"], asked

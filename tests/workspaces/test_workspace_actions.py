@@ -116,7 +116,9 @@ def test_revoking_twice_is_revoking_once(workspace, alice):
     assert Token.objects.get().revoked_at == NOW and AuditEntry.objects.filter(verb="revoke").count() == 1
 
 
-@pytest.mark.parametrize(("name", "slug"), [("Acme", "acme-2"), ("API", "api-2"), ("東京", "workspace"), ("New!", "new-2")])
+@pytest.mark.parametrize(
+    ("name", "slug"), [("Acme", "acme-2"), ("API", "api-2"), ("東京", "workspace"), ("New!", "new-2")]
+)
 def test_a_workspace_takes_no_address_that_is_taken(workspace, alice, name, slug):
     assert actions.create_workspace(name=name, by=alice, now=NOW).slug == slug
 

@@ -9,3 +9,7 @@ class ListeningConfig(AppConfig):
     name = "talkworthy.listening"
     label = "listening"
     verbose_name = "Listening"
+
+    def ready(self) -> None:
+        """Hand over what a leaving member owned."""
+        from talkworthy.listening import ownership  # noqa: F401 - its receiver connects on import

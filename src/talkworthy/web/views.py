@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -115,7 +116,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def failed(request: HttpRequest) -> HttpResponse:
     """500: nothing is asked of the database, which may be what failed."""
-    return render(request, "500.html", {"status": 500, "plain": True}, status=500)
+    return HttpResponse(render_to_string("500.html"), status=500)
 
 
 def _error(request: HttpRequest, status: int, exception: Exception | None) -> HttpResponse:

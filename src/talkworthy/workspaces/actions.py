@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -19,6 +20,10 @@ RESERVED = frozenset({"account", "api", "health", "new", "receive", "static", "w
 
 WORDS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Letters of a one-time password: none that are taken for another."""
+
+
+member_leaves = Signal()
+"""Sent with `member` before somebody is removed, in the same transaction: rooms above hand over what they owned."""
 
 
 class Refused(ValueError):
@@ -115,6 +120,7 @@ def remove_member(member: Member, *, by: User, now: datetime) -> None:
         member = Member.objects.select_for_update().get(pk=member.pk)
         _keep_an_administrator(member)
         note_change(member.workspace, verb="remove", thing=member, by=by, now=now, before={"role": member.role})
+        member_leaves.send(Member, member=member)
         member.delete()
 
 

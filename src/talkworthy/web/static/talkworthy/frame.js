@@ -104,7 +104,7 @@
     const words = document.createElement("p");
     words.textContent = text;
     const close = document.createElement("button");
-    close.type = "button"; close.className = "close"; close.dataset.closesToast = ""; close.textContent = "×"; close.ariaLabel = "×";
+    close.type = "button"; close.className = "close"; close.dataset.closesToast = ""; close.textContent = "×"; close.ariaLabel = document.body.dataset.dismiss;
     made.append(words, close);
     document.getElementById("toasts").append(made);
   }
@@ -141,7 +141,9 @@
   let busy = 0;
   document.addEventListener("htmx:beforeRequest", (event) => { if (event.target.closest("[data-silent]")) return; busy += 1; root.classList.add("htmx-busy"); });
   document.addEventListener("htmx:afterRequest", (event) => { if (event.target.closest("[data-silent]")) return; busy = Math.max(0, busy - 1); if (!busy) root.classList.remove("htmx-busy"); });
-  document.addEventListener("htmx:sendError", () => toast(root.lang.startsWith("en") || !root.lang ? "The server cannot be reached. Nothing was changed; try again in a moment." : "⚠", "error"));
+  const said = document.body.dataset;
+  document.addEventListener("htmx:sendError", (event) => { if (!event.target.closest("[data-silent]")) toast(said.unreachable, "error"); });
+  document.addEventListener("htmx:responseError", (event) => { if (!event.target.closest("[data-silent]")) toast(event.detail.xhr.status < 500 ? said.refused : said.failed, "error"); });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.once === undefined || event.defaultPrevented) return;
