@@ -25,6 +25,7 @@ _MASK = np.uint32(WIDTH - 1)
 MOST_PIECES = 1500
 NEGATION_REACH = 3
 SHOUT = "\x01shout"
+_SHOUT_HASH = words.mixed(np.array([words.word_hash(SHOUT)], np.uint32))[0]
 BEGINNING = np.uint32(words.word_hash("\x02beginning"))
 LONGEST_WORD = 60
 
@@ -63,68 +64,49 @@ class Pieces:
 
 def features_of(pieces: Sequence[str]) -> Pieces:
     """Features of each piece by itself, pairs of words within it included."""
-    known = valences()
-    forms: list[str] = []
     places: dict[str, int] = {}
     rows: list[int] = []
     columns: list[int] = []
-    pair_rows: list[int] = []
-    pairs: list[tuple[int, int]] = []
-    first = np.zeros(len(pieces), np.uint32)
-    last = np.zeros(len(pieces), np.uint32)
-    valence = np.zeros(len(pieces), np.float32)
-    negates = np.zeros(len(pieces), np.bool_)
-    marks = np.zeros((len(pieces), 5), np.bool_)
     shouted: list[int] = []
     for row, piece in enumerate(pieces):
-        before = -1
         for word in words.words(piece):
-            form = word.form[:LONGEST_WORD]
-            place = places.setdefault(form, len(places))
-            if place == len(forms):
-                forms.append(form)
             rows.append(row)
-            columns.append(place)
-            if before >= 0:
-                pair_rows.append(row)
-                pairs.append((before, place))
-            else:
-                first[row] = words.word_hash(form)
-            before = place
-            valence[row] += known.get(form) or known.get(form.lstrip("#"), 0.0)
-            negates[row] |= form in NEGATORS
-            _mark(marks[row], form)
+            columns.append(places.setdefault(word.form[:LONGEST_WORD], len(places)))
             if words.shouts(piece[word.start : word.end]):
                 shouted.append(row)
-        if before >= 0:
-            last[row] = words.word_hash(forms[before])
-    hashes = np.fromiter((words.word_hash(form) for form in forms), np.uint32, len(forms))
-    single = words.mixed(hashes) & _MASK
-    pair = np.array(pairs, np.int64).reshape(-1, 2)
-    double = words.pair_hashes(hashes[pair[:, 0]], hashes[pair[:, 1]]) & _MASK
-    shout = np.full(len(shouted), words.mixed(np.array([words.word_hash(SHOUT)], np.uint32))[0] & _MASK, np.uint32)
+    owner, held = np.array(rows, np.int64), np.array(columns, np.int64)
+    forms = list(places)
+    hashes = np.fromiter(map(words.word_hash, forms), np.uint32, len(forms))
+    first, last = np.zeros(len(pieces), np.uint32), np.zeros(len(pieces), np.uint32)
+    last[owner] = hashes[held]  # the last one written wins
+    first[owner[::-1]] = hashes[held[::-1]]
+    inside = owner[1:] == owner[:-1]
+    pairs = words.pair_hashes(hashes[held[:-1]][inside], hashes[held[1:]][inside])
+    shouts = np.full(len(shouted), _SHOUT_HASH, np.uint32)
+    numbers = np.concatenate([words.mixed(hashes)[held], pairs, shouts]) & _MASK
     word_table = _counts(
-        np.concatenate([np.array(rows, np.int64), np.array(pair_rows, np.int64), np.array(shouted, np.int64)]),
-        np.concatenate([single[np.array(columns, np.int64)], double, shout]),
-        len(pieces),
-        WIDTH,
+        np.concatenate([owner, owner[1:][inside], np.array(shouted, np.int64)]), numbers, len(pieces), WIDTH
     )
-    gram, owner = words.character_grams(forms)
-    of_forms = _counts(owner, gram & _MASK, len(forms), WIDTH)
-    held = _counts(np.array(rows, np.int64), np.array(columns, np.uint32), len(pieces), max(len(forms), 1))
-    if not forms:
-        of_forms = sparse.csr_matrix((1, WIDTH), dtype=np.float32)
-    character_table = (held @ of_forms).tocsr()
+    gram, of_form = words.character_grams(forms)
+    uses = _counts(owner, held.astype(np.uint32), len(pieces), max(len(forms), 1))
+    character_table = (uses @ _counts(of_form, gram & _MASK, max(len(forms), 1), WIDTH)).tocsr()
     character_table.sort_indices()  # sums must not depend on which pieces came together
-    return Pieces(word_table, character_table, first, last, valence, negates, marks)
+    signs = _signs(forms)
+    told = np.asarray(uses @ signs, np.float32)
+    return Pieces(word_table, character_table, first, last, told[:, 0], told[:, 1] > 0, told[:, 2:] > 0)
 
 
-def _mark(marks: npt.NDArray[np.bool_], form: str) -> None:
-    marks[0] |= form[0] == "!"
-    marks[1] |= form[0] in "?？؟"
-    marks[2] |= form == words.NAME
-    marks[3] |= form == words.LINK
-    marks[4] |= form[0].isdigit()
+def _signs(forms: Sequence[str]) -> Floats:
+    """By word: valence, whether it negates, then the marks (see Pieces)."""
+    known = valences()
+    found = np.zeros((max(len(forms), 1), 7), np.float32)
+    for row, form in enumerate(forms):
+        start = form[0]
+        valence = known.get(form) or known.get(form.lstrip("#"), 0.0)
+        found[row] = (
+            valence, form in NEGATORS, start == "!", start in "?？؟", form == words.NAME, form == words.LINK, start.isdigit(),
+        )  # fmt: skip
+    return found
 
 
 def _counts(rows: Places, columns: Numbers, height: int, width: int) -> sparse.csr_matrix:

@@ -7,7 +7,7 @@ import html
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,7 @@ _NAMES = re.compile(r"@\w[\w.\-]*")
 _STRETCH = regex.compile(r"(\w)\1{2,}")
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """One word as written, where it stands in its piece, and the form that the models know."""
 
     form: str

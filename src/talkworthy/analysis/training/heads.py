@@ -81,7 +81,7 @@ def train(
     packed = fitting.pack(merged, scale=scale, shift=shift)
     if task.phrase_weight:
         packed["phrase_weight"] = np.array([task.phrase_weight], np.float32)
-    tested = [row for row, apart in zip(rows, unseen, strict=True) if apart]
+    tested = list(dict.fromkeys(row for row, apart in zip(rows, unseen, strict=True) if apart))
     found = {}
     for name, held in {"": tested, **others}.items():
         design, signs = reading.design([row.text for row in held], weight)
