@@ -102,7 +102,7 @@ def lines(series: Sequence[Line], period: Period, *, words: Words, now: datetime
     x = _x(period)
     y = _y()
     colour = _colour(*colours)
-    tooltip = [_shown("when"), _shown("name"), _shown("said")]
+    tooltip = _shown("spoken")
     y["scale"] = {"domain": [0, _top(series)], "nice": False}
     layers: list[Spec] = [_ends(period), *_gaps(series[0].points if series else (), period, words)]
     layers.append(
@@ -162,7 +162,7 @@ def bars(series: Line, period: Period, *, words: Words, now: datetime) -> Spec:
                 "y2": {"datum": 0},
                 "color": {"value": f"token:{series.colour}"},
                 "href": {"field": "href"},
-                "tooltip": [_shown("when"), _shown("said")],
+                "tooltip": _shown("spoken"),
                 "description": {"field": "spoken"},
             },
         },
@@ -193,7 +193,7 @@ def stack(series: Sequence[Line], period: Period, *, words: Words, now: datetime
                 "y2": {"field": "top"},
                 "color": _colour(*colours) | {"legend": {"orient": "top", "title": None, "symbolType": "square"}},
                 "href": {"field": "href"},
-                "tooltip": [_shown("when"), _shown("name"), _shown("said")],
+                "tooltip": _shown("spoken"),
                 "description": {"field": "spoken"},
             },
         },
@@ -237,7 +237,7 @@ def ranking(rows: Sequence[Bar], *, words: Words) -> Spec:
     }
     linked = {
         "href": {"field": "href"},
-        "tooltip": [_shown("name"), _shown("label")],
+        "tooltip": _shown("spoken"),
         "description": {"field": "spoken"},
     }
     layers: list[Spec] = [
@@ -382,7 +382,7 @@ def _colour(names: Sequence[str], colours: Sequence[str]) -> Spec:
 
 
 def _shown(field: str) -> Spec:
-    return {"field": field, "type": "nominal", "title": " "}
+    return {"field": field, "type": "nominal"}
 
 
 def _line_rows(line: Line, period: Period, words: Words, now: datetime) -> list[Spec]:
@@ -421,7 +421,7 @@ def _gaps(points: Sequence[Point], period: Period, words: Words) -> list[Spec]:
     layer = {
         "data": {"values": rows},
         "mark": {"type": "rect", "color": "token:surface-2", "tooltip": True, "aria": False},
-        "encoding": {"x": _x(period), "x2": {"field": "to"}, "tooltip": [_shown("said")]},
+        "encoding": {"x": _x(period), "x2": {"field": "to"}, "tooltip": _shown("said")},
     }
     return [layer] if rows else []
 

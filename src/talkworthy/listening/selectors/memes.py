@@ -17,7 +17,7 @@ NEWEST, BASELINE, SHOWN = 12_000, 18_000, 20
 """Posts that are read, newest first, of the period and of the one before it; memes that are shown."""
 
 COLUMNS = ("uid", "channel", "author", "title", "text", "links", "hashtags", "published_at", "engagement")
-KEPT_FOR = 600
+KEPT_FOR = 300
 """Seconds that an answer is kept, while the archive has not moved much."""
 
 
@@ -36,7 +36,8 @@ class Rising:
 
 def rising_memes(monitors: Sequence[int], period: Period, *, viewer: Member) -> Rising:
     """What rises among the mentions of the monitors (none: every post); reads at most 30,000 posts."""
-    key = f"memes {viewer.workspace_id} {'-'.join(map(str, sorted(monitors)))} {period.since:%s} {period.until:%s}"
+    span = f"{period.since.timestamp():.0f}-{period.until.timestamp():.0f}"
+    key = f"memes:{viewer.workspace_id}:{'-'.join(map(str, sorted(monitors)))}:{span}"
     kept: Rising | None = cache.get(key)
     if kept is not None:
         return kept

@@ -271,7 +271,7 @@ def scan_of(
 
 @dataclass(frozen=True)
 class _Look:
-    """Matching rows of one stretch, newest first; `last` is the lowest id seen, `reached` its time where time ran out."""
+    """Matching rows of a stretch, newest first; `last` is the lowest id seen, `reached` its time where time ran out."""
 
     matched: pa.Table
     last: int | None = None

@@ -189,10 +189,10 @@ def backtested(request: MemberRequest, job_id: int) -> HttpResponse:
         "job": job,
         "draft": request.GET.urlencode(),
         "tested": job.monitor,
-        "query": job.request.get("query", ""),
+        "words": job.request.get("query", ""),
     }
     context |= {
-        "formatted": _neat(context["query"]) or context["query"],
+        "formatted": _neat(context["words"]) or context["words"],
         "edit": _back_to_editor(request, job),
         "remaining": _remaining(job, timezone.now()),
     }

@@ -393,7 +393,8 @@ def _noted(request: MemberRequest, post_id: int) -> HttpResponse:
         return redirect(back if safe else reverse("listening:post", args=(request.workspace.slug, post_id)))
     post = mentions.post_or_404(post_id, viewer=request.member)
     corrected = mentions.corrected_tasks([post_id], viewer=request.member).get(post_id, ())
-    card = Cards(request.workspace.slug, (), now=timezone.now()).card(post, corrected=corrected)
+    monitors = mentions.monitors_of(viewer=request.member)
+    card = Cards(request.workspace.slug, monitors, now=timezone.now()).card(post, corrected=corrected)
     return render(request, "listening/river/noted.html", {"card": card})
 
 
