@@ -194,3 +194,10 @@ def test_rows_of_parquet_are_read_on_after_a_stop(tmp_path: Path, monkeypatch: p
     write_parquet([pa.Table.from_batches(posts_table(rows).to_batches())], file)
     os.utime(file, (NOON.timestamp() - 60,) * 2)
     assert fetched(tmp_path)[0] == [f"a:b:{number}" for number in range(25)]
+
+
+def test_rows_of_a_table_without_times_get_that_of_the_file(tmp_path: Path) -> None:
+    put(tmp_path / "a.csv", "id,text\n1,hello there\n", age=3_600)
+    (payload,) = connector.fetch(HTTP, {"path": str(tmp_path)}, None, now=NOON).payloads
+    (post,) = connector.parse(payload, {}).posts.to_pylist()
+    assert post["published_at"] == NOON - timedelta(hours=1)

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
@@ -134,6 +134,7 @@ class Files:
             "A change in the middle of a file is noticed only if the file became shorter or begins otherwise.",
             "An ActivityStreams document is read whole and may have 64 MB.",
             "A CSV row without an id gets one from its contents, so a corrected row is another post.",
+            "Where a CSV file has no column with a time, its rows get the time at which the file was last changed.",
         ),
     )
 
@@ -417,7 +418,13 @@ def _mapping_of(file: _File, settings: Mapping[str, Any]) -> dict[str, Any]:
         raise GiveUp(f"{file.name} is not read: {error}.") from error
     guess = suggest_mapping(rows[0] if rows else [], rows[1:], delimiter=delimiter)
     columns = _said_columns(settings) or guess.columns
-    return {"columns": columns, "delimiter": delimiter, "encoding": encoding, "day_first": guess.day_first}
+    return {
+        "columns": columns,
+        "delimiter": delimiter,
+        "encoding": encoding,
+        "day_first": guess.day_first,
+        "changed": datetime.fromtimestamp(file.changed, UTC).isoformat(),
+    }
 
 
 def _said_columns(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -480,10 +487,14 @@ def _csv_mapping(body: bytes, meta: Mapping[str, Any], settings: Mapping[str, An
     if not columns:
         rows = head_of(io.BytesIO(body), encoding=encoding, delimiter=delimiter)
         columns = _said_columns(settings) or suggest_mapping(rows[0] if rows else [], rows[1:]).columns
+    untimed = (
+        datetime.fromisoformat(str(meta["changed"])) if meta.get("changed") and "published_at" not in columns else None
+    )
     said = {"day": True, "month": False}.get(str(settings.get("day_first") or ""), meta.get("day_first"))
     return CsvMapping(
         columns=dict(columns),
         origin=str(settings.get("origin") or ""),
+        published_at=untimed,
         delimiter=delimiter,
         encoding=encoding,
         day_first=said,

@@ -453,3 +453,15 @@ def test_recorded_documents_are_read_or_set_aside_with_a_reason() -> None:
         pa.Table.from_pylist(found.posts, schema=POST).validate(full=True)
     assert counted["posts"] > 70
     assert counted["tombstones"] > 10
+
+
+def test_rows_without_a_time_get_the_one_that_the_mapping_gives() -> None:
+    rows = [
+        row
+        for batch in read_csv(io.BytesIO(b"t\nhi\n"), Mapping(columns={"text": "t"}, published_at=NOON))
+        for row in batch.to_pylist()
+    ]
+    wrong: list[Wrong] = []
+    assert [row["published_at"] for row in rows] == [NOON]
+    assert list(read_csv(io.BytesIO(b"t\nhi\n"), Mapping(columns={"text": "t"}), wrong=wrong.append)) == []
+    assert [found.reason for found in wrong] == ["published_at is missing"]

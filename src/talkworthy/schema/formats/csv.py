@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain, islice
 from typing import IO, Any
 
@@ -37,13 +38,15 @@ TARGETS = tuple(
 class Mapping:
     """How to read a file of rows: for each of `TARGETS` the header of its column.
 
-    `native_id` or `uid` may be absent: then the id is a hash of the row. `channel` and `origin` stand for
-    rows that tell none. `day_first` says how to read 3/4/2025; null refuses such times.
+    `native_id` or `uid` may be absent: then the id is a hash of the row. `channel`, `origin` and `published_at`
+    stand for rows that tell none; without the latter such rows are wrong. `day_first` says how to read
+    3/4/2025; null refuses such times.
     """
 
     columns: dict[str, str]
     channel: str = "files"
     origin: str = ""
+    published_at: datetime | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
     day_first: bool | None = None
@@ -122,6 +125,7 @@ def _row(cells: Sequence[str], places: dict[str, int], mapping: Mapping) -> dict
     for name in ("published_at", "edited_at", "collected_at"):
         if name in raw:
             raw[name] = read_time(raw[name], day_first=mapping.day_first)
+    raw.setdefault("published_at", mapping.published_at)
     if "uid" not in raw:
         channel, origin = raw.get("channel", mapping.channel), raw.get("origin", mapping.origin)
         native = raw.get("native_id") or hashlib.blake2b("\x1f".join(cells).encode(), digest_size=12).hexdigest()
@@ -154,14 +158,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "uid": ("uid",),
     "native_id": (
         "native_id", "id", "tweet_id", "post_id", "message_id", "comment_id", "review_id", "status_id",
-        "id_str", "msg_id", "conv_id", "document_id", "guid",
+        "id_str", "issue_id", "ticket_id", "msg_id", "conv_id", "document_id", "guid",
     ),
     "text": (
         "text", "content", "body", "message", "tweet", "post", "comment", "review", "full_text", "tweet_text",
         "post_text", "review_text", "comment_text", "selftext", "description", "status", "snippet",
         "message_text", "sentence",
     ),
-    "title": ("title", "subject", "headline", "post_title", "summary_title"),
+    "title": ("title", "subject", "headline", "post_title", "summary"),
     "published_at": (
         "published_at", "created_at", "date", "time", "timestamp", "datetime", "created", "created_utc",
         "published", "post_date", "tweet_created", "posted_at", "posted", "publish_date", "created_time", "at",
@@ -187,6 +191,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "rating": ("rating", "stars", "score_stars", "review_rating", "star_rating"),
     "engagement.likes": (
         "engagement.likes", "likes", "like_count", "favorites", "favourites", "favorite_count", "score", "ups",
+        "points",
+        "num_points",
+        "upvotes",
     ),
     "engagement.shares": (
         "engagement.shares", "shares", "retweets", "retweet_count", "reposts", "share_count", "reblogs",
@@ -218,7 +225,7 @@ def suggest_mapping(header: Sequence[str], sample: Sequence[Sequence[str]], *, d
                 break
     if "text" not in columns and free:
         longest = max(free.values(), key=lambda name: _mean_length(_cells(header, sample, name)))
-        if _mean_length(_cells(header, sample, longest)) >= 15:
+        if _share(_cells(header, sample, longest) or [""], lambda cell: " " in cell) > 0.5:
             columns["text"] = longest
             free = {key: name for key, name in free.items() if name != longest}
     if "published_at" not in columns:
@@ -237,7 +244,7 @@ def sniff_delimiter(head: str) -> str:
     return max(",;\t|", key=lambda mark: (min((line.count(mark) for line in lines[:1]), default=0), mark == ","))
 
 
-def head_of(stream: IO[bytes], *, encoding: str = "utf-8", delimiter: str = ",", rows: int = 50) -> list[list[str]]:
+def head_of(stream: IO[bytes], *, encoding: str = "utf-8", delimiter: str = ",", rows: int = 2_000) -> list[list[str]]:
     """The first rows of a file, header first, for `suggest_mapping`."""
     return list(islice(csv.reader(_text(stream, encoding), delimiter=delimiter), rows + 1))
 

@@ -43,7 +43,10 @@ def post_from_json(raw: object) -> dict[str, Any]:
     for name in ("uid", "published_at"):
         if raw.get(name) in (None, ""):
             raise ValueError(f"{name} is missing")
-    row = {field.name: _value(raw.get(field.name), field.type, field.name) for field in POST}
+    row = dict(_EMPTY)
+    for name, value in raw.items():
+        if value is not None and name in _TYPES:
+            row[name] = _value(value, _TYPES[name], name)
     for name, value in _UNTYPED.items():
         if row[name] is None:
             row[name] = value
@@ -56,16 +59,20 @@ def post_from_json(raw: object) -> dict[str, Any]:
     return row
 
 
+_EMPTY: Mapping[str, Any] = dict.fromkeys(POST.names)
+_TYPES: Mapping[str, pa.DataType] = {field.name: field.type for field in POST}
+
+
 def _value(value: Any, type: pa.DataType, name: str) -> Any:
     if value is None:
         return None
-    if pa.types.is_string(type):
+    if type.id == pa.lib.Type_STRING:
         return _text(value, name)
-    if pa.types.is_timestamp(type):
+    if type.id == pa.lib.Type_TIMESTAMP:
         return _time(value, name)
-    if pa.types.is_struct(type):
+    if type.id == pa.lib.Type_STRUCT:
         return _struct(value, type, name)
-    if pa.types.is_list(type):
+    if type.id == pa.lib.Type_LIST:
         return _list(value, type, name)
     return _scalar(value, type, name)
 

@@ -15,6 +15,8 @@ _PATTERNS = (
     "%d %b %Y %H:%M:%S",
     "%d %b %Y",
     "%d %B %Y",
+    "%d/%b/%y %H:%M",
+    "%d/%b/%Y:%H:%M:%S %z",
     "%b %d, %Y",
     "%B %d, %Y",
     "%d.%m.%Y %H:%M:%S",
@@ -41,6 +43,9 @@ def read_time(value: object, *, day_first: bool | None = None) -> datetime:
         return _within(datetime.fromisoformat(text))
     if re.fullmatch(r"\d{9,17}(\.\d+)?", text):
         return _from_epoch(float(text))
+    found = _SLASHES.fullmatch(text)
+    if found:
+        return _from_slashes(found, day_first)
     with suppress(ValueError):
         return _within(
             datetime.fromisoformat(re.sub(r"\s*(UTC|GMT|Z)$", "+00:00", re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text)))
@@ -48,9 +53,6 @@ def read_time(value: object, *, day_first: bool | None = None) -> datetime:
     for pattern in _PATTERNS:
         with suppress(ValueError):
             return _within(datetime.strptime(text, pattern))  # noqa: DTZ007 - `_within` adds the zone
-    found = _SLASHES.fullmatch(text)
-    if found:
-        return _from_slashes(found, day_first)
     with suppress(ValueError, TypeError, IndexError):
         return _within(parsedate_to_datetime(text))
     raise ValueError(f"not a time: {text[:60]!r}")
