@@ -149,6 +149,7 @@ def test_the_keyboard_leads_everywhere(browser_page, filled_pages):
     page.wait_for_url(f"**/acme/sources/{filled_pages['source']}/")
     page.keyboard.press("?")
     assert page.locator("#help").is_visible() and "Look now" in page.locator("#help").inner_text()
+    assert violations(page) == []
     page.keyboard.press("Escape")
     page.keyboard.press("Control+k")
     page.keyboard.type("tren")
