@@ -99,7 +99,12 @@ def pipeline_speed(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
     half = len(texts) // 2
     made = batches(texts[:half], 4096)
     seconds = timed(lambda: [pipeline.run(batch) for batch in made])
-    yield {"what": "pipeline", "texts": "first half, no word met before", "batch": 4096, "posts/s": round(half / seconds)}
+    yield {
+        "what": "pipeline",
+        "texts": "first half, no word met before",
+        "batch": 4096,
+        "posts/s": round(half / seconds),
+    }
     part = (len(texts) - half) // len(SIZES)
     for number, size in enumerate(SIZES):
         made = batches(texts[half + number * part : half + (number + 1) * part], size)
@@ -118,7 +123,7 @@ def pipeline_speed(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def side_by_side(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
-    """Language and sentiment against other tools, where they are installed: speed, and quality where there are labels."""
+    """Language and sentiment against other tools that are installed: speed, and quality where there are labels."""
     scorer_of("sentiment").score(texts[:8])
     mine: dict[str, Callable[[Sequence[str]], list[str]]] = {"talkworthy": _own_sentiment}
     mine |= _vader() | _scikit(data)

@@ -84,7 +84,9 @@ def test_urgency_ranks_what_is_at_stake(answers: Callable[..., list[object]]):
     assert numbers[-1] <= 10
 
 
-@pytest.mark.parametrize("text", ["Achtung, Stromschlag am Ladegerät!", "Se incendió el cargador", "Le chargeur a pris feu"])
+@pytest.mark.parametrize(
+    "text", ["Achtung, Stromschlag am Ladegerät!", "Se incendió el cargador", "Le chargeur a pris feu"]
+)
 def test_danger_is_heard_in_other_languages(answers: Callable[..., list[object]], text: str):
     urgency = answers("urgency", text)[0]
     assert isinstance(urgency, int)

@@ -63,7 +63,9 @@ def test_a_file_is_measured(file: Path):
 
 def test_csv_parquet_and_gzip_are_read_alike(file: Path, tmp_path: Path):
     csv = tmp_path / "posts.csv"
-    csv.write_text("text,label_name\n" + "".join(f'"{row["text"]}",{row["label_name"]}\n' for row in ROWS), encoding="utf-8")
+    csv.write_text(
+        "text,label_name\n" + "".join(f'"{row["text"]}",{row["label_name"]}\n' for row in ROWS), encoding="utf-8"
+    )
     packed = tmp_path / "posts.jsonl.gz"
     packed.write_bytes(gzip.compress(file.read_bytes()))
     parquet = tmp_path / "posts.parquet"
@@ -81,7 +83,9 @@ def test_a_column_may_be_named(tmp_path: Path):
 def test_a_label_that_is_not_understood_stops_and_says_how_to_map_it(tmp_path: Path):
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps({"text": "hello", "label": "lukewarm"}) + "\n", encoding="utf-8")
-    with pytest.raises(UnknownLabel, match="'lukewarm' is no label of sentiment; map it to one of positive, neutral, negative"):
+    with pytest.raises(
+        UnknownLabel, match="'lukewarm' is no label of sentiment; map it to one of positive, neutral, negative"
+    ):
         evaluate_file("sentiment", path)
 
 

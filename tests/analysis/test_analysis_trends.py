@@ -115,7 +115,7 @@ def test_posts_outside_the_window_are_left_out():
 
 
 def test_a_baseline_of_counts_serves_as_the_posts_do():
-    baseline = table(chatter(START - timedelta(days=1)) + [("old", "Mill Street fair", START - timedelta(hours=3))])
+    baseline = table([*chatter(START - timedelta(days=1)), ("old", "Mill Street fair", START - timedelta(hours=3))])
     terms = [Term("phrase", "mill street"), Term("phrase", "coffee in the morning")]
     counts = count_terms(baseline, terms)
     assert counts.terms == {terms[0]: 1, terms[1]: 60}

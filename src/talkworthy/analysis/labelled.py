@@ -85,12 +85,6 @@ _ISSUE = {
     "feature": ("feature", "enhancement", "feature request"),
     "question": ("question", "support", "documentation"),
 }
-_LANGUAGE = {
-    "amh": "am", "hau": "ha", "ibo": "ig", "kin": "rw", "orm": "om", "por": "pt", "swa": "sw", "tir": "ti", "tso": "ts", "twi": "tw", "yor": "yo",
-    "arq": "ar", "ary": "ar", "eng": "en", "ind": "id", "jav": "jv", "sun": "su", "no": "nb", "iw": "he", "in": "id", "ptmz": "pt", "btk": "bbc",
-    "javanese": "jv", "sundanese": "su", "indonesian": "id", "english": "en", "acehnese": "ace", "balinese": "ban", "banjarese": "bjn",
-    "buginese": "bug", "madurese": "mad", "minangkabau": "min", "ngaju": "nij", "toba_batak": "bbc", "jw": "jv",
-}  # fmt: skip
 YES, NO = "yes", "no"
 
 
@@ -99,7 +93,7 @@ class UnknownLabel(ValueError):
 
     def __init__(self, task: str, label: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"{label!r} is no label of {task}; map it to one of {', '.join(known)} (for example --map {label}={known[0]})"
+            f"{label!r} is no label of {task}; map it to one of {', '.join(known)} (as in --map {label}={known[0]})"
         )
         self.task, self.label, self.known = task, label, tuple(known)
 
@@ -244,7 +238,7 @@ def _timed(texts: Sequence[str], read: Callable[[Sequence[str]], Any]) -> tuple[
 
 
 def _language(asked: Asked) -> dict[str, Any]:
-    truth = [_LANGUAGE.get(label.lower(), label.lower().split("-")[0]) for label in asked.labels()]
+    truth = [language.CODES.get(label.lower(), label.lower().split("-")[0]) for label in asked.labels()]
     parts, seconds = _timed(asked.texts(), language.detector().best)
     found = [answer for part in parts for answer in part]
     guess = [answer[0] for answer in found]

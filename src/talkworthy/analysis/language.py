@@ -50,6 +50,46 @@ ONE_LANGUAGE = {
     "Thaana": "dv",
     "Cherokee": "chr",
 }
+CODES = {
+    "acehnese": "ace",
+    "amh": "am",
+    "arq": "ar",
+    "ary": "ar",
+    "balinese": "ban",
+    "banjarese": "bjn",
+    "btk": "bbc",
+    "buginese": "bug",
+    "eng": "en",
+    "english": "en",
+    "hau": "ha",
+    "ibo": "ig",
+    "in": "id",
+    "ind": "id",
+    "indonesian": "id",
+    "iw": "he",
+    "jav": "jv",
+    "javanese": "jv",
+    "jw": "jv",
+    "kin": "rw",
+    "madurese": "mad",
+    "minangkabau": "min",
+    "ngaju": "nij",
+    "no": "nb",
+    "orm": "om",
+    "por": "pt",
+    "pt-mz": "pt",
+    "ptmz": "pt",
+    "sun": "su",
+    "sundanese": "su",
+    "swa": "sw",
+    "tir": "ti",
+    "toba_batak": "bbc",
+    "tso": "ts",
+    "twi": "tw",
+    "yor": "yo",
+}
+"""Other codes and names that labelled sets use, as the codes of this model."""
+
 _SCRIPTS = tuple(ONE_LANGUAGE)
 _UNREAD = regex.compile(r"https?://\S+|www\.\S+|[@#][\w.\-]+|^https?$")
 _LETTERS = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*")

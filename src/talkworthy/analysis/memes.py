@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import numpy as np
@@ -113,12 +114,11 @@ def rising(
     now = _read(posts)
     common = _common(now, earlier, baseline)
     numbers, voices = _said_by(now, common, least_voices)
-    if isinstance(baseline, Counts):
+    if earlier is None or isinstance(baseline, Counts):
         known = {_number(term): count for term, count in baseline.terms.items()}
         before = np.array([known.get(number, 0) for number in numbers.tolist()], np.int64)
         total = baseline.voices
     else:
-        assert earlier is not None
         before, total = _counted(earlier, numbers), earlier.voices
     scores = np.array(
         [
@@ -222,9 +222,18 @@ def _read(posts: pa.Table) -> _Read:
     edge = np.full(len(linked), -1, np.int64)
     voice, voices = _voices(posts)
     return _Read(
-        np.concatenate(hashes), np.concatenate(rows), (np.concatenate([*starts, edge]), np.concatenate([*ends, edge])),
-        words, frequency, posts.num_rows, voice, voices, raw, links, sum(len(part) for part in hashes[:1]),
-    )  # fmt: skip
+        np.concatenate(hashes),
+        np.concatenate(rows),
+        (np.concatenate([*starts, edge]), np.concatenate([*ends, edge])),
+        words,
+        frequency,
+        posts.num_rows,
+        voice,
+        voices,
+        raw,
+        links,
+        sum(len(part) for part in hashes[:1]),
+    )
 
 
 def _links(posts: pa.Table) -> list[list[str]]:
@@ -404,21 +413,28 @@ def _meme(family: list[_Riser], posts: pa.Table, window: Window, usual: float) -
     first = own.slice(0, 4 * SHOWN).select(["uid", "author", "published_at", "text"]).to_pylist()
     written = next((found for row in first if (found := _as_written(name.term, row["text"]))), name.term.text)
     return Meme(
-        term=name.term, written=written, score=round(max(riser.score for riser in family), 2), posts=len(uids), voices=name.voices,
-        before=name.before, expected=round(usual, 3), variants=variants, burst=spread, carriers=_carriers(first),
-        examples=_examples(own), uids=tuple(uids),
-    )  # fmt: skip
+        term=name.term,
+        written=written,
+        score=round(max(riser.score for riser in family), 2),
+        posts=len(uids),
+        voices=name.voices,
+        before=name.before,
+        expected=round(usual, 3),
+        variants=variants,
+        burst=spread,
+        carriers=_carriers(first),
+        examples=_examples(own),
+        uids=tuple(uids),
+    )
 
 
-def _carriers(first: Sequence[Mapping[str, object]]) -> tuple[Carrier, ...]:
+def _carriers(first: Sequence[Mapping[str, Any]]) -> tuple[Carrier, ...]:
     """The first posts by different authors."""
-    found: dict[object, Carrier] = {}
+    found: dict[str, Carrier] = {}
     for row in first:
-        author = row["author"] if isinstance(row["author"], dict) else {}
+        author = row["author"] or {}
         name = author.get("handle") or author.get("name") or author.get("id")
-        moment = row["published_at"]
-        assert isinstance(moment, datetime)
-        found.setdefault(name or row["uid"], Carrier(str(row["uid"]), name, moment))
+        found.setdefault(name or row["uid"], Carrier(row["uid"], name, row["published_at"]))
     return tuple(found.values())[:SHOWN]
 
 

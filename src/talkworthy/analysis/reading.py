@@ -104,8 +104,14 @@ def _signs(forms: Sequence[str]) -> Floats:
         start = form[0]
         valence = known.get(form) or known.get(form.lstrip("#"), 0.0)
         found[row] = (
-            valence, form in NEGATORS, start == "!", start in "?？؟", form == words.NAME, form == words.LINK, start.isdigit(),
-        )  # fmt: skip
+            valence,
+            form in NEGATORS,
+            start == "!",
+            start in "?？؟",
+            form == words.NAME,
+            form == words.LINK,
+            start.isdigit(),
+        )
     return found
 
 

@@ -182,7 +182,7 @@ def _duplicates(post: Mapping[str, Any], whole: str) -> Reason:
     else:
         answer, note = (
             "copy",
-            f"shares at least {duplicates.ALIKE:.0%} of its runs of {duplicates.RUN} letters with the first of family {near}",
+            f"at least {duplicates.ALIKE:.0%} of its runs of {duplicates.RUN} letters are those of family {near}",
         )
     evidence = (Evidence(f"compared text: {core[:200]}", 1.0, None, None, "rule"),) if core else ()
     return Reason("duplicates", answer, 1.0, evidence, RULES, "1", (), note)

@@ -77,9 +77,18 @@ def _card(
     name: str, version: str, purpose: str, labels: tuple[str, ...], sources: tuple[str, ...], failures: str
 ) -> dict[str, Any]:
     return {
-        "name": name, "version": version, "task": name, "purpose": purpose, "labels": list(labels), "licence": LICENCE, "trained_on": list(sources),
-        "scores": [], "failures": failures, "threshold": 0.0, "undecided_below": 0.0,
-    }  # fmt: skip
+        "name": name,
+        "version": version,
+        "task": name,
+        "purpose": purpose,
+        "labels": list(labels),
+        "licence": LICENCE,
+        "trained_on": list(sources),
+        "scores": [],
+        "failures": failures,
+        "threshold": 0.0,
+        "undecided_below": 0.0,
+    }
 
 
 def _saved(out: Path, card: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,6 @@ HEIGHT = 1 << 18
 SMALLEST_COUNT = 0.001
 UNDECIDED_BELOW = 0.4
 PRIORS = {"en": 1.0, "pcm": -40.0}  # Nigerian Pidgin shares most of its words with English
-CODES = {
-    "amh": "am", "hau": "ha", "ibo": "ig", "kin": "rw", "orm": "om", "por": "pt", "swa": "sw", "tir": "ti", "tso": "ts", "twi": "tw",
-    "yor": "yo", "arq": "ar", "ary": "ar", "eng": "en", "ind": "id", "jav": "jv", "sun": "su", "iw": "he", "no": "nb", "btk": "bbc",
-    "ptMZ": "pt", "pt-MZ": "pt", "pcm": "pcm", "javanese": "jv", "sundanese": "su", "indonesian": "id", "english": "en", "acehnese": "ace",
-    "balinese": "ban", "banjarese": "bjn", "buginese": "bug", "madurese": "mad", "minangkabau": "min", "ngaju": "nij", "toba_batak": "bbc",
-}  # fmt: skip
 RARE = (
     "ace",
     "ban",
@@ -70,7 +64,7 @@ def rows(data: Path) -> list[Row]:
     ):
         per: dict[str, int] = {}
         for row in labelled(data, f"{name}.jsonl.gz", label="lang"):
-            code = CODES.get(row.label, row.label)
+            code = language.CODES.get(row.label.lower(), row.label)
             per[code] = per.get(code, 0) + 1
             if per[code] <= 2500:
                 found.append(Row(row.text, code, group))
@@ -144,12 +138,26 @@ def _scores(detector: language.Detector, unseen: list[Row], labels: list[str]) -
     return found
 
 
+FAILURES = (
+    "Close relatives in a few words (Bosnian, Croatian, Serbian; Bokmål, Nynorsk, Danish; Indonesian, Malay). "
+    "Two languages in one post: the longer part wins. Romanised text other than Hindi and Arabic."
+)
+
+
 def _card(version: str, labels: list[str], scores: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "name": language.NAME, "version": version, "task": "language", "purpose": "Which language a post is written in.", "labels": labels,
-        "licence": "Apache-2.0", "trained_on": list(SOURCES), "scores": scores, "threshold": 0.0, "undecided_below": UNDECIDED_BELOW,
-        "failures": "Close relatives in a few words (Bosnian, Croatian, Serbian; Bokmal, Nynorsk, Danish; Indonesian, Malay); two languages in one post: the longer part wins.",
-    }  # fmt: skip
+        "name": language.NAME,
+        "version": version,
+        "task": "language",
+        "purpose": "Which language a post is written in.",
+        "labels": labels,
+        "licence": "Apache-2.0",
+        "trained_on": list(SOURCES),
+        "scores": scores,
+        "threshold": 0.0,
+        "undecided_below": UNDECIDED_BELOW,
+        "failures": FAILURES,
+    }
 
 
 def _counted(chosen: list[Row], place: dict[str, int]) -> npt.NDArray[np.float32]:

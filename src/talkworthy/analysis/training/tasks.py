@@ -107,7 +107,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def suggestion_rows(data: Path) -> list[Row]:
-    """Sentences of app reviews, GitHub issues and tweets, labelled by rules; titles of feature requests count as yes."""
+    """Sentences of app reviews, GitHub issues and tweets, labelled by rules."""
     rows = []
     for row in labelled(data, "app_reviews/reviews.csv.gz", label="app"):
         rows += [_by_rule(sentence, "review") for sentence in _SENTENCE.split(row.text) if 12 < len(sentence) < 300]
@@ -176,22 +176,90 @@ SUGGESTION_SETS = (
 OFFENSIVE_SETS = (("TweetEval validation, English", _set("tweeteval/offensive_val", label="label", yes="1")),)
 
 TASKS = (
-    Task("sentiment", SENTIMENTS, sentiment_rows, (SEMEVAL, UMSAB), 1.0, "How a post feels about what it speaks of: negative, neutral or positive.",
-         "Sarcasm; comparisons that praise one thing and blame another; code-mixing; languages other than the eight it was trained on.", 0.4, measured_on=SENTIMENT_SETS),
-    Task("complaint", ("complaint",), complaint_rows, (COMPLAINTS,), 2.0, "Whether a post states that something expected was not met.",
-         "Complaints without a word of blame; anger at the world at large; languages other than English.", helped_by=("sentiment",)),
-    Task("purchase", ("purchase",), purchase_rows, (PURCHASE,), 0.5, "Whether its writer means to buy, or asks before buying.",
-         "Learned on one phone, noisy labels; jokes about not being able to afford it.", helped_by=("sentiment",)),
-    Task("suggestion", ("suggestion",), suggestion_rows, (REVIEWS, RULED), 1.0, "Whether a post asks for a change or suggests one.",
-         "Learned from rules: suggestions without any of their turns of phrase.", phrase_weight=3.0, measured_on=SUGGESTION_SETS),
-    Task("help", ("help",), help_rows, (BANKING, COMPLAINTS, SEMEVAL, NLBSE), 0.5, "Whether a post asks for help.",
-         "Rhetorical questions; learned partly from rules.", helped_by=("sentiment",)),
-    Task("praise", ("praise",), praise_rows, (GOEMOTIONS, SEMEVAL), 0.5, "Whether a post praises or thanks.", "Ironic praise.", helped_by=("sentiment",)),
-    Task("issue-type", ("bug", "feature", "question"), issue_rows, (NLBSE,), 1.0, "What a report is: bug, feature request or question.",
-         "Projects with other templates than the five it has seen."),
-    Task("offensive", ("offensive",), offensive_rows, (OFFENSE, GERMEVAL), 1.0, "Whether a post insults, threatens or swears at somebody, English and German.",
-         "Quoted slurs, reclaimed words, insults without a rude word; other languages.", helped_by=("sentiment",), both=True, measured_on=OFFENSIVE_SETS),
-)  # fmt: skip
+    Task(
+        "sentiment",
+        SENTIMENTS,
+        sentiment_rows,
+        (SEMEVAL, UMSAB),
+        1.0,
+        "How a post feels about what it speaks of: negative, neutral or positive.",
+        "Sarcasm; comparisons that praise one thing and blame another; code-mixing; languages beyond its eight.",
+        0.4,
+        measured_on=SENTIMENT_SETS,
+    ),
+    Task(
+        "complaint",
+        ("complaint",),
+        complaint_rows,
+        (COMPLAINTS,),
+        2.0,
+        "Whether a post states that something expected was not met.",
+        "Complaints without a word of blame; anger at the world at large; languages other than English.",
+        helped_by=("sentiment",),
+    ),
+    Task(
+        "purchase",
+        ("purchase",),
+        purchase_rows,
+        (PURCHASE,),
+        0.5,
+        "Whether its writer means to buy, or asks before buying.",
+        "Learned on one phone, noisy labels; jokes about not being able to afford it.",
+        helped_by=("sentiment",),
+    ),
+    Task(
+        "suggestion",
+        ("suggestion",),
+        suggestion_rows,
+        (REVIEWS, RULED),
+        1.0,
+        "Whether a post asks for a change or suggests one.",
+        "Learned from rules: suggestions without any of their turns of phrase.",
+        phrase_weight=3.0,
+        measured_on=SUGGESTION_SETS,
+    ),
+    Task(
+        "help",
+        ("help",),
+        help_rows,
+        (BANKING, COMPLAINTS, SEMEVAL, NLBSE),
+        0.5,
+        "Whether a post asks for help.",
+        "Rhetorical questions; learned partly from rules.",
+        helped_by=("sentiment",),
+    ),
+    Task(
+        "praise",
+        ("praise",),
+        praise_rows,
+        (GOEMOTIONS, SEMEVAL),
+        0.5,
+        "Whether a post praises or thanks.",
+        "Ironic praise.",
+        helped_by=("sentiment",),
+    ),
+    Task(
+        "issue-type",
+        ("bug", "feature", "question"),
+        issue_rows,
+        (NLBSE,),
+        1.0,
+        "What a report is: bug, feature request or question.",
+        "Projects with other templates than the five it has seen.",
+    ),
+    Task(
+        "offensive",
+        ("offensive",),
+        offensive_rows,
+        (OFFENSE, GERMEVAL),
+        1.0,
+        "Whether a post insults, threatens or swears at somebody, English and German.",
+        "Quoted slurs, reclaimed words, insults without a rude word; other languages.",
+        helped_by=("sentiment",),
+        both=True,
+        measured_on=OFFENSIVE_SETS,
+    ),
+)
 
 
 def task(name: str) -> Task:
