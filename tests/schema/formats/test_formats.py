@@ -209,7 +209,7 @@ def test_the_quick_way_and_the_lenient_way_agree(rows: list[dict[str, Any]]) -> 
     from talkworthy.schema.formats import jsonl
 
     lines = [json.dumps(row).encode() for row in rows]
-    quick = jsonl._quick(b"\n".join(lines))
+    quick = jsonl._quick(b"\n".join(lines), len(lines))
     if quick is None:
         return
     quick.validate(full=True)

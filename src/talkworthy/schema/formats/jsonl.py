@@ -21,6 +21,7 @@ BLOCK = 1 << 20
 MAX_LINE = 8 << 20
 """A longer line is no post."""
 MAX_BRACKETS = 500
+SHORT_LINE = 150
 FRAGMENT = 500
 
 
@@ -36,7 +37,7 @@ def read_jsonl_lines(stream: IO[bytes], *, wrong: Tell = ignore) -> Iterator[tup
         lines = [(first + at, line) for at, line in enumerate(block.split(b"\n")) if line and not line.isspace()]
         if not lines:
             continue
-        quick = _quick(block) if all(_is_plain(line) for _, line in lines) else None
+        quick = _quick(block, len(lines)) if all(_is_plain(line) for _, line in lines) else None
         if quick is not None and quick.num_rows == len(lines):
             yield [line for _, line in lines], quick
             continue
@@ -76,15 +77,17 @@ def _is_plain(line: bytes) -> bool:
     return bare[:1] == b"{" and bare[-1:] == b"}" and line.count(b"{") + line.count(b"[") <= MAX_BRACKETS
 
 
-def _quick(block: bytes) -> pa.RecordBatch | None:
+def _quick(block: bytes, rows: int) -> pa.RecordBatch | None:
     if b"\\u0000" in block:
         return None
+    # columns that no line has cost time by the line, looking for their names costs time by the byte
+    schema = _named(block) if len(block) < SHORT_LINE * rows else _LOOSE
     try:
         block.decode()
         table = arrow_json.read_json(
             io.BytesIO(block),
             read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
-            parse_options=arrow_json.ParseOptions(explicit_schema=_named(block), unexpected_field_behavior="ignore"),
+            parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
         return conform(table)
     except (ValueError, pa.ArrowException):
@@ -92,7 +95,7 @@ def _quick(block: bytes) -> pa.RecordBatch | None:
 
 
 def _named(block: bytes) -> pa.Schema:
-    """Only the columns that a block names: those it lacks cost time, too."""
+    """Only the columns that a block names."""
     return pa.schema([field for field in _LOOSE if b'"%s"' % field.name.encode() in block])
 
 
