@@ -15,6 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import vl_convert
+from django.utils.formats import date_format, number_format
 
 from talkworthy.listening.periods import Grain, Period
 from talkworthy.listening.selectors.series import Point
@@ -392,7 +393,11 @@ def _line_rows(line: Line, period: Period, words: Words, now: datetime) -> list[
 def _row(line: Line, place: int, period: Period, words: Words, now: datetime) -> Spec:
     point = line.points[place]
     when = bucket_name(point.bucket.since, period)
-    said = words.gap if point.posts is None else f"{point.posts:,} {words.posts}"
+    said = (
+        words.gap
+        if point.posts is None
+        else f"{number_format(point.posts, use_l10n=True, force_grouping=True)} {words.posts}"
+    )
     if words.so_far and point.bucket.since <= now <= point.bucket.until:
         said = f"{said}, {words.so_far}"
     return {
@@ -479,10 +484,8 @@ def bucket_name(since: datetime, period: Period) -> str:
     """A bucket as people name it, in the period's zone: a day, an hour, a week by its first day, a month."""
     local = since.astimezone(period.zone)
     if period.grain == "hour":
-        return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
-    if period.grain == "month":
-        return f"{local:%B %Y}"
-    return f"{local:%a} {local.day} {local:%b %Y}"
+        return date_format(local, "D j M, H:i")
+    return date_format(local, "F Y" if period.grain == "month" else "D j M Y")
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> int:

@@ -42,6 +42,7 @@ reading: list[URLPattern] = [
 collecting: list[URLPattern] = [
     path("follow/", follow.follow, name="follow"),
     path("follow/check/<int:number>/", follow.check_proposal, name="check_proposal"),
+    path("follow/undo/<int:monitor_id>/<slug:sources>/", follow.unfollow, name="unfollow"),
     path("sources/", sources.sources, name="sources"),
     path("sources/new/", sources.connectors, name="connectors"),
     path("sources/new/<slug:connector>/", sources.new_source, name="new_source"),

@@ -357,3 +357,11 @@ def test_the_script_of_the_charts_is_kept_for_a_year(room, client_of):
     answer = client_of(room.carol).get("/acme/trends/vega.js")
     assert "immutable" in answer["Cache-Control"]
     assert b"vegaEmbed" in answer.content
+
+
+def test_monitors_are_sorted_by_what_they_found(room, client_of):
+    Monitor.objects.filter(pk=room.google.pk).update(name="Zeta")
+    page = client_of(room.carol).get("/acme/monitors/").content.decode()
+    assert page.index("Apple") < page.index("Zeta")
+    page = client_of(room.carol).get("/acme/monitors/", {"sort": "week"}).content.decode()
+    assert page.index("Zeta") < page.index("Apple")

@@ -58,9 +58,7 @@ class MonitorForm(forms.Form):
         widget=forms.Textarea(
             attrs={"rows": 6, "spellcheck": "false", "autocapitalize": "off", "class": "query-box", "dir": "auto"}
         ),
-        help_text=_(
-            'Words, "phrases", AND, OR, NOT, NEAR/5, fields such as language:en. What it means stands in the reference.'
-        ),
+        help_text=_('Words, "phrases", AND, OR, NOT, NEAR/5, fields such as language:en.'),
     )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:

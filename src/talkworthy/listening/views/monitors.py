@@ -1,6 +1,6 @@
 """Monitors: the list, one of them, the editor with its live check, and the backtest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -24,7 +24,7 @@ from talkworthy.listening.models import Job, Mark, Monitor, MonitorVersion
 from talkworthy.listening.periods import DAY, Bucket, Period, read_period
 from talkworthy.listening.selectors import mentions, series
 from talkworthy.listening.selectors import monitors as selectors
-from talkworthy.listening.selectors.monitors import Precision
+from talkworthy.listening.selectors.monitors import Listed, Precision
 from talkworthy.listening.selectors.series import Point
 from talkworthy.listening.views.drawing import Drawn, drawn, plotted
 from talkworthy.listening.views.problems import problems_of
@@ -37,8 +37,16 @@ DRAFT = ("name", "kind", "colour", "owner")
 """What a draft carries along in the address, besides its query."""
 
 SPANS = {"30d": timedelta(days=30), "90d": timedelta(days=90), "365d": timedelta(days=365), "all": None}
+SORTS: dict[str, Callable[[Listed], Any]] = {
+    "name": lambda item: item.monitor.name.lower(),
+    "week": lambda item: -item.week.now,
+    "change": lambda item: -(item.week.ratio if item.week.ratio is not None else -2.0),
+    "precision": lambda item: item.precision.share if item.precision.share is not None else 2.0,
+}
+"""How the list may be sorted: most mentions, greatest rise and lowest precision first."""
+
 NEWEST = 10
-LISTED = 60
+LISTED = 50
 
 
 @require_GET
@@ -47,11 +55,13 @@ def monitors(request: MemberRequest) -> HttpResponse:
     """All monitors, with what they found lately and how often they were right."""
     period = _lately(request.member, days=14)
     listed = selectors.listed_monitors(viewer=request.member, period=period)
+    sort = request.GET.get("sort", "name")
+    listed.sort(key=SORTS.get(sort, SORTS["name"]))
     rows = [(item, sparkline(item.points)) for item in listed]
     return render(
         request,
         "listening/monitors/list.html",
-        {"rows": rows, "period": period, "is_past": period.until < timezone.now() - DAY},
+        {"sort": sort, "rows": rows, "period": period, "is_past": period.until < timezone.now() - DAY},
     )
 
 
@@ -79,7 +89,12 @@ def monitor(request: MemberRequest, monitor_id: int) -> HttpResponse:
     )
     compared = series.change(total, series.totals([shown.pk], period.before, viewer=request.member)[shown.pk])
     last = (period.until - timedelta(hours=1)).astimezone(period.zone)
-    said = {"name": shown.name, "n": f"{total:,}", "days": period.days, "day": date_format(last, "j F Y")}
+    said = {
+        "name": shown.name,
+        "n": number_format(total, use_l10n=True, force_grouping=True),
+        "days": period.days,
+        "day": date_format(last, "j F Y"),
+    }
     title = _("%(name)s was mentioned %(n)s times in the %(days)s days to %(day)s") % said
     rows = [
         [(charts.bucket_name(point.bucket.since, period), ""), (point.posts, line.addresses[place])]
@@ -484,7 +499,7 @@ def _backtest_chart(job: Job, *, now: datetime) -> Drawn | None:
         "It would have found %(n)s mentions on %(days)s days",
         total,
     ) % {
-        "n": f"{total:,}",
+        "n": number_format(total, use_l10n=True, force_grouping=True),
         "days": sum(1 for day in days if day["new"]),
     }
     rows: list[list[tuple[Any, str]]] = [
