@@ -3,6 +3,7 @@
 import pytest
 
 from talkworthy.listening.models import Monitor, Source
+from talkworthy.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
 ASKED = {"words": "Acme Router", "follow": "1", "name": "Acme Router", "query": '"Acme Router"', "source": ["0", "1"]}
@@ -21,6 +22,17 @@ def test_following_makes_the_monitor_and_the_chosen_sources(client_of, bob):
     assert answer.headers["Location"] == f"/acme/listen/?monitor={monitor.pk}"
     assert monitor.query == '"Acme Router"' and monitor.owner.user == bob
     assert sorted(Source.objects.values_list("connector", flat=True)) == ["hackernews", "mastodon"]
+
+
+def test_following_is_undone_as_a_whole_and_only_here(client_of, bob, dan):
+    other = Workspace.objects.create(name="Decoy", slug="decoy")
+    decoy = Source.objects.create(workspace=other, connector="feed", name="Decoy", key="decoy")
+    client = client_of(bob)
+    client.post("/acme/follow/", ASKED)
+    made = "-".join(str(source.pk) for source in Source.objects.exclude(pk=decoy.pk))
+    client.post(f"/acme/follow/undo/{Monitor.objects.get().pk}/{made}-{decoy.pk}/")
+    assert Monitor.objects.get().deleted_at is not None
+    assert list(Source.objects.filter(deleted_at=None)) == [decoy]
 
 
 def test_a_source_that_listens_already_is_not_made_twice(client_of, bob):

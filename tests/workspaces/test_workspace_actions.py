@@ -25,6 +25,12 @@ def test_who_has_no_account_gets_one_with_a_one_time_password(workspace, alice):
     assert made.password is not None and user.check_password(made.password) and user.must_change_password
 
 
+def test_a_new_account_begins_in_the_time_zone_of_the_workspace(workspace, alice):
+    actions.change_workspace(workspace, timezone="Asia/Tokyo", by=alice, now=NOW)
+    invited(Workspace.objects.get(pk=workspace.pk), alice)
+    assert User.objects.get(email="erin@example.org").timezone == "Asia/Tokyo"
+
+
 def test_who_has_an_account_keeps_its_password(workspace, alice, dan):
     before = User.objects.get(pk=dan.pk).password
     assert invited(workspace, alice, email="DAN@example.org").password is None

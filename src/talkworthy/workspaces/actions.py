@@ -87,6 +87,7 @@ def add_member(workspace: Workspace, *, email: str, name: str, role: str, by: Us
         if user is None:
             password = one_time_password()
             user = User.objects.create_user(email, password, name=name.strip(), must_change_password=True)
+            User.objects.filter(pk=user.pk).update(timezone=workspace.timezone)
         member, created = Member.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
         if not created:
             raise Refused(_("%(who)s is a member already.") % {"who": user})

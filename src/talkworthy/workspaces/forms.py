@@ -61,7 +61,9 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg] # it takes none 
     """What a workspace is called, how long it keeps posts, and what its sources may reach."""
 
     timezone = forms.ChoiceField(
-        label=gettext_lazy("Time zone"), choices=zones, help_text=gettext_lazy("Days and hours in alerts and exports.")
+        label=gettext_lazy("Time zone"),
+        choices=zones,
+        help_text=gettext_lazy("New members begin with it; each may choose their own."),
     )
     retention_days = forms.IntegerField(
         label=gettext_lazy("Keep posts for (days)"),
@@ -69,7 +71,8 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg] # it takes none 
         min_value=1,
         max_value=36_500,
         help_text=gettext_lazy(
-            "Older posts are removed for good, with their payloads, by the next night’s upkeep. Empty: kept for ever."
+            "Older posts are removed for good by the next upkeep. Empty: kept for ever. What channels sent, as it "
+            "came, is kept for 14 days either way."
         ),
     )
     allow_hosts = forms.CharField(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -63,6 +64,22 @@ def check_proposal(request: MemberRequest, number: int) -> HttpResponse:
     return render(request, "listening/follow/follow.html#answered", {"checked": checked})
 
 
+@require_POST
+@permission_required(Permission.EDIT_SOURCES)
+def unfollow(request: MemberRequest, monitor_id: int, sources: str) -> HttpResponse:
+    """Take back the monitor and the sources that following made; numbers of sources stand with dashes between."""
+    now = timezone.now()
+    numbers = [int(number) for number in sources.split("-") if number.isdecimal()]
+    mine = {"workspace_id": request.workspace.pk, "deleted_at": None}
+    with transaction.atomic():
+        for monitor in Monitor.objects.filter(pk=monitor_id, **mine).select_related("workspace"):
+            actions.delete_monitor(monitor, by=request.user, now=now)
+        for source in Source.objects.filter(pk__in=numbers, **mine).select_related("workspace"):
+            actions.delete_source(source, by=request.user, now=now)
+    messages.success(request, _("It is not followed any more."))
+    return redirect("listening:follow", request.workspace.slug)
+
+
 def _followed(request: MemberRequest, found: Followed) -> HttpResponse:
     now = timezone.now()
     name = request.POST.get("name", "").strip()[:80] or found.name[:80]
@@ -79,11 +96,11 @@ def _followed(request: MemberRequest, found: Followed) -> HttpResponse:
             by=request.user,
             now=now,
         )
-        made = 0
+        made: list[str] = []
         for offer in _offers(request, found):
             if str(offer.number) in chosen and not offer.is_there:
                 proposal = offer.proposal
-                actions.create_source(
+                source = actions.create_source(
                     request.workspace,
                     connector=proposal.connector,
                     name=proposal.name,
@@ -92,14 +109,14 @@ def _followed(request: MemberRequest, found: Followed) -> HttpResponse:
                     by=request.user,
                     now=now,
                 )
-                made += 1
+                made.append(str(source.pk))
     said = ngettext(
         "“%(name)s” is followed, with %(n)d new source. First mentions come within minutes.",
         "“%(name)s” is followed, with %(n)d new sources. First mentions come within minutes.",
-        made,
+        len(made),
     )
-    undo = reverse("listening:delete_monitor", args=[request.workspace.slug, monitor.pk])
-    offer_undo(request, said % {"name": name, "n": made}, undo)
+    undo = reverse("listening:unfollow", args=[request.workspace.slug, monitor.pk, "-".join(made) or "0"])
+    offer_undo(request, said % {"name": name, "n": len(made)}, undo)
     river = reverse("listening:river", args=[request.workspace.slug])
     return redirect(f"{river}?{urlencode({'monitor': monitor.pk})}")
 
