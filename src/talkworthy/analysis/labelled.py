@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from talkworthy.analysis import evaluation, language
 from talkworthy.analysis.heads import scorer_of
 from talkworthy.analysis.registry import model
+from talkworthy.analysis.target import towards
 
 Floats = npt.NDArray[np.float32]
 
@@ -168,9 +169,12 @@ class Asked:
     label: str | None
     target: str | None
     mapping: Mapping[str, str]
+    read: tuple[str, ...] | None = None
 
     def texts(self) -> list[str]:
         """What the model reads: the named column, title and body where both stand, or the first usual column."""
+        if self.read is not None:
+            return list(self.read)
         columns = self.rows[0].keys()
         if self.text:
             if self.text not in columns:
@@ -281,9 +285,19 @@ def _yes_or_no(asked: Asked) -> dict[str, Any]:
     return {**_report(measured, seconds, 1.0), "threshold": card.threshold}
 
 
+def _target(asked: Asked) -> dict[str, Any]:
+    column = asked.target or "target"
+    if column not in asked.rows[0]:
+        raise MissingColumn("the target", list(asked.rows[0]))
+    truth = understood(asked.task, asked.labels(), _SENTIMENT)
+    read = [towards(text, str(row[column] or "")) for text, row in zip(asked.texts(), asked.rows, strict=True)]
+    return _softmax(replace(asked, read=tuple(read)), "target-sentiment", truth)
+
+
 EVALUATED: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "language": _language,
     "sentiment": _sentiment,
+    "target-sentiment": _target,
     "complaint": _yes_or_no,
     "suggestion": _yes_or_no,
     "purchase": _yes_or_no,

@@ -114,7 +114,9 @@ def _raw(held: Head, rarity: Rarity) -> Floats:
 
 def _fit(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task) -> fitting.Fitted:
     joined = sparse.hstack([features, sparse.csr_matrix(told)]).tocsr()
-    return fitting.fit(joined, cues, targets, strength=task.strength, weights=fitting.balanced(targets))
+    return fitting.fit(
+        joined, cues, targets, strength=task.strength, weights=fitting.balanced(targets) if task.even else None
+    )
 
 
 def fold_in(fitted: fitting.Fitted, helpers: Sequence[Head], rarity: Rarity) -> fitting.Fitted:

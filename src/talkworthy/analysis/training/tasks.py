@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from talkworthy.analysis.target import towards
 from talkworthy.analysis.training import weak
 from talkworthy.analysis.training.sets import Row, key, labelled, read
 
@@ -24,9 +25,10 @@ NLBSE = "NLBSE 2024, GitHub issues of five projects (licence file empty; weights
 OFFENSE = "TweetEval offensive, English (released without restrictions; weights only)"
 GERMEVAL = "GermEval 2018, German (CC BY 4.0)"
 BANKING = "BANKING77 (CC BY 4.0)"
-CLINC = "CLINC150 (CC BY 3.0)"
 REVIEWS = "App-store reviews, Dabrowski et al. 2023 (MIT), labelled by rules"
-HINT = "HINT3, questions to three shops' bots (ODbL 1.0)"
+TARGETED = (
+    "Targets in tweets (Dong et al. 2014) and restaurant reviews (SemEval-2014 task 4), repository MIT; weights only"
+)
 RULED = "sentences of NLBSE 2024 issues and of SemEval-2017 tweets, labelled by rules"
 
 
@@ -37,7 +39,7 @@ class Task:
     `helped_by` names heads whose outputs are features of this one; `both` sets the threshold by macro F1
     instead of the F1 of "yes";
     `phrase_weight` is what a listed turn of phrase adds, for a head that learned from rules;
-    `measured_on` are sets that it is measured on besides its own held-back tenth.
+    answers weigh the same in all where it is `even`; `measured_on` are sets that it is measured on besides its own held-back tenth.
     """
 
     name: str
@@ -51,18 +53,19 @@ class Task:
     helped_by: tuple[str, ...] = ()
     both: bool = False
     phrase_weight: float = 0.0
+    even: bool = True
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
 
 
 def sentiment_rows(data: Path) -> list[Row]:
-    """Tweets in English, and twice those in eight languages; validation parts of both sets are left out."""
+    """Tweets in English and in eight languages; validation parts of both sets are left out."""
     unseen = {
         key(row.text)
         for name in ("tweeteval/sentiment_val", "umsab_multilingual_sentiment/val")
         for row in labelled(data, f"{name}.jsonl.gz")
     }
     rows = labelled(data, "semeval_twitter_sentiment/message_train.jsonl.gz")
-    rows += labelled(data, "umsab_multilingual_sentiment/train.jsonl.gz", group="lang") * 2
+    rows += labelled(data, "umsab_multilingual_sentiment/train.jsonl.gz", group="lang")
     return [row for row in rows if key(row.text) not in unseen]
 
 
@@ -101,6 +104,16 @@ def offensive_rows(data: Path) -> list[Row]:
     ]
     german = labelled(data, "germeval2018_offensive/train.jsonl.gz", label="coarse")
     return rows + [Row(row.text, YES if row.label == "OFFENSE" else NO, "de") for row in german]
+
+
+def target_rows(data: Path) -> list[Row]:
+    """Tweets and restaurant reviews as they are read towards a target."""
+    names = {"-1": "negative", "0": "neutral", "1": "positive"}
+    rows = []
+    for name in ("twitter_train", "restaurants_train"):
+        for row in read(data / f"targeted_sentiment/{name}.jsonl.gz"):
+            rows.append(Row(towards(row["text"], row["target"]), names[str(row["polarity"])], name))
+    return rows
 
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -258,6 +271,18 @@ TASKS = (
         helped_by=("sentiment",),
         both=True,
         measured_on=OFFENSIVE_SETS,
+    ),
+    Task(
+        "target-sentiment",
+        SENTIMENTS,
+        target_rows,
+        (TARGETED,),
+        0.6,
+        "How a post feels towards one thing that it names.",
+        "Targets far from the words that judge them; comparisons; targets that are not named; English only.",
+        0.4,
+        helped_by=("sentiment",),
+        even=False,
     ),
 )
 
