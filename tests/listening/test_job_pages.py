@@ -6,9 +6,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from talkworthy.listening.models import Job
+from talkworthy.listening.models import Job, Source
 from talkworthy.listening.uploads import kept_upload
-from talkworthy.workspaces.models import Workspace
+from talkworthy.workspaces.models import AuditEntry, Workspace
 
 pytestmark = pytest.mark.django_db
 ROWS = b"""id,when,who,words
@@ -129,6 +129,14 @@ def test_a_file_that_is_gone_is_not_found(client_of, bob, workspace):
     done = job(workspace, state="done", result={"posts": 3, "bytes": 10})
     assert client_of(bob).get(f"/acme/jobs/{done.pk}/file/").status_code == 404
     assert "The file is gone" in client_of(bob).get(f"/acme/jobs/{done.pk}/").content.decode()
+
+
+def test_whoever_is_erased_does_not_stand_in_the_trail(client_of, alice, workspace):
+    job(workspace, kind="import", request={"name": "x"})
+    Source.objects.create(workspace=workspace, connector="mastodon", name="Acme", key="k")
+    asked = {"channel": "mastodon", "author_id": "u-4711", "why": "asked by letter", "sure": "on"}
+    assert client_of(alice).post("/acme/settings/erasure/", asked).status_code == 302
+    assert "u-4711" not in str(list(AuditEntry.objects.values())) and "by letter" in str(AuditEntry.objects.get().after)
 
 
 def test_only_administrators_erase_and_only_when_they_are_sure(client_of, alice, bob, workspace):

@@ -14,6 +14,9 @@ from talkworthy.query import QueryError, parse
 from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import User, Workspace
 
+UNTOLD = frozenset({"path", "author_id", "uids"})
+"""What the trail does not hold: it cannot be changed later, so a person who is erased must not stand in it."""
+
 FORMATS = ("jsonl", "parquet", "activitystreams", "csv")
 
 
@@ -83,7 +86,7 @@ def stop_job(job: Job, *, by: User | None, now: datetime) -> None:
 def _started(workspace: Workspace, kind: str, request: dict[str, Any], *, by: User | None, now: datetime) -> Job:
     with transaction.atomic():
         job = Job.objects.create(workspace=workspace, kind=kind, by=by, request=request, created_at=now)
-        told = {name: value for name, value in request.items() if name != "path"}
+        told = {name: value for name, value in request.items() if name not in UNTOLD}
         note_change(workspace, verb="start", thing=job, by=by, now=now, after=told)
     return job
 
