@@ -124,6 +124,9 @@
     new MutationObserver(() => toasts.querySelectorAll("[data-toast]").forEach(watch)).observe(toasts, { childList: true, subtree: true });
   }
 
+  /* The tab that one is on can be seen, however many there are. */
+  document.querySelectorAll(".tabs [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24; });
+
   /* Times stay fresh. */
   const relative = new Intl.RelativeTimeFormat(root.lang || "en", { style: "short", numeric: "auto" });
   function freshen() {
