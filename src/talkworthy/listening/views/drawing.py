@@ -11,7 +11,6 @@ from typing import Any, Literal
 from django.http import HttpResponse
 from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -69,7 +68,7 @@ def drawn(
     foot: str = "",
 ) -> Drawn:
     """A chart with its n, its period and the zone of its days said below the sentence."""
-    return Drawn(key, capfirst(title), about(period, n, unit=unit), spec, columns, rows, exports, parameters, foot, n)
+    return Drawn(key, title, about(period, n, unit=unit), spec, columns, rows, exports, parameters, foot, n)
 
 
 def about(period: Period, n: int, *, unit: str = "") -> str:

@@ -64,7 +64,7 @@ class Asked:
     @property
     def name(self) -> str:
         """The focus in words."""
-        return self.focus.name if self.focus else _("all posts")
+        return self.focus.name if self.focus else _("All posts")
 
     @property
     def colour(self) -> str:
@@ -248,7 +248,7 @@ def _volume(asked: Asked) -> Drawn | None:
         numbers, asked.period, viewer=asked.viewer, channels=asked.base.channels, sentiments=asked.base.sentiments
     )
     names: Mapping[int, tuple[str, str]] = {monitor.pk: (monitor.name, monitor.colour) for monitor in asked.chosen} or {
-        EVERY_POST: (_("all posts"), "slate")
+        EVERY_POST: (_("All posts"), "slate")
     }
     lines = []
     for number, points in volumes.items():
@@ -412,7 +412,7 @@ def _languages(asked: Asked) -> Drawn | None:
 
 def _intents(asked: Asked) -> Drawn | None:
     """What people want."""
-    said = _("What people want from %(name)s, most often: %(value)s, %(share)s")
+    said = _("%(name)s, what people want most often: %(value)s, %(share)s")
     return _by_day(
         asked,
         "intents",
@@ -426,7 +426,7 @@ def _intents(asked: Asked) -> Drawn | None:
 
 def _sites(asked: Asked) -> Drawn | None:
     """On which sites."""
-    said = _("%(value)s is the site with most posts about %(name)s: %(share)s")
+    said = _("%(name)s, the site with most posts: %(value)s, %(share)s")
     return _by_day(
         asked, "sites", "site", column=_("Site"), said=said, label=str, narrow=lambda value: asked.rows(sites=(value,))
     )
@@ -434,7 +434,7 @@ def _sites(asked: Asked) -> Drawn | None:
 
 def _communities(asked: Asked) -> Drawn | None:
     """In which communities: subreddits, forum categories, repositories, lists."""
-    said = _("The community that talks most about %(name)s is %(value)s: %(share)s")
+    said = _("%(name)s, the community that talks most: %(value)s, %(share)s")
     return _by_day(
         asked,
         "communities",
