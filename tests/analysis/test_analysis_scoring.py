@@ -1,5 +1,7 @@
 """The fast path of the heads: remembered sums, the same for everybody."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,15 @@ def test_forgetting_changes_no_score(monkeypatch: pytest.MonkeyPatch):
     small = Scorer([head("complaint")])
     for text in TEXTS:
         np.testing.assert_allclose(small.logits([text]), scorer_of("complaint").logits([text]), atol=1e-5)
+
+
+def test_threads_may_share_a_scorer():
+    shared_by_all = Scorer([head("sentiment")])
+    many = [f"{text} number {number}" for number in range(200) for text in TEXTS]
+    alone = Scorer([head("sentiment")]).logits(many)
+    with ThreadPoolExecutor(4) as threads:
+        parts = list(threads.map(shared_by_all.logits, [many[start : start + 50] for start in range(0, len(many), 50)]))
+    np.testing.assert_allclose(np.concatenate(parts), alone, atol=1e-5)
 
 
 def test_links_and_names_are_all_alike():

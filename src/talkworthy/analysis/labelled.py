@@ -1,6 +1,6 @@
 """Labelled files of any common form against the shipped models: read, understand the labels, guess, measure.
 
-The only module of this room that opens files, and only those it is given.
+The only module of this room that opens files (those it is given) and that reads a clock (to say how fast it was).
 """
 
 import csv

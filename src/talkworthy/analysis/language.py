@@ -8,6 +8,7 @@ Below ten letters, or below the model's stated probability, the answer is "undec
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +140,7 @@ class Detector:
 
     def __init__(self, held: Tables) -> None:
         self.tables = held
+        self._lock = Lock()
         self._forget()
 
     def _forget(self) -> None:
@@ -178,7 +180,11 @@ class Detector:
         self._sums[known : len(self._rows), count] = np.bincount(target - known, minlength=len(fresh))
 
     def sums(self, texts: Sequence[str]) -> Floats:
-        """Added-up columns of each text's pieces (see `_forget`)."""
+        """Added-up columns of each text's pieces (see `_forget`); threads take turns."""
+        with self._lock:
+            return self._added_up(texts)
+
+    def _added_up(self, texts: Sequence[str]) -> Floats:
         if len(self._rows) > MOST_REMEMBERED:
             self._forget()
         fresh: list[str] = []

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -97,6 +98,7 @@ class Scorer:
         self._characters = np.hstack([held.characters for held in self.heads] + [squared["characters"]])
         self._cues = np.hstack([held.cues for held in self.heads])
         self._bias = np.concatenate([held.bias for held in self.heads])
+        self._lock = Lock()
         self._forget()
         self._last: tuple[list[pa.Array], dict[str, Floats]] | None = None
 
@@ -129,7 +131,11 @@ class Scorer:
         self._valence[new], self._negates[new], self._marks[new] = of_pieces.valence, of_pieces.negates, of_pieces.marks
 
     def logits(self, texts: Sequence[str]) -> Floats:
-        """Raw outputs of all heads side by side, one row a text."""
+        """Raw outputs of all heads side by side, one row a text; threads take turns."""
+        with self._lock:
+            return self._logits(texts)
+
+    def _logits(self, texts: Sequence[str]) -> Floats:
         if len(self._rows) > MOST_REMEMBERED:
             self._forget()
         fresh: list[str] = []

@@ -64,7 +64,7 @@ def words(piece: str) -> list[Word]:
 
 
 def _form(written: str) -> str:
-    if written.startswith(("http://", "https://", "www.", "HTTP")):
+    if written.startswith(("http://", "https://", "www.")):
         return LINK
     if written[0] == "@" and len(written) > 1:
         return NAME

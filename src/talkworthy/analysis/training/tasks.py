@@ -39,7 +39,7 @@ class Task:
     `helped_by` names heads whose outputs are features of this one; `both` sets the threshold by macro F1
     instead of the F1 of "yes";
     `phrase_weight` is what a listed turn of phrase adds, for a head that learned from rules;
-    answers weigh the same in all where it is `even`; `measured_on` are sets that it is measured on besides its own held-back tenth.
+    answers weigh the same in all where it is `even`; `measured_on` are sets to measure on besides its own.
     """
 
     name: str
