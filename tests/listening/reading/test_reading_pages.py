@@ -365,3 +365,12 @@ def test_monitors_are_sorted_by_what_they_found(room, client_of):
     assert page.index("Apple") < page.index("Zeta")
     page = client_of(room.carol).get("/acme/monitors/", {"sort": "week"}).content.decode()
     assert page.index("Zeta") < page.index("Apple")
+
+
+def test_a_fragment_is_never_taken_for_the_page(room, client_of):
+    client = client_of(room.carol)
+    row = mentions.mentions(Filter(), viewer=room.carol, period=None, now=timezone.now(), limit=1).posts[0]
+    address = f"/acme/listen/post/{row['id']}/"
+    assert "<html" not in client.get(address, headers=HTMX).content.decode()
+    assert "<html" in client.get(address).content.decode()
+    assert "HX-Request" in client.get(address)["Vary"]

@@ -15,6 +15,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening import actions, charts
 from talkworthy.listening.cards import Cards
@@ -196,6 +197,7 @@ def backtest(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
+@vary_on_headers("HX-Request")
 @permission_required(Permission.READ)
 def backtested(request: MemberRequest, job_id: int) -> HttpResponse:
     """How far a backtest is, and then what it found."""

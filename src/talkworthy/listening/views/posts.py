@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.analysis.reasons import Evidence, Reason, why
 from talkworthy.listening.cards import Card, Cards, marked
@@ -68,6 +69,7 @@ class Found:
 
 
 @require_GET
+@vary_on_headers("HX-Request")
 @permission_required(Permission.READ)
 def post(request: MemberRequest, post_id: int) -> HttpResponse:
     """The page of a post, or its inside for the pane beside the river."""
@@ -87,6 +89,7 @@ def find_post(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
+@vary_on_headers("HX-Request")
 @permission_required(Permission.READ)
 def reason(request: MemberRequest, post_id: int, task: str) -> HttpResponse:
     """Why an annotation says what it says, and how to correct it: a fragment under the card."""

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening import actions
 from talkworthy.listening.cards import Card, Cards
@@ -57,6 +58,7 @@ class Facet:
 
 
 @require_GET
+@vary_on_headers("HX-Request")
 @permission_required(Permission.READ)
 def river(request: MemberRequest) -> HttpResponse:
     """The newest posts that the filter of the address lets through."""

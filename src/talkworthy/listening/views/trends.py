@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening import charts
 from talkworthy.listening.filters import Filter, read_filter
@@ -148,6 +149,7 @@ def chart(request: MemberRequest, key: str, form: str) -> HttpResponse:
 
 
 @require_GET
+@vary_on_headers("HX-Request")
 @permission_required(Permission.READ)
 def memes(request: MemberRequest) -> HttpResponse:
     """What rises in the period against the time before; a part of the page that comes when it is ready."""
