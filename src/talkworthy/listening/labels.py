@@ -1,21 +1,24 @@
 """The words that people read for values that the archive keeps."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
-from django_stubs_ext import StrPromise
 
 from talkworthy.connectors.registry import connector_named
 from talkworthy.query.languages import LANGUAGES
 
-SENTIMENT: dict[str, StrPromise] = {
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+SENTIMENT: "dict[str, StrPromise]" = {
     "positive": _("positive"),
     "neutral": _("neutral"),
     "negative": _("negative"),
     "undecided": _("undecided"),
 }
 
-INTENT: dict[str, StrPromise] = {
+INTENT: "dict[str, StrPromise]" = {
     "help": _("asks for help"),
     "purchase": _("wants to buy"),
     "complaint": _("complaint"),
@@ -25,7 +28,7 @@ INTENT: dict[str, StrPromise] = {
     "undecided": _("intent undecided"),
 }
 
-TASK: dict[str, StrPromise] = {
+TASK: "dict[str, StrPromise]" = {
     "sentiment": _("Sentiment"),
     "intent": _("Intent"),
     "urgency": _("Urgency"),
