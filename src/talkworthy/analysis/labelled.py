@@ -19,8 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from talkworthy.analysis import evaluation, language
+from talkworthy.analysis import duplicates, evaluation, language, similarity
 from talkworthy.analysis.heads import scorer_of
+from talkworthy.analysis.influence import influence
 from talkworthy.analysis.registry import model
 from talkworthy.analysis.target import towards
 
@@ -30,6 +31,8 @@ TEXT_COLUMNS = ("text", "tweet_text", "Sentence content", "sentence", "content",
 LABEL_COLUMNS = {
     "language": ("lang", "language", "label_name", "label"),
     "offensive": ("label_name", "coarse", "label", "offensive"),
+    "similar": ("label", "labels", "label_name", "similar", "is_duplicate"),
+    "duplicate": ("label", "labels", "label_name", "duplicate", "is_duplicate"),
     "*": (
         "label_name",
         "label",
@@ -40,6 +43,7 @@ LABEL_COLUMNS = {
     ),
 }
 BATCH = 2048
+SIMILAR = 0.1
 
 _SENTIMENT = {
     "positive": ("positive", "pos", "2", "1", "positive emotion", "favor"),
@@ -294,6 +298,63 @@ def _target(asked: Asked) -> dict[str, Any]:
     return _softmax(replace(asked, read=tuple(read)), "target-sentiment", truth)
 
 
+PAIRS = (
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+    ("first", "second"),
+    ("question", "rel_question"),
+    ("title_a", "title_b"),
+)
+INFLUENCE_COLUMNS = ("follower_count", "listed_count", "mentions_received", "retweets_received")
+_ALIKE = (*_YES, "perfectmatch", "relevant", "duplicate", "same")
+_UNLIKE = (*_NO, "irrelevant", "different")
+
+
+def _pairs(asked: Asked) -> dict[str, Any]:
+    """Pairs of texts: how alike they are, against a label that says whether they belong together."""
+    columns = asked.rows[0].keys()
+    usual = next((two for two in PAIRS if set(two) <= columns), ())
+    named = tuple(asked.text.split(",")) if asked.text else usual
+    if len(named) != 2 or not set(named) <= columns:
+        raise MissingColumn("two texts (name both, with a comma between)", list(columns))
+    truth = understood(asked.task, asked.labels(), {YES: _ALIKE, NO: _UNLIKE})
+    first, second = ([str(row[column] or "") for row in asked.rows] for column in named)
+    begun = time.perf_counter()
+    if asked.task == "duplicate":
+        scores = np.array([_copied(one, other) for one, other in zip(first, second, strict=True)], np.float32)
+        least = duplicates.ALIKE
+    else:
+        scores, least = similarity.likeness(first, second), SIMILAR
+    return _ranked(truth, scores, least, time.perf_counter() - begun)
+
+
+def _ranked(truth: Sequence[str], scores: npt.NDArray[np.floating], least: float, seconds: float) -> dict[str, Any]:
+    guess = [YES if score >= least else NO for score in scores]
+    measured = evaluation.measured(truth, guess, positive=YES, scores=scores)
+    return {**_report(measured, seconds, 1.0), "threshold": least}
+
+
+def _copied(one: str, other: str) -> float:
+    first, second = duplicates.bare(one), duplicates.bare(other)
+    return duplicates.likeness(first, second) if first and second else 0.0
+
+
+def _influence(asked: Asked) -> dict[str, Any]:
+    """Pairs of accounts A and B with their counts; the label is 1 where A was judged the more influential."""
+    wanted = [f"{side}_{column}" for side in "AB" for column in INFLUENCE_COLUMNS]
+    if not set(wanted) <= asked.rows[0].keys():
+        raise MissingColumn("the counts " + ", ".join(wanted), list(asked.rows[0]))
+    truth = understood(asked.task, replace(asked, label=asked.label or "Choice").labels(), {YES: _YES, NO: _NO})
+    begun = time.perf_counter()
+    scores = np.array([_reach(row, "A") - _reach(row, "B") for row in asked.rows])
+    return _ranked(truth, scores, 0.0, time.perf_counter() - begun)
+
+
+def _reach(row: Mapping[str, Any], side: str) -> float:
+    counts = [float(row[f"{side}_{column}"]) for column in INFLUENCE_COLUMNS]
+    return influence(followers=counts[0], lists=counts[1], mentions=counts[2], shares=counts[3]).score
+
+
 EVALUATED: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "language": _language,
     "sentiment": _sentiment,
@@ -305,4 +366,7 @@ EVALUATED: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "praise": _yes_or_no,
     "offensive": _yes_or_no,
     "issue-type": _issue,
+    "similar": _pairs,
+    "duplicate": _pairs,
+    "influence": _influence,
 }
