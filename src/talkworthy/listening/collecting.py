@@ -5,6 +5,7 @@ file that holds the payloads, storing commits rows and their sequence number tog
 """
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -190,6 +191,8 @@ class Listener:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.archive = archive_of(workspace)
+        self.turn = threading.Lock()
+        """Held while posts are stored and while a monitor is counted anew, so that none is counted twice."""
         self._monitors: tuple[Any, ...] = ()
         self._matcher: Matcher[int] = Matcher({})
 
@@ -197,7 +200,8 @@ class Listener:
         """Store what is in the spool, many fetches in one commit; returns what was done."""
         total = Stored()
         for group in _groups(self.archive.spool.pending(), self.archive):
-            done = self._store(group, now=now)
+            with self.turn:
+                done = self._store(group, now=now)
             total = Stored(total.posts + done.posts, total.new + done.new, total.batches + 1)
         return total
 
@@ -205,7 +209,7 @@ class Listener:
         batches = [self.archive.spool.read(spooled) for spooled in group]
         transactions = {spooled.source: spooled.seq for spooled in group}
         sources = {source_key(source): source for source in Source.objects.filter(workspace=self.workspace)}
-        understood = self.understand(pa.concat_tables([batch.posts for batch in batches]))
+        understood = self.understand(pa.concat_tables([batch.posts for batch in batches]), now=now)
         chosen = _chosen(understood, sources)
         cursors = {name: self.archive.payloads.cursor(name) for name in transactions}
         appended = self.archive.append(chosen, transactions=transactions, cursors=cursors)
@@ -222,21 +226,21 @@ class Listener:
             self.archive.spool.remove(spooled)
         return Stored(chosen.num_rows, appended.new.num_rows)
 
-    def understand(self, posts: pa.Table) -> pa.Table:
+    def understand(self, posts: pa.Table, *, now: datetime) -> pa.Table:
         """Analyse posts and say which monitors they match (columns of ARRIVING)."""
-        pipeline, matcher = default_pipeline(), self.matcher()
+        pipeline, matcher = default_pipeline(), self.matcher(now=now)
         pieces = []
         for batch in posts.combine_chunks().to_batches(max_chunksize=2_048):
             annotated = pipeline.run(batch)
             pieces.append(_with_monitors(annotated, matcher))
         return pa.Table.from_batches(pieces) if pieces else river.ARRIVING.empty_table()
 
-    def matcher(self) -> "Matcher[int]":
-        """The compiled monitors, compiled again when one of them changed."""
+    def matcher(self, *, now: datetime) -> "Matcher[int]":
+        """The compiled monitors; compiled again when one of them changed, and daily for relative times."""
         monitors = Monitor.objects.filter(workspace=self.workspace, deleted_at=None, paused_at=None)
-        seen = tuple(monitors.order_by("pk").values_list("pk", "version"))
+        seen = (now.date(), *monitors.order_by("pk").values_list("pk", "version"))
         if seen != self._monitors:
-            self._matcher = Matcher(compiled_monitors(monitors))
+            self._matcher = Matcher(compiled_monitors(monitors, now=now))
             self._monitors = seen
         return self._matcher
 
@@ -247,12 +251,12 @@ class Listener:
         return int(gone.num_rows)
 
 
-def compiled_monitors(monitors: Iterable[Monitor]) -> dict[int, CompiledQuery]:
+def compiled_monitors(monitors: Iterable[Monitor], *, now: datetime) -> dict[int, CompiledQuery]:
     """The monitors' queries; one that no longer parses (the language grew) is left out and logged."""
     compiled = {}
     for monitor in monitors:
         try:
-            compiled[monitor.pk] = compile_query(parse(monitor.query, stage="monitor"))
+            compiled[monitor.pk] = compile_query(parse(monitor.query, stage="monitor"), now=now)
         except QueryError as error:
             log.error("monitor %s does not parse: %s", monitor.pk, error)
     return compiled
@@ -275,7 +279,7 @@ def _groups(pending: Sequence[Spooled], archive: Archive) -> Iterable[list[Spool
 
 def _with_monitors(batch: pa.RecordBatch, matcher: "Matcher[int]") -> pa.RecordBatch:
     matches = matcher.match(batch)
-    found = [list(matches.names(row)) for row in range(batch.num_rows)]
+    found = list(matches.by_row())
     return batch.append_column(river.ARRIVING.field("monitors"), pa.array(found, pa.list_(pa.int32())))
 
 

@@ -78,6 +78,28 @@ def rebuild(workspace: Workspace, archive: Archive) -> int:
     return total
 
 
+def recount_monitor(workspace: Workspace, archive: Archive, monitor: int) -> int:
+    """Count one monitor's mentions anew, after history was matched again. Nothing may be stored meanwhile."""
+    hours, days, total = pa.table({}), pa.table({}), 0
+    for batch in archive.scan(Scan(columns=COLUMNS, monitors_any=(monitor,), order=None)):
+        table = pa.Table.from_batches([batch])
+        own = pa.array([[monitor]] * table.num_rows, pa.list_(pa.int32()))
+        table = table.set_column(table.schema.get_field_index("monitors"), "monitors", own)
+        total += table.num_rows
+        hours = _netted([hours, _only(_hours(table, 1), monitor)], _HOUR_KEYS, _COUNTS)
+        days = _netted([days, _only(_days(table, 1), monitor)], _DAY_KEYS, ("posts",))
+    with transaction.atomic():
+        HourCube.objects.filter(workspace=workspace, monitor=monitor).delete()
+        DayCube.objects.filter(workspace=workspace, monitor=monitor).delete()
+        _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
+        _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+    return total
+
+
+def _only(cells: pa.Table, monitor: int) -> pa.Table:
+    return cells.filter(pc.equal(cells["monitor"], monitor)) if cells.num_rows else cells
+
+
 def differences(workspace: Workspace, archive: Archive) -> dict[str, tuple[int, int]]:
     """Where cube and archive disagree: month → (posts in the cube, posts in the archive). Empty is well."""
     counted: dict[str, int] = {}

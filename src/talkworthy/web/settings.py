@@ -31,8 +31,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "template_partials",
-    "django_tasks",
-    "django_tasks_db",
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -117,8 +115,6 @@ WHITENOISE_MAX_AGE = 3600
 MEDIA_ROOT = DATA / "files"
 FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20_000_000
-
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
 
 EMAIL_BACKEND = CONFIGURATION.email_backend
 EMAIL_HOST = CONFIGURATION.email_host

@@ -1,0 +1,407 @@
+"""The command `talkworthy`: thin; each verb calls the room that does the work, and imports it only then."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import click
+
+from talkworthy import __version__
+
+STANDARD = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+BATCH = 2_048
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main() -> None:
+    """Talkworthy: hear what people say about an organisation, understand it, and search it.
+
+    \b
+    First steps
+      talkworthy run                        start it, and open the address that it prints
+      talkworthy query check 'acme -inc'    try a query before it becomes a monitor
+      talkworthy import posts.jsonl         bring your own posts
+
+    \b
+    As filters, without a workspace
+      talkworthy match --monitors m.yaml < posts.jsonl > matched.jsonl
+      talkworthy analyse < posts.jsonl > annotated.jsonl
+
+    Settings are environment variables; `talkworthy doctor` lists them with their values.
+    """
+
+
+# Running
+
+
+@main.command()
+@click.option("--no-worker", is_flag=True, help="Start the web alone; a worker runs elsewhere.")
+@click.option("--empty", is_flag=True, help="At the first start, leave out the recorded posts.")
+def run(no_worker: bool, empty: bool) -> None:
+    """Start web and worker, and print the address. Ctrl-C stops both.
+
+    The first start makes the data folder, a workspace of recorded posts and an administrator, whose password is
+    printed once.
+    """
+    from talkworthy.worker.starting import start
+
+    with _said_plainly():
+        _desk()
+        raise SystemExit(start(worker=not no_worker, recorded=not empty))
+
+
+@main.command(hidden=True)
+def web() -> None:
+    """Serve the pages alone."""
+    from talkworthy.web.serving import serve
+
+    with _said_plainly():
+        serve()
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Fetch what is due, store it, and end.")
+def listen(once: bool) -> None:
+    """Run the worker alone: fetch, store, match, alert."""
+    with _said_plainly():
+        _desk()
+        from talkworthy.worker.loop import Worker, only_worker
+        from talkworthy.worker.loop import run as run_worker
+
+        if not once:
+            run_worker()
+            return
+        with only_worker():
+            worker = Worker()
+            worker.run_once()
+            worker.run_jobs()
+
+
+@main.command()
+def doctor() -> None:
+    """Say what is set, what is there, and what is wrong."""
+    from talkworthy.worker.doctor import examine
+
+    with _said_plainly():
+        raise SystemExit(examine(click.echo))
+
+
+# Posts in and out
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.option("--workspace", help="Slug of the workspace; not needed where there is one.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "parquet", "activitystreams", "csv"]),
+    help="Read off the file's name unless given.",
+)
+@click.option(
+    "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="For CSV: which column holds a field of the post."
+)
+def import_posts(file: Path, workspace: str | None, form: str | None, mapping: tuple[str, ...]) -> None:
+    """Bring a file of posts into a workspace. Importing it again changes nothing.
+
+    \b
+    talkworthy import posts.jsonl.gz
+    talkworthy import reviews.csv --map uid=id --map text=body --map published_at=date
+    """
+    from talkworthy.listening.exchange import format_of, pairs_of
+
+    with _said_plainly():
+        _desk()
+        from talkworthy.worker.importing import import_now
+
+        posts, faults = import_now(
+            file, form or format_of(file.name), workspace=workspace, mapping=pairs_of(mapping), told=_told("posts")
+        )
+        for fault in faults[:20]:
+            click.echo(f"left out: {fault}", err=True)
+        click.echo(f"{posts} posts, {len(faults)} left out.")
+
+
+@main.command()
+@click.argument("query", default="")
+@click.option("--workspace", help="Slug of the workspace; not needed where there is one.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "parquet", "activitystreams", "csv"]),
+    default="jsonl",
+    show_default=True,
+)
+@click.option("--since", type=click.DateTime(), help="First moment, UTC.")
+@click.option("--until", type=click.DateTime(), help="First moment that is too late, UTC.")
+@click.option("-o", "--output", type=STANDARD, default="-", help="File to write; standard output unless given.")
+def export(
+    query: str, workspace: str | None, form: str, since: datetime | None, until: datetime | None, output: Path
+) -> None:
+    """Write the posts that a query finds; without a query every post.
+
+    \b
+    talkworthy export 'steam sentiment:negative' --since 2013-06-01 > posts.jsonl
+    """
+    with _said_plainly():
+        _desk()
+        from talkworthy.worker.importing import export_now
+
+        target: Path | BinaryIO = sys.stdout.buffer if str(output) == "-" else output
+        n = export_now(query, target, form, workspace=workspace, since=_utc(since), until=_utc(until))
+        click.echo(f"{n} posts.", err=True)
+
+
+@main.command()
+@click.option("--channel", help="Channel of the account, such as mastodon.")
+@click.option("--author", help="Lasting id of the account in its channel (author.id).")
+@click.option("--uid", "uids", multiple=True, help="A single post; may be given several times.")
+@click.option("--why", required=True, help="The reason; it stands in the receipt.")
+@click.option("--workspace", help="Slug of the workspace; not needed where there is one.")
+@click.confirmation_option(prompt="This cannot be undone. Erase?")
+def erase(channel: str | None, author: str | None, uids: tuple[str, ...], why: str, workspace: str | None) -> None:
+    """Erase a person's posts everywhere: archive, older versions, payloads, exports. Prints the receipt."""
+    with _said_plainly():
+        _desk()
+        from talkworthy.worker.importing import erase_now
+
+        receipt = erase_now(channel=channel or "", author_id=author or "", uids=uids, why=why, workspace=workspace)
+        click.echo(json.dumps(receipt, indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("query")
+@click.option("--monitor", help="Name of the monitor to compare with.")
+@click.option("--workspace", help="Slug of the workspace; not needed where there is one.")
+@click.option("--since", type=click.DateTime(), help="First moment, UTC.")
+@click.option("--until", type=click.DateTime(), help="First moment that is too late, UTC.")
+@click.option("--json", "as_json", is_flag=True, help="The whole result as JSON.")
+def backtest(
+    query: str,
+    monitor: str | None,
+    workspace: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> None:
+    """Run a query over stored history; with --monitor, say what it adds and loses against the saved version."""
+    with _said_plainly():
+        _desk()
+        from talkworthy.worker.importing import backtest_now
+
+        found = backtest_now(
+            query, monitor=monitor, workspace=workspace, since=_utc(since), until=_utc(until), told=_told("slices")
+        )
+        if as_json:
+            click.echo(json.dumps(found, ensure_ascii=False))
+            return
+        click.echo(
+            f"{found['matched']} of {found['scanned']} posts in {found['seconds']} s: {found['added']} added, {found['lost']} lost, {found['kept']} kept."
+        )
+        for day in found["days"][-30:]:
+            click.echo(f"{day['day']}  {day['old']:>8}  {day['new']:>8}")
+
+
+# Queries
+
+
+@main.group()
+def query() -> None:
+    """Check, format or explain a query."""
+
+
+@query.command("check")
+@click.argument("text")
+@click.option("--json", "as_json", is_flag=True, help="Print {verdict, errors, warnings}.")
+@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+@click.option(
+    "--stage",
+    type=click.Choice(["monitor", "search", "desk"]),
+    default="search",
+    show_default=True,
+    help="Where the query will be used.",
+)
+def query_check(text: str, as_json: bool, dialect: Any, stage: Any) -> None:
+    """Say whether a query is valid. Ends with 0 (valid, or warnings on standard error) or 2 (error).
+
+    TEXT may be - for standard input.
+    """
+    from talkworthy.query import check
+
+    text = _argument(text)
+    found = check(text, dialect=dialect, stage=stage)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+    else:
+        for problem in (*found.errors, *found.warnings):
+            click.echo(problem.shown(text) if hasattr(problem, "shown") else str(problem), err=True)
+        if found.verdict == "valid":
+            click.echo("valid")
+    raise SystemExit(2 if found.verdict == "error" else 0)
+
+
+@query.command("format")
+@click.argument("text")
+@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+def query_format(text: str, dialect: Any) -> None:
+    """Print a query in its standard form. TEXT may be - for standard input."""
+    from talkworthy.query import format_query, parse
+
+    with _query_errors():
+        click.echo(format_query(parse(_argument(text), dialect=dialect)))
+
+
+@query.command("explain")
+@click.argument("text")
+@click.argument("posts", type=STANDARD, default="-")
+@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a post.")
+def query_explain(text: str, posts: Path, dialect: Any, as_json: bool) -> None:
+    """Say for each post of a JSON Lines file which terms hit where, and which branch failed."""
+    from talkworthy.listening.filtering import explained
+
+    with _query_errors(), _opened(posts) as stream:
+        for line in explained(text, stream, dialect=dialect, as_json=as_json, now=datetime.now(UTC)):
+            click.echo(line)
+
+
+# Filters
+
+
+@main.command()
+@click.option(
+    "--monitors",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="YAML: name → query.",
+)
+@click.argument("posts", type=STANDARD, default="-")
+@click.option("-o", "--output", type=STANDARD, default="-", help="File to write; .parquet writes Parquet.")
+@click.option("--matched", is_flag=True, help="Leave out posts that no monitor finds.")
+@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+def match(monitors: Path, posts: Path, output: Path, matched: bool, dialect: Any) -> None:
+    """Add to each post the names of the monitors that match it.
+
+    POSTS is a JSON Lines or Parquet file, or standard input; `uid`, `text` and `published_at` suffice. Bounded memory.
+
+    \b
+    echo 'coffee: coffee AND NOT tea' > m.yaml
+    echo '{"uid": "1", "text": "Coffee!", "published_at": "2026-01-01"}' | talkworthy match --monitors m.yaml
+    """
+    from talkworthy.listening.filtering import match_posts
+
+    with _query_errors():
+        match_posts(
+            monitors,
+            _input(posts),
+            _output(output),
+            matched=matched,
+            dialect=dialect,
+            now=datetime.now(UTC),
+            warn=_warn,
+        )
+
+
+@main.command()
+@click.argument("posts", type=STANDARD, default="-")
+@click.option("-o", "--output", type=STANDARD, default="-", help="File to write; .parquet writes Parquet.")
+@click.option("--tier", type=click.Choice(["fast", "careful"]), default="fast", show_default=True)
+def analyse(posts: Path, output: Path, tier: str) -> None:
+    """Add language, sentiment, intent, urgency, links, hashtags and mentions to each post. Bounded memory."""
+    from talkworthy.listening.filtering import analyse_posts
+
+    with _query_errors():
+        analyse_posts(_input(posts), _output(output), tier=tier, warn=_warn)
+
+
+# What the verbs share
+
+
+def _desk() -> None:
+    """Make the desk usable in this process."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "talkworthy.web.settings")
+    django.setup()
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Errors that a person can mend, without a traceback."""
+    from talkworthy.web.configuration import BadSetting
+
+    try:
+        yield
+    except (BadSetting, ValueError, OSError) as error:
+        if os.environ.get("TALKWORTHY_DEBUG"):
+            raise
+        raise click.ClickException(str(error)) from error
+    except RuntimeError as error:
+        if type(error).__module__.startswith("talkworthy."):
+            raise click.ClickException(str(error)) from error
+        raise
+
+
+@contextmanager
+def _query_errors() -> Iterator[None]:
+    from talkworthy.query import QueryError
+
+    try:
+        yield
+    except QueryError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from error
+    except (ValueError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(141) from error
+        raise click.ClickException(str(error)) from error
+
+
+def _argument(text: str) -> str:
+    return sys.stdin.read() if text == "-" else text
+
+
+def _input(path: Path) -> Path | BinaryIO:
+    return sys.stdin.buffer if str(path) == "-" else path
+
+
+def _output(path: Path) -> Path | BinaryIO:
+    return sys.stdout.buffer if str(path) == "-" else path
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    if str(path) == "-":
+        yield sys.stdin
+    else:
+        with path.open(encoding="utf-8") as stream:
+            yield stream
+
+
+def _warn(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def _told(unit: str) -> Any:
+    """Show progress on a terminal, and nowhere else."""
+
+    def told(done: int, total: int | None) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{done:,}{f' of {total:,}' if total else ''} {unit}", nl=False, err=True)
+
+    return told
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""Long work that somebody waits for: one job at a time, with progress, on from where it was after a crash."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from talkworthy.archive import Archive, Scan
+from talkworthy.archive.erasure import begin_erasure, erasure_receipt
+from talkworthy.archive.keeper import Keeper
+from talkworthy.listening import cube, replay
+from talkworthy.listening.collecting import Listener, source_key
+from talkworthy.listening.exchange import export_file, import_batches
+from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
+from talkworthy.listening.searching import search
+from talkworthy.query import CompiledQuery, compile_query, parse
+from talkworthy.schema import POST
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)
+ATTEMPTS = 3
+BACKLOG = 20
+"""Spool files of an import that may wait before it pauses for the storing to catch up."""
+
+
+class Stopped(Exception):
+    """A person stopped the job."""
+
+
+def claim_job(*, now: datetime) -> Job | None:
+    """The oldest job that waits, or whose worker died; it is this worker's until its lease ends."""
+    open_jobs = Q(state=Job.State.WAITING) | Q(state=Job.State.RUNNING, claimed_until__lt=now)
+    for job in Job.objects.filter(open_jobs).order_by("created_at", "pk")[:5]:
+        mine = Job.objects.filter(open_jobs, pk=job.pk).update(
+            state=Job.State.RUNNING,
+            claimed_until=now + LEASE,
+            started_at=job.started_at or now,
+            attempts=F("attempts") + 1,
+        )
+        if mine:
+            job.refresh_from_db()
+            return job
+    return None
+
+
+def run_job(job: Job, listener: Listener) -> None:
+    """Do it, and write down how it ended; a failure is written for the person who waits."""
+    if job.attempts > ATTEMPTS:
+        _end(
+            job,
+            Job.State.FAILED,
+            error="It was begun several times and the worker ended each time. Nothing was changed by halves.",
+        )
+        return
+    try:
+        result = _WORK[Job.Kind(job.kind)](job, listener)
+    except Stopped:
+        return
+    except Exception as error:  # whatever it was, the person who waits must hear of it
+        log.exception("job %s failed", job.pk)
+        _end(job, Job.State.FAILED, error=f"{type(error).__name__}: {error}")
+        return
+    _end(job, Job.State.DONE, result=result)
+
+
+def exports_of(job: Job) -> Path:
+    """Where the file of an export lies."""
+    return Path(settings.DATA) / "exports" / str(job.workspace.uid) / f"{job.pk}.{job.request['format']}"
+
+
+def _end(job: Job, state: str, *, result: Any = None, error: str = "") -> None:
+    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
+        state=state, result=result, error=error, ended_at=timezone.now(), claimed_until=None
+    )
+
+
+def _progress(job: Job) -> Callable[[int, int | None], None]:
+    def told(done: int, total: int | None) -> None:
+        running = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING)
+        if not running.update(done=done, total=total, claimed_until=timezone.now() + LEASE):
+            raise Stopped
+
+    return told
+
+
+def _compiled(query: str) -> CompiledQuery:
+    return compile_query(parse(query, stage="search"), now=timezone.now())
+
+
+def _backtest(job: Job, listener: Listener) -> Mapping[str, Any]:
+    Job.objects.filter(pk=job.pk).update(unit="slices")
+    result = replay.backtest(
+        listener.archive,
+        _compiled(job.request["query"]),
+        monitor=job.monitor_id,
+        since=_moment(job.request.get("since")),
+        until=_moment(job.request.get("until")),
+        seed=job.pk,
+        progress=_progress(job),
+    )
+    return {**result, "version": job.monitor.version if job.monitor else None}
+
+
+def _rematch(job: Job, listener: Listener) -> Mapping[str, Any]:
+    monitor = Monitor.objects.get(pk=job.monitor_id)
+    Job.objects.filter(pk=job.pk).update(unit="slices")
+    tied, untied = replay.rematch(
+        listener.archive, _compiled(monitor.query), monitor=monitor.pk, progress=_progress(job)
+    )
+    with listener.turn:
+        mentions = cube.recount_monitor(monitor.workspace, listener.archive, monitor.pk)
+    return {"tied": tied, "untied": untied, "mentions": mentions, "version": monitor.version}
+
+
+def _import(job: Job, listener: Listener) -> Mapping[str, Any]:
+    """Read the file into the spool piece by piece; pieces that were stored before are passed over by the archive."""
+    request, told = job.request, _progress(job)
+    path = Path(request["path"])
+    source = _source_of_import(job)
+    key, done = source_key(source), 0
+    faults: list[str] = []
+    for seq, posts in enumerate(
+        import_batches(path, request["format"], mapping=request["mapping"], faults=faults), start=1
+    ):
+        named = pa.array([key] * posts.num_rows, pa.string())
+        arrived = pa.array([job.created_at] * posts.num_rows, POST.field("collected_at").type)
+        posts = posts.set_column(POST.get_field_index("source"), POST.field("source"), named)
+        posts = posts.set_column(POST.get_field_index("collected_at"), POST.field("collected_at"), arrived)
+        listener.archive.spool.write(key, seq, posts)
+        done += posts.num_rows
+        if seq % BACKLOG == 0:
+            listener.store_pending(now=timezone.now())
+        told(done, None)
+    listener.store_pending(now=timezone.now())
+    path.unlink(missing_ok=True)
+    return {"posts": done, "faults": faults[:100], "fault_count": len(faults), "source": source.pk}
+
+
+def _source_of_import(job: Job) -> Source:
+    """One source a job, paused for ever: it brings nothing by itself, and its posts can be found by it."""
+    source, _created = Source.objects.get_or_create(
+        workspace=job.workspace,
+        key=f"import-{job.pk}",
+        defaults={
+            "connector": "files",
+            "name": job.request["name"][:120],
+            "state": Source.State.PAUSED,
+            "note": "Imported once",
+        },
+    )
+    return source
+
+
+def _export(job: Job, listener: Listener) -> Mapping[str, Any]:
+    request, told = job.request, _progress(job)
+    query = _compiled(request["query"]) if request["query"].strip() else None
+    scan = Scan(
+        since=_moment(request["since"]),
+        until=_moment(request["until"]),
+        monitors_any=tuple(request["monitors"]),
+        order="oldest",
+    )
+    path = exports_of(job)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    posts = export_file(
+        search(listener.archive, query, scan), path, request["format"], told=lambda done: told(done, None)
+    )
+    return {"posts": posts, "bytes": path.stat().st_size}
+
+
+def _erase(job: Job, listener: Listener) -> Mapping[str, Any]:
+    """Hide, count out, rewrite every file, and take the person's posts out of the desk; then the receipt."""
+    request, archive, workspace = job.request, listener.archive, job.workspace
+    author = (request["channel"], request["author_id"]) if request["author_id"] else None
+    with listener.turn:
+        gone = _rows_of(archive, author, request["uids"])
+        receipt = begin_erasure(archive, author=author, uids=request["uids"], now=timezone.now())
+        cube.count_changes(workspace, f"erasure {job.pk}", added=[], removed=[gone], now=timezone.now())
+    _progress(job)(gone.num_rows, gone.num_rows)
+    uids = gone["uid"].to_pylist()
+    desk = _erase_from_desk(job, uids)
+    with listener.turn:
+        Keeper(archive).run_once(everything=True)
+    receipt = erasure_receipt(archive, receipt.id)
+    named = {
+        name: str(getattr(receipt, name))
+        for name in ("id", "state", "requested_at", "due_at", "completed_at", "waiting_for")
+    }
+    counts = {
+        name: getattr(receipt, name)
+        for name in ("posts", "files_rewritten", "payloads_emptied", "spooled_posts_removed")
+    }
+    Job.objects.filter(pk=job.pk).update(
+        request={"why": request["why"], "channel": request["channel"], "uids": [], "author_id": "erased"}
+    )
+    return {**named, **counts, **desk}
+
+
+def _rows_of(archive: Archive, author: tuple[str, str] | None, uids: list[str]) -> pa.Table:
+    tables = (
+        [archive.table(Scan(columns=cube.COLUMNS, ids=tuple(post["id"] for uid in uids if (post := archive.get(uid)))))]
+        if uids
+        else []
+    )
+    if author:
+        tables.append(archive.table(Scan(columns=cube.COLUMNS, channels=(author[0],), authors=(author[1],))))
+    joined = pa.concat_tables(tables)
+    kept, seen = [], set()
+    for place, number in enumerate(joined["id"].to_pylist()):
+        if number not in seen:
+            seen.add(number)
+            kept.append(place)
+    return joined.take(pa.array(kept, pa.int64()))
+
+
+def _erase_from_desk(job: Job, uids: list[str]) -> dict[str, int]:
+    """Marks, corrections, lists in the results of jobs, and exported files, which may hold the posts."""
+    removed = {"marks": 0, "corrections": 0, "exports": 0}
+    for start in range(0, len(uids), 500):
+        piece = uids[start : start + 500]
+        removed["marks"] += Mark.objects.filter(monitor__workspace=job.workspace, uid__in=piece).delete()[0]
+        removed["corrections"] += Correction.objects.filter(workspace=job.workspace, uid__in=piece).delete()[0]
+    gone = set(uids)
+    for other in Job.objects.filter(workspace=job.workspace, kind=Job.Kind.BACKTEST).exclude(result=None):
+        for name in ("added_sample", "lost_sample", "sample"):
+            other.result[name] = [uid for uid in other.result.get(name, []) if uid not in gone]
+        Job.objects.filter(pk=other.pk).update(result=other.result)
+    for other in Job.objects.filter(workspace=job.workspace, kind=Job.Kind.EXPORT):
+        path = exports_of(other)
+        if path.exists():
+            path.unlink()
+            removed["exports"] += 1
+    return removed
+
+
+_WORK: dict[Job.Kind, Callable[[Job, Listener], Mapping[str, Any]]] = {
+    Job.Kind.BACKTEST: _backtest,
+    Job.Kind.REMATCH: _rematch,
+    Job.Kind.IMPORT: _import,
+    Job.Kind.EXPORT: _export,
+    Job.Kind.ERASURE: _erase,
+}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,168 @@
+"""A query over stored history: the backtest before it is saved, and the matching of history after."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from talkworthy.archive import CHANGED, Archive, Scan
+from talkworthy.listening.searching import columns_for, found_in, narrowed
+from talkworthy.query import CompiledQuery
+
+SLICES = 40
+SAMPLE = 50
+LISTED = 200
+CHANGES_AT_ONCE = 20_000
+
+Ids = npt.NDArray[np.int64]
+Progress = Callable[[int, int], None]
+"""Told how far it is, of how much; raises to stop the work."""
+
+
+@dataclass
+class Findings:
+    """What one query finds in a stretch of history."""
+
+    ids: list[Ids] = field(default_factory=list)
+    days: Counter[str] = field(default_factory=Counter)
+
+    def add(self, posts: pa.Table) -> None:
+        """Count posts (columns id and published_at)."""
+        if posts.num_rows:
+            self.ids.append(posts["id"].to_numpy())
+            for day, n in zip(*_per_day(posts["published_at"]), strict=True):
+                self.days[day] += n
+
+    @property
+    def all_ids(self) -> Ids:
+        """Every id, in order."""
+        return np.sort(np.concatenate(self.ids)) if self.ids else np.empty(0, np.int64)
+
+
+def backtest(
+    archive: Archive,
+    query: CompiledQuery,
+    *,
+    monitor: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Compare what a query would find with what the saved version of a monitor found.
+
+    Returns counts, days, and up to LISTED uids each that were added and lost, and a sample of SAMPLE to mark.
+    """
+    began = time.perf_counter()
+    new, old = Findings(), Findings()
+    slices = list(_slices(archive, since, until))
+    for number, (start, end) in enumerate(slices):
+        new.add(_found(archive, query, start, end))
+        if monitor is not None:
+            old.add(
+                archive.table(
+                    Scan(columns=("id", "published_at"), monitors_any=(monitor,), since=start, until=end, order=None)
+                )
+            )
+        progress(number + 1, len(slices))
+    found, stood = new.all_ids, old.all_ids
+    added, lost = np.setdiff1d(found, stood), np.setdiff1d(stood, found)
+    chance = random.Random(seed)  # noqa: S311 - a sample that anybody can repeat
+    return {
+        "matched": len(found),
+        "kept": len(found) - len(added),
+        "added": len(added),
+        "lost": len(lost),
+        "scanned": archive.stats().rows,
+        "seconds": round(time.perf_counter() - began, 3),
+        "days": [
+            {"day": day, "old": old.days[day], "new": new.days[day]}
+            for day in sorted(new.days.keys() | old.days.keys())
+        ],
+        "added_sample": _uids(archive, added[-LISTED:]),
+        "lost_sample": _uids(archive, lost[-LISTED:]),
+        "sample": _uids(archive, np.array(sorted(chance.sample(found.tolist(), min(SAMPLE, len(found)))), np.int64)),
+    }
+
+
+def rematch(archive: Archive, query: CompiledQuery, *, monitor: int, progress: Progress) -> tuple[int, int]:
+    """Tie a monitor to every stored post that its query finds, and untie the others: (tied, untied).
+
+    Runs on after a crash: what is tied already is not tied again.
+    """
+    tied = untied = 0
+    slices = list(_slices(archive, None, None))
+    for number, (start, end) in enumerate(slices):
+        found = _found(archive, query, start, end)
+        stood = archive.table(
+            Scan(columns=("id", "uid", "published_at"), monitors_any=(monitor,), since=start, until=end, order=None)
+        )
+        more = found.filter(pc.invert(pc.is_in(found["id"], stood["id"])))
+        fewer = stood.filter(pc.invert(pc.is_in(stood["id"], found["id"])))
+        _change(archive, more, monitor, value="true")
+        _change(archive, fewer, monitor, value="false")
+        tied, untied = tied + more.num_rows, untied + fewer.num_rows
+        progress(number + 1, len(slices))
+    return tied, untied
+
+
+def _found(archive: Archive, query: CompiledQuery, since: datetime, until: datetime) -> pa.Table:
+    schema = pa.schema([("id", pa.int64()), ("uid", pa.string()), ("published_at", pa.timestamp("us", tz="UTC"))])
+    scan = narrowed(Scan(columns=columns_for(query), since=since, until=until, order=None), query)
+    if scan is None:
+        return schema.empty_table()
+    pieces = [found_in(batch, query).select(schema.names) for batch in archive.scan(scan)]
+    return pa.Table.from_batches([piece.cast(schema) for piece in pieces], schema=schema)
+
+
+def _slices(archive: Archive, since: datetime | None, until: datetime | None) -> Iterator[tuple[datetime, datetime]]:
+    """The stretch of history that is asked for and there, in pieces of equal length."""
+    stats = archive.stats()
+    if stats.oldest is None or stats.newest is None:
+        return
+    start = max(stats.oldest, since) if since else stats.oldest
+    end = min(stats.newest + timedelta(seconds=1), until) if until else stats.newest + timedelta(seconds=1)
+    if start >= end:
+        return
+    pieces = min(SLICES, max(1, stats.rows // 50_000))
+    step = (end - start) / pieces
+    for number in range(pieces):
+        yield start + step * number, end if number == pieces - 1 else start + step * (number + 1)
+
+
+def _per_day(times: pa.ChunkedArray) -> tuple[list[str], list[int]]:
+    counts = pa.table({"day": pc.strftime(times, format="%Y-%m-%d")}).group_by("day").aggregate([([], "count_all")])
+    return counts["day"].to_pylist(), counts["count_all"].to_pylist()
+
+
+def _uids(archive: Archive, ids: Ids) -> list[str]:
+    if not len(ids):
+        return []
+    found: list[str] = archive.table(Scan(columns=("id", "uid"), ids=tuple(int(number) for number in ids)))[
+        "uid"
+    ].to_pylist()
+    return found
+
+
+def _change(archive: Archive, posts: pa.Table, monitor: int, *, value: str) -> None:
+    for start in range(0, posts.num_rows, CHANGES_AT_ONCE):
+        piece = posts.slice(start, CHANGES_AT_ONCE)
+        n = piece.num_rows
+        columns: Mapping[str, Any] = {
+            "id": piece["id"],
+            "uid": piece["uid"],
+            "published_at": piece["published_at"],
+            "column": pa.array([f"monitor:{monitor}"] * n, pa.string()),
+            "value": pa.array([value] * n, pa.string()),
+            "seq": pa.nulls(n, pa.int64()),
+            "by": pa.array(["rematch"] * n, pa.string()),
+        }
+        archive.change(pa.table({name: columns[name] for name in CHANGED.names}))

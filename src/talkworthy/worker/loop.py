@@ -1,0 +1,366 @@
+"""The worker: fetches what is due, stays on streams, stores what came, runs jobs, and looks for alerts.
+
+One process a data folder. Every thread does one kind of work in a loop and lets nothing of its own end the others;
+what a thread had in hand when the process was killed is found again at the next start.
+"""
+
+import fcntl
+import logging
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from talkworthy.archive.keeper import Keeper, Retention
+from talkworthy.connectors.contract import (
+    AskForCredentials,
+    ConnectorError,
+    GiveUp,
+    ResumeLost,
+    Streaming,
+    Subscribing,
+    TryLater,
+)
+from talkworthy.listening import cube
+from talkworthy.listening.alerts import mail_alerts, raise_alerts
+from talkworthy.listening.collecting import (
+    Listener,
+    connector_of,
+    fetch_source,
+    keep_page,
+    parse_pending,
+    settings_of,
+    source_key,
+)
+from talkworthy.listening.jobs import claim_job, run_job
+from talkworthy.listening.models import Source
+from talkworthy.listening.planning import next_fetch, next_try
+from talkworthy.listening.stores import http_for, payloads_of
+from talkworthy.workspaces.credentials import LockedCredentials
+from talkworthy.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+
+FETCHERS = 8
+CLAIM = timedelta(minutes=10)
+STORE_EVERY = 0.2
+DUE_EVERY = 1.0
+ALERTS_EVERY = 60.0
+KEEP_EVERY = 300.0
+COMPARE_EVERY = 24 * 3600.0
+
+
+class AlreadyRunning(RuntimeError):
+    """Another worker has this data folder."""
+
+
+class Worker:
+    """Everything that runs in the background."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self._listeners: dict[int, Listener] = {}
+        self._guard = threading.Lock()
+        self._streams: dict[int, threading.Thread] = {}
+        self._unstreamed: dict[int, object] = {}
+        """Sources whose settings allow no stream, with those settings."""
+        self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch")
+
+    def run(self) -> None:
+        """Work until `stop` is called or the process is asked to end."""
+        with only_worker():
+            threads = [
+                self._thread("due", self.start_due, DUE_EVERY),
+                self._thread("jobs", self.run_jobs, 0.5),
+                self._thread("alerts", self.look_for_alerts, ALERTS_EVERY),
+                self._thread("keeper", self.keep, KEEP_EVERY, first=60.0),
+                self._thread("compare", self.compare_cubes, COMPARE_EVERY, first=COMPARE_EVERY),
+            ]
+            self._loop("store", self.store, STORE_EVERY, 0.0)
+            for thread in [*threads, *self._streams.values()]:
+                thread.join(timeout=20)
+            self._fetchers.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self, *_: object) -> None:
+        """Ask every thread to end after what it has in hand."""
+        self.stopping.set()
+
+    def listener(self, workspace: Workspace) -> Listener:
+        """The listener of a workspace."""
+        with self._guard:
+            if workspace.pk not in self._listeners:
+                self._listeners[workspace.pk] = Listener(workspace)
+            return self._listeners[workspace.pk]
+
+    def run_once(self) -> None:
+        """Fetch every source that is due, and store all that came: for the command line and for tests."""
+        for source in list(Source.objects.filter(_DUE, due_at__lte=timezone.now())):
+            self.fetch(source)
+        self.store()
+
+    # What the threads do
+
+    def store(self) -> int:
+        """Parse and store everything that waits; returns the number of posts."""
+        stored = 0
+        for workspace in Workspace.objects.all():
+            listener = self.listener(workspace)
+            while parse_pending(workspace, archive=listener.archive):
+                stored += listener.store_pending(now=timezone.now()).posts
+            stored += listener.store_pending(now=timezone.now()).posts
+        return stored
+
+    def start_due(self) -> None:
+        """Hand each source that is due to a fetcher or to a stream of its own."""
+        now = timezone.now()
+        self._tend_streams()
+        due = Source.objects.filter(_DUE, due_at__lte=now).exclude(pk__in=list(self._streams))
+        for source in due.select_related("workspace"):
+            free = Q(claimed_until=None) | Q(claimed_until__lt=now)
+            if Source.objects.filter(free, pk=source.pk).update(claimed_until=now + CLAIM):
+                self._fetchers.submit(self._guarded, f"source {source.pk}", lambda source=source: self.fetch(source))
+
+    def fetch(self, source: Source) -> None:
+        """Fetch one source and write down how that went."""
+        try:
+            with http_for(source.workspace) as http:
+                self._subscribe(source)
+                page = fetch_source(source, http, now=timezone.now())
+        except ResumeLost as error:
+            payloads_of(source.workspace).keep(source_key(source), [], error.cursor or {})
+            _failed(source, error, state=Source.State.RETRYING, after=1.0)
+        except AskForCredentials as error:
+            _failed(source, error, state=Source.State.REFUSED, after=3600.0)
+        except GiveUp as error:
+            _failed(source, error, state=Source.State.GONE, after=6 * 3600.0)
+        except TryLater as error:
+            _failed(source, error, state=Source.State.RETRYING, after=error.after)
+        except LockedCredentials as error:
+            _failed(source, error, state=Source.State.REFUSED, after=3600.0)
+        except (ConnectorError, OSError) as error:
+            _failed(source, error, state=Source.State.RETRYING, after=60.0)
+        except Exception as error:  # a connector's fault must not stop the others
+            log.exception("fetching source %s failed", source.pk)
+            _failed(source, error, state=Source.State.RETRYING, after=300.0)
+        else:
+            now = timezone.now()
+            due = next_fetch(now=now, interval=source.interval, wait=page.wait, more=page.more)
+            values = {
+                "state": Source.State.HEALTHY,
+                "last_error": "",
+                "failures": 0,
+                "last_fetch_at": now,
+                "due_at": due,
+            }
+            cursor = payloads_of(source.workspace).cursor(source_key(source))
+            _still_listening(source).update(**values, note=page.note, cursor=cursor, claimed_until=None)
+
+    def run_jobs(self) -> None:
+        """Run the jobs that wait, one after the other."""
+        while not self.stopping.is_set():
+            job = claim_job(now=timezone.now())
+            if job is None:
+                return
+            run_job(job, self.listener(job.workspace))
+
+    def look_for_alerts(self) -> None:
+        """Raise the alerts that are due, and mail them."""
+        for workspace in Workspace.objects.all():
+            raise_alerts(workspace, now=timezone.now())
+        mail_alerts(now=timezone.now())
+
+    def keep(self) -> None:
+        """Put the archives in order; what a retention removes leaves the cubes too."""
+        for workspace in Workspace.objects.all():
+            listener = self.listener(workspace)
+            kept = Keeper(listener.archive, retention=Retention(posts=workspace.retention_days)).run_once()
+            if kept.retired_posts:
+                with listener.turn:
+                    cube.rebuild(workspace, listener.archive)
+
+    def compare_cubes(self) -> None:
+        """Compare the cubes with the archive, and count anew where they disagree."""
+        for workspace in Workspace.objects.all():
+            listener = self.listener(workspace)
+            with listener.turn:
+                found = cube.differences(workspace, listener.archive)
+                if found:
+                    log.warning(
+                        "cubes of workspace %s disagree with the archive in %s: counting anew",
+                        workspace.pk,
+                        ", ".join(found),
+                    )
+                    cube.rebuild(workspace, listener.archive)
+
+    # Streams and subscriptions
+
+    def _tend_streams(self) -> None:
+        """Start a thread for each source that streams and has none. While it lives, the source is not fetched besides."""
+        for number, thread in list(self._streams.items()):
+            if not thread.is_alive():
+                del self._streams[number]
+        for source in Source.objects.filter(_DUE, due_at__lte=timezone.now()).select_related("workspace"):
+            if (
+                source.pk not in self._streams
+                and _streams(source)
+                and self._unstreamed.get(source.pk) != source.settings
+            ):
+                self._streams[source.pk] = threading.Thread(
+                    target=self._guarded,
+                    args=(f"stream {source.pk}", lambda source=source: self.listen(source)),
+                    daemon=True,
+                )
+                self._streams[source.pk].start()
+
+    def listen(self, source: Source) -> None:
+        """Catch up, then stay on a stream until it breaks, the source changes, or the worker ends.
+
+        Each page is durable before the next.
+        """
+        connector, store, key = connector_of(source), payloads_of(source.workspace), source_key(source)
+        assert isinstance(connector, Streaming)
+        self.fetch(source)
+        source.refresh_from_db()
+        if source.state != Source.State.HEALTHY:
+            return
+        began = timezone.now()
+        try:
+            with http_for(source.workspace) as http:
+                for page in connector.stream(http, settings_of(source), store.cursor(key)):
+                    keep_page(store, source, page)
+                    now = timezone.now()
+                    if page.payloads or (now - began).total_seconds() > 15:
+                        began = now
+                        alive = _still_listening(source).update(
+                            state=Source.State.HEALTHY,
+                            last_error="",
+                            failures=0,
+                            last_fetch_at=now,
+                            cursor=store.cursor(key),
+                        )
+                        if not alive:
+                            return
+                    if self.stopping.is_set():
+                        return
+        except GiveUp as error:
+            log.info("source %s has no stream: %s", source.pk, error)
+            self._unstreamed[source.pk] = source.settings
+        except (ConnectorError, OSError) as error:
+            _failed(source, error, state=Source.State.RETRYING, after=getattr(error, "after", 5.0))
+
+    def _subscribe(self, source: Source) -> None:
+        """Ask for delivery where the connector must, a day before it ends."""
+        connector = connector_of(source)
+        now = timezone.now()
+        if not isinstance(connector, Subscribing) or (
+            source.subscribed_until and source.subscribed_until > now + timedelta(days=1)
+        ):
+            return
+        callback = f"{settings.CONFIGURATION.public_address}/receive/{source.key}/"
+        store, key = payloads_of(source.workspace), source_key(source)
+        with http_for(source.workspace) as http:
+            try:
+                page = connector.subscribe(http, settings_of(source), store.cursor(key), callback=callback, now=now)
+            except ConnectorError as error:
+                log.info("source %s could not subscribe: %s", source.pk, error)
+                Source.objects.filter(pk=source.pk).update(subscribed_until=now + timedelta(days=1, hours=1))
+                return
+        keep_page(store, source, page)
+        Source.objects.filter(pk=source.pk).update(subscribed_until=now + timedelta(days=3))
+
+    # Threads
+
+    def _thread(self, name: str, work: Callable[[], object], every: float, *, first: float = 0.0) -> threading.Thread:
+        thread = threading.Thread(target=self._loop, args=(name, work, every, first), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _loop(self, name: str, work: Callable[[], object], every: float, first: float) -> None:
+        self.stopping.wait(first)
+        while not self.stopping.is_set():
+            self._guarded(name, work)
+            self.stopping.wait(every)
+
+    def _guarded(self, name: str, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:  # the loop goes on; what failed is tried again
+            log.exception("%s failed and will be tried again", name)
+            self.stopping.wait(1.0)
+        finally:
+            close_old_connections()
+            if threading.current_thread().name.startswith("fetch"):
+                connection.close()
+
+
+_DUE = Q(deleted_at=None) & ~Q(state=Source.State.PAUSED)
+
+
+@contextmanager
+def only_worker() -> Iterator[None]:
+    """Hold the data folder for one worker; raises AlreadyRunning."""
+    path = Path(settings.DATA) / "worker.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(
+                f"Another worker is using {path.parent}. Stop it first, or choose another TALKWORTHY_DATA."
+            ) from error
+        yield
+
+
+def run() -> None:
+    """Run a worker until SIGTERM or Ctrl-C, or until the process that started it is gone."""
+    worker = Worker()
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
+    parent = os.getppid()
+    threading.Thread(target=_watch_parent, args=(worker, parent), daemon=True).start()
+    worker.run()
+
+
+def _watch_parent(worker: Worker, parent: int) -> None:
+    while not worker.stopping.wait(2.0):
+        if os.getppid() != parent:
+            worker.stop()
+
+
+def _streams(source: Source) -> bool:
+    """Whether this source stays connected: its connector can, and its settings do not say otherwise."""
+    connector = connector_of(source)
+    return (
+        isinstance(connector, Streaming)
+        and connector.capabilities.stream
+        and bool(settings_of(source).get("stream", True))
+    )
+
+
+def _still_listening(source: Source) -> QuerySet[Source]:
+    return Source.objects.filter(_DUE, pk=source.pk)
+
+
+def _failed(source: Source, error: Exception, *, state: str, after: float) -> None:
+    now = timezone.now()
+    failures = source.failures + 1
+    due = next_try(now=now, failures=failures, after=after, jitter=random.random())  # noqa: S311 - spreads retries
+    log.info("source %s: %s", source.pk, error)
+    _still_listening(source).update(
+        state=state,
+        last_error=str(error) or type(error).__name__,
+        failures=failures,
+        last_fetch_at=now,
+        due_at=due,
+        claimed_until=None,
+    )
