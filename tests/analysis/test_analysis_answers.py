@@ -142,3 +142,9 @@ def test_a_copy_names_its_family():
 def test_a_reason_for_something_else_is_refused():
     with pytest.raises(KeyError, match="no annotation named 'colour'"):
         why({"text": "hello"}, "colour")
+
+
+def test_alarms_are_heard_alike_in_small_and_large_batches(answers: Callable[..., list[object]]):
+    texts = ["Your charger caught fire", "Der Anwalt meldet sich", "fuga de gas en la calle", "nothing to see", ""]
+    large = answers("urgency", *(texts * 60))
+    assert large == answers("urgency", *texts) * 60

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -330,6 +331,7 @@ def _rows_of(read: _Read, numbers: Hashes) -> dict[int, Places]:
     return {int(number): rows[(ends[spot - 1] if spot else 0) : ends[spot]] for spot, number in enumerate(order)}
 
 
+@lru_cache(maxsize=200_000)
 def _hash(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 

@@ -28,6 +28,7 @@ from talkworthy.query import tokens
 Floats = npt.NDArray[np.float32]
 
 CERTAIN = "self-harm"
+SMALL_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,14 @@ def level(found: Sequence[Alarm], *, wish: float, negative: float) -> int:
     return min(100, round(strongest * (0.55 + 0.45 * max(wish, negative)) + 5 * (len(kinds) - 1)))
 
 
+def _alarming(folded: pa.Array) -> list[bool]:
+    """Which posts may hold an alarm; a small batch is not worth making Arrow's expression for."""
+    if len(folded) < SMALL_BATCH:
+        return [True] * len(folded)
+    found: list[bool] = pc.match_substring_regex(folded, _anywhere()).fill_null(False).to_pylist()
+    return found
+
+
 class Urgency:
     """Fills `urgency`."""
 
@@ -107,10 +116,10 @@ class Urgency:
         wish = np.maximum(scored["complaint"][:, 0], scored["help"][:, 0])
         negative = scored["sentiment"][:, 0]
         folded = batch.column("folded")
-        alarming = pc.match_substring_regex(folded, _anywhere()).fill_null(False).to_pylist()
+        alarming = _alarming(folded)
         texts = folded.to_pylist()
         found = []
         for row, text in enumerate(texts):
-            heard = alarms(text) if alarming[row] else ()
+            heard = alarms(text) if text and alarming[row] else ()
             found.append(level(heard, wish=float(wish[row]), negative=float(negative[row])) if text else 0)
         return batch.append_column("urgency", pa.array(found, pa.int8()))
