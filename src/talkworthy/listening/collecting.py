@@ -140,7 +140,7 @@ def _parse(ref: PayloadRef, source: Source, connector: Connector, archive: Archi
         if result.aside:
             archive.payloads.set_aside(ref, index, _reasons(result.aside))
         parsed.append(result)
-    posts = _joined([result.posts for result in parsed], POST)
+    posts = _fit(_joined([result.posts for result in parsed], POST), ref, archive)
     archive.spool.write(
         ref.source,
         ref.seq,
@@ -168,6 +168,16 @@ def _reasons(aside: Sequence[contract.SetAside]) -> str:
     lines = [f"{broken.reason}: {broken.fragment[:160].decode(errors='replace')}" for broken in aside[:FRAGMENTS_SHOWN]]
     more = [f"and {len(aside) - FRAGMENTS_SHOWN} more"] if len(aside) > FRAGMENTS_SHOWN else []
     return "\n".join([*lines, *more])
+
+
+def _fit(posts: pa.Table, ref: PayloadRef, archive: Archive) -> pa.Table:
+    """The posts that the archive can hold; the first reason against the others is noted on the source."""
+    against = river.unfit(posts)
+    if not against:
+        return posts
+    archive.payloads.set_aside(ref, 0, f"{len(against)} posts cannot be stored: {against[0].reason}")
+    rows = {unfit.row for unfit in against}
+    return posts.take(pa.array([row for row in range(posts.num_rows) if row not in rows], pa.int64()))
 
 
 def _joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
@@ -217,7 +227,10 @@ class Listener:
         cube.count_appended(self.workspace, name[:200], appended, now=now)
         observations = pa.concat_tables([batch.observations for batch in batches])
         if observations.num_rows:
-            self.archive.observe(observations)
+            recounted = self.archive.observe(observations)
+            cube.count_changes(
+                self.workspace, f"counts {name}"[:200], added=[recounted.rows], removed=[recounted.previous], now=now
+            )
         tombstones = pa.concat_tables([batch.tombstones for batch in batches])
         if tombstones.num_rows:
             self.bury(tombstones, name=f"gone {name}"[:200], now=now)

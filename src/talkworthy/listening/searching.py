@@ -7,8 +7,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from talkworthy.archive import Archive, Scan
-from talkworthy.query import CompiledQuery, Query
-from talkworthy.query.tree import Field, walk
+from talkworthy.query import CompiledQuery
 
 ALWAYS = ("id", "uid", "published_at")
 MATCHED = (
@@ -46,11 +45,9 @@ MATCHED = (
 _SIEVED = {"channel": "channels", "sentiment": "sentiments", "intent": "intents", "source": "sources"}
 
 
-def columns_for(query: CompiledQuery | Query) -> tuple[str, ...]:
+def columns_for(query: CompiledQuery) -> tuple[str, ...]:
     """The columns that evaluating a query needs: fewer where it looks at words alone."""
-    parsed = query.query if isinstance(query, CompiledQuery) else query
-    asked = {node.name for node in walk(parsed.root) if isinstance(node, Field)}
-    return MATCHED if asked - {"title", "text"} else (*ALWAYS, "title", "text")
+    return tuple(dict.fromkeys((*ALWAYS, *(name for name in MATCHED if name in query.columns))))
 
 
 def narrowed(scan: Scan, query: CompiledQuery) -> Scan | None:

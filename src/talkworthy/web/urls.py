@@ -3,6 +3,8 @@
 from django.urls import include, path
 
 from talkworthy.web import views
+from talkworthy.web.health import health
+from talkworthy.web.receiving import receive
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -12,6 +14,8 @@ urlpatterns = [
     path("workspaces/new/", views.new_workspace, name="new_workspace"),
     path("favicon.ico", views.favicon),
     path("robots.txt", views.robots),
+    path("receive/<str:key>/", receive, name="receive"),
+    path("health", health, name="health"),
     path("<slug:workspace>/", views.workspace, name="workspace"),
     path("<slug:workspace>/jump/", views.jump, name="jump"),
     path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
