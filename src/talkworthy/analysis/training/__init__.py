@@ -12,6 +12,7 @@ import numpy as np
 from talkworthy.analysis.evaluation import Measured
 from talkworthy.analysis.registry import read_card
 from talkworthy.analysis.scoring import FEATURES, RARITY_STEP, unfolded
+from talkworthy.analysis.target import NAME
 from talkworthy.analysis.training import fitting, heads, language, packing
 from talkworthy.analysis.training.tasks import TASKS, Task, task
 
@@ -25,7 +26,8 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0") -> dict[s
     if name == "all":
         return {held: train(held, data, out, version=version) for held in TRAINED}
     if name == FEATURES:
-        texts = dict.fromkeys(row.text for held in TASKS for row in held.rows(data))
+        counted = (held for held in TASKS if held.name != NAME)  # its texts are written for the head alone
+        texts = dict.fromkeys(row.text for held in counted for row in held.rows(data))
         card = _card(
             FEATURES,
             version,
