@@ -66,7 +66,7 @@ SETTLED = 3.0
 POLL = 5.0
 MAX_ASIDE = 1_000
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".download", ".swp", "~")
-_ENDINGS = {
+ENDINGS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
@@ -259,7 +259,7 @@ def _described(path: Path, root: Path) -> _File | None:
     if name.startswith(".") or name.endswith(_UNFINISHED):
         return None
     packed = name.endswith(".gz")
-    kind = next((kind for ending, kind in _ENDINGS.items() if name.removesuffix(".gz").endswith(ending)), None)
+    kind = next((kind for ending, kind in ENDINGS.items() if name.removesuffix(".gz").endswith(ending)), None)
     if kind is None:
         return None
     state = path.stat()
