@@ -15,11 +15,16 @@ def main() -> int:
     """Start a server in a folder of its own, run pytest against it, and stop it."""
     tests = Path(__file__).parent
     chosen = [str(tests / name) for name in FOLDERS if (tests / name).is_dir()]
-    with tempfile.TemporaryDirectory(prefix="talkworthy-postgresql-") as folder, get_server(Path(folder) / "data") as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="talkworthy-postgresql-") as folder,
+        get_server(Path(folder) / "data") as server,
+    ):
         socket = server.get_postmaster_info().socket_dir
         address = f"postgresql:///postgres?host={socket}&user=postgres"
         environment = {**os.environ, "TALKWORTHY_DATABASE_URL": address}
-        return subprocess.run([sys.executable, "-m", "pytest", "-m", "not peer and not browser", *sys.argv[1:], *chosen], env=environment).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-m", "not peer and not browser", *sys.argv[1:], *chosen], env=environment
+        ).returncode
 
 
 if __name__ == "__main__":

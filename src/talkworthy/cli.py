@@ -202,7 +202,8 @@ def backtest(
             click.echo(json.dumps(found, ensure_ascii=False))
             return
         click.echo(
-            f"{found['matched']} of {found['scanned']} posts in {found['seconds']} s: {found['added']} added, {found['lost']} lost, {found['kept']} kept."
+            f"{found['matched']} of {found['scanned']} posts in {found['seconds']} s: "
+            f"{found['added']} added, {found['lost']} lost, {found['kept']} kept."
         )
         for day in found["days"][-30:]:
             click.echo(f"{day['day']}  {day['old']:>8}  {day['new']:>8}")

@@ -17,7 +17,7 @@ from talkworthy.schema import OBSERVATION, POST, TOMBSTONE
 if TYPE_CHECKING:
     from talkworthy.connectors.http import Http
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Cursor = Mapping[str, Any]
 """Where the next fetch goes on: JSON that only the connector reads."""
 

@@ -86,13 +86,13 @@ def headline(alert: Alert) -> str:
     """What happened, in one line."""
     if alert.rule.kind == AlertRule.Kind.UNUSUAL:
         return _("%(monitor)s: %(count)s mentions, %(expected)s are usual") % {
-            "monitor": alert.monitor,
+            "monitor": f"\u2068{alert.monitor}\u2069",
             "count": alert.evidence["count"],
             "expected": round(alert.evidence["expected"], 1),
         }
     if alert.rule.kind == AlertRule.Kind.SILENT:
-        return _("%(source)s has gone silent") % {"source": alert.source}
-    return _("%(monitor)s finds nothing any more") % {"monitor": alert.monitor}
+        return _("%(source)s has gone silent") % {"source": f"\u2068{alert.source}\u2069"}
+    return _("%(monitor)s finds nothing any more") % {"monitor": f"\u2068{alert.monitor}\u2069"}
 
 
 def detail(alert: Alert) -> str:
@@ -103,7 +103,7 @@ def detail(alert: Alert) -> str:
             "From %(since)s to %(until)s. The %(n)s like hours before had %(expected)s on average; were nothing going "
             "on, so many or more would come with probability %(probability)s."
         ) % {**evidence, "expected": round(evidence["expected"], 2), "probability": f"{evidence['probability']:.1e}"}
-    return _("Nothing since %(last)s; after %(limit)s hours that is unusual.") % evidence
+    return str(_("Nothing since %(last)s; after %(limit)s hours that is unusual.") % evidence)
 
 
 def _unusual(rule: AlertRule, now: datetime) -> Iterator[Sign]:

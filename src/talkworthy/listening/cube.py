@@ -43,7 +43,9 @@ _DAY_KEYS = ("monitor", "day", "dimension", "value")
 
 def count_appended(workspace: Workspace, name: str, appended: Appended, *, now: datetime) -> bool:
     """Count what an append changed, once: False where the batch of this name was counted before."""
-    return count_changes(workspace, name, 
+    return count_changes(
+        workspace,
+        name,
         added=[appended.new, appended.edited, appended.recounted.rows],
         removed=[appended.previous, appended.recounted.previous],
         now=now,

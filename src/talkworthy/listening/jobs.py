@@ -38,16 +38,26 @@ def claim_job(*, now: datetime) -> Job | None:
     """The oldest job that waits, or whose worker died; it is this worker's until its lease ends."""
     open_jobs = Q(state=Job.State.WAITING) | Q(state=Job.State.RUNNING, claimed_until__lt=now)
     for job in Job.objects.filter(open_jobs).order_by("created_at", "pk")[:5]:
-        mine = Job.objects.filter(open_jobs, pk=job.pk).update(
-            state=Job.State.RUNNING,
-            claimed_until=now + LEASE,
-            started_at=job.started_at or now,
-            attempts=F("attempts") + 1,
-        )
-        if mine:
-            job.refresh_from_db()
+        if _claim(job, open_jobs, now=now):
             return job
     return None
+
+
+def claim_this(job: Job, *, now: datetime) -> Job:
+    """Claim a job that was just made, for whoever made it."""
+    _claim(job, Q(state=Job.State.WAITING), now=now)
+    return job
+
+
+def _claim(job: Job, condition: Q, *, now: datetime) -> bool:
+    mine = Job.objects.filter(condition, pk=job.pk).update(
+        state=Job.State.RUNNING,
+        claimed_until=now + LEASE,
+        started_at=job.started_at or now,
+        attempts=F("attempts") + 1,
+    )
+    job.refresh_from_db()
+    return bool(mine)
 
 
 def run_job(job: Job, listener: Listener) -> None:
@@ -109,7 +119,7 @@ def _backtest(job: Job, listener: Listener) -> Mapping[str, Any]:
 
 
 def _rematch(job: Job, listener: Listener) -> Mapping[str, Any]:
-    monitor = Monitor.objects.get(pk=job.monitor_id)
+    monitor = Monitor.objects.get(jobs=job)
     Job.objects.filter(pk=job.pk).update(unit="slices")
     tied, untied = replay.rematch(
         listener.archive, _compiled(monitor.query), monitor=monitor.pk, progress=_progress(job)
@@ -229,9 +239,10 @@ def _erase_from_desk(job: Job, uids: list[str]) -> dict[str, int]:
         removed["corrections"] += Correction.objects.filter(workspace=job.workspace, uid__in=piece).delete()[0]
     gone = set(uids)
     for other in Job.objects.filter(workspace=job.workspace, kind=Job.Kind.BACKTEST).exclude(result=None):
+        result = dict(other.result or {})
         for name in ("added_sample", "lost_sample", "sample"):
-            other.result[name] = [uid for uid in other.result.get(name, []) if uid not in gone]
-        Job.objects.filter(pk=other.pk).update(result=other.result)
+            result[name] = [uid for uid in result.get(name, []) if uid not in gone]
+        Job.objects.filter(pk=other.pk).update(result=result)
     for other in Job.objects.filter(workspace=job.workspace, kind=Job.Kind.EXPORT):
         path = exports_of(other)
         if path.exists():

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+import itertools
 
 LONGEST_PAUSE = timedelta(hours=6)
 GIVE_UP_AFTER = 12
@@ -94,7 +95,7 @@ def is_silent(*, now: datetime, arrivals: Sequence[datetime], factor: float) -> 
     ordered = sorted(arrivals)
     if len(ordered) < 5:
         return False, timedelta(), timedelta()
-    gaps = [later - earlier for earlier, later in zip(ordered, ordered[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(ordered)]
     limit = max(max(gaps) * factor, timedelta(hours=1))
     quiet = now - ordered[-1]
     return quiet > limit, quiet, limit

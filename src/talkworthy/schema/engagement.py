@@ -9,7 +9,13 @@ UNTOLD = "the channel does not count it"
 COUNTS = [
     column("replies", pa.int64(), "answers and comments", null=UNTOLD, unit="posts"),
     column("shares", pa.int64(), "reposts, boosts and quotes", null=UNTOLD, unit="posts"),
-    column("likes", pa.int64(), "likes, favourites and votes; may be negative where votes go both ways", null=UNTOLD, unit="votes"),
+    column(
+        "likes",
+        pa.int64(),
+        "likes, favourites and votes; may be negative where votes go both ways",
+        null=UNTOLD,
+        unit="votes",
+    ),
     column("views", pa.int64(), "times shown", null=UNTOLD, unit="views"),
 ]
 

@@ -54,7 +54,12 @@ POST = pa.schema(
         column("published_at", TIME, "when it was first published"),
         column("edited_at", TIME, "when its words last changed", null="never, or " + UNTOLD),
         column("collected_at", TIME, "when it reached us", null="not collected yet"),
-        column("in_reply_to", pa.string(), "uid of the post that it answers (an address where the uid is not known)", null="it answers nothing"),
+        column(
+            "in_reply_to",
+            pa.string(),
+            "uid of the post that it answers (an address where the uid is not known)",
+            null="it answers nothing",
+        ),
         column("root", pa.string(), "uid of the first post of its thread", null="it is the first, or unknown"),
         column("references", pa.list_(pa.string()), "uids of its ancestors, oldest first", null=UNTOLD),
         column("engagement_type", pa.string(), "COMMENT, REPLY, REPOST or QUOTE", null="an original post"),
@@ -68,7 +73,12 @@ POST = pa.schema(
         column("rating", pa.float64(), "stars given by a reviewer", null="not a review", unit="0 to 5"),
         column("place", PLACE, "where it was said", null=UNTOLD),
         column("site", pa.string(), "host of the address, without www.", null="it has no public address"),
-        column("community", pa.string(), "subreddit, forum category, repository, list or blog within the site", null="the channel has none"),
+        column(
+            "community",
+            pa.string(),
+            "subreddit, forum category, repository, list or blog within the site",
+            null="the channel has none",
+        ),
         column("visibility", pa.string(), "public, unlisted, members or private"),
         column("engagement", ENGAGEMENT, "the newest counts known", null="never counted"),
         column("source", pa.string(), "id of the source that brought it", null="not collected by a source"),
@@ -78,7 +88,12 @@ POST = pa.schema(
 TOMBSTONE = pa.schema(
     [
         column("uid", pa.string(), "the post that is gone; a pattern of one author where the uid is empty"),
-        column("published_at", TIME, "the post's own time, which finds its row", null="not known: every day is looked through"),
+        column(
+            "published_at",
+            TIME,
+            "the post's own time, which finds its row",
+            null="not known: every day is looked through",
+        ),
         column("author_id", pa.string(), "set where every post of one account is gone", null="one post only"),
         column("channel", pa.string(), "channel of the account", null="one post only"),
         column("deleted_at", TIME, "when it was deleted, or when we learned of it"),
@@ -104,7 +119,9 @@ def posts_table(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
         for name, value in _REQUIRED_DEFAULTS.items():
             if post[name] is None:
                 post[name] = value
-        channel, origin, native_id = str(row["uid"]).split(":", 2) if str(row["uid"]).count(":") >= 2 else ("", "", str(row["uid"]))
+        channel, origin, native_id = (
+            str(row["uid"]).split(":", 2) if str(row["uid"]).count(":") >= 2 else ("", "", str(row["uid"]))
+        )
         if post["channel"] is None:
             post["channel"] = channel
         if post["origin"] is None:

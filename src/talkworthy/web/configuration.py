@@ -1,4 +1,4 @@
-"""Every setting an administrator may give, with its type, default and help: read strictly, once, from the environment."""
+"""Every setting an administrator may give, with type, default and help: read strictly, once, from the environment."""
 
 import os
 import secrets

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -128,7 +129,7 @@ class Worker:
         for source in due.select_related("workspace"):
             free = Q(claimed_until=None) | Q(claimed_until__lt=now)
             if Source.objects.filter(free, pk=source.pk).update(claimed_until=now + CLAIM):
-                self._fetchers.submit(self._guarded, f"source {source.pk}", lambda source=source: self.fetch(source))
+                self._fetchers.submit(self._guarded, f"source {source.pk}", partial(self.fetch, source))
 
     def fetch(self, source: Source) -> None:
         """Fetch one source and write down how that went."""
@@ -205,7 +206,7 @@ class Worker:
     # Streams and subscriptions
 
     def _tend_streams(self) -> None:
-        """Start a thread for each source that streams and has none. While it lives, the source is not fetched besides."""
+        """Start a thread for each source that streams and has none; while it lives, the source is not fetched."""
         for number, thread in list(self._streams.items()):
             if not thread.is_alive():
                 del self._streams[number]
@@ -217,7 +218,7 @@ class Worker:
             ):
                 self._streams[source.pk] = threading.Thread(
                     target=self._guarded,
-                    args=(f"stream {source.pk}", lambda source=source: self.listen(source)),
+                    args=(f"stream {source.pk}", partial(self.listen, source)),
                     daemon=True,
                 )
                 self._streams[source.pk].start()
@@ -228,7 +229,8 @@ class Worker:
         Each page is durable before the next.
         """
         connector, store, key = connector_of(source), payloads_of(source.workspace), source_key(source)
-        assert isinstance(connector, Streaming)
+        if not isinstance(connector, Streaming):
+            return
         self.fetch(source)
         source.refresh_from_db()
         if source.state != Source.State.HEALTHY:

@@ -86,10 +86,11 @@ def _wait_for_web(web: "subprocess.Popen[bytes]") -> None:
     while time.monotonic() < until:
         if web.poll() is not None:
             raise OSError(
-                f"The web did not start. Is something else listening on port {settings.CONFIGURATION.port}? Set TALKWORTHY_PORT."
+                "The web did not start. Is something else listening on port "
+                f"{settings.CONFIGURATION.port}? Set TALKWORTHY_PORT."
             )
         try:
-            with urllib.request.urlopen(address, timeout=2):  # noqa: S310 - our own address
+            with urllib.request.urlopen(address, timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
@@ -99,9 +100,8 @@ def _wait_for_web(web: "subprocess.Popen[bytes]") -> None:
 def _greet(password: str | None) -> None:
     click.echo(f"\n  Talkworthy is at {click.style(settings.CONFIGURATION.public_address, bold=True)}")
     if password:
-        click.echo(
-            f"\n  Sign in as   {ADMINISTRATOR}\n  Password     {password}\n\n  It is shown this once, and changed when you first sign in."
-        )
+        click.echo(f"\n  Sign in as   {ADMINISTRATOR}\n  Password     {password}")
+        click.echo("\n  It is shown this once, and changed when you first sign in.")
     click.echo(f"\n  Data lies in {settings.DATA}. Ctrl-C stops everything.\n")
 
 

@@ -141,7 +141,7 @@ class AuditEntry(models.Model):
 
     def save(self, *args: object, **kwargs: object) -> None:
         """Add the row; an existing one cannot be changed."""
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("an audit entry cannot be changed")
         super().save()
 

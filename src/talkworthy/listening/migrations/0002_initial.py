@@ -6,192 +6,265 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('listening', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("listening", "0001_initial"),
+        ("workspaces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='alert',
-            name='seen_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="alert",
+            name="seen_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='workspaces.workspace'),
+            model_name="alert",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="alerts", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='alertrule',
-            name='owner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alert_rules', to='workspaces.member'),
+            model_name="alertrule",
+            name="owner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="alert_rules", to="workspaces.member"
+            ),
         ),
         migrations.AddField(
-            model_name='alertrule',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alert_rules', to='workspaces.workspace'),
+            model_name="alertrule",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="alert_rules", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='rule',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='listening.alertrule'),
+            model_name="alert",
+            name="rule",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="alerts", to="listening.alertrule"
+            ),
         ),
         migrations.AddField(
-            model_name='batch',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace'),
+            model_name="batch",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='correction',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="correction",
+            name="by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='correction',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corrections', to='workspaces.workspace'),
+            model_name="correction",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="corrections", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='daycube',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace'),
+            model_name="daycube",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='hourcube',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace'),
+            model_name="hourcube",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='job',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="job",
+            name="by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='job',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='workspaces.workspace'),
+            model_name="job",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="jobs", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='mark',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="mark",
+            name="by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='monitor',
-            name='owner',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='monitors', to='workspaces.member', verbose_name='owner'),
+            model_name="monitor",
+            name="owner",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="monitors",
+                to="workspaces.member",
+                verbose_name="owner",
+            ),
         ),
         migrations.AddField(
-            model_name='monitor',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='monitors', to='workspaces.workspace'),
+            model_name="monitor",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="monitors", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='mark',
-            name='monitor',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='listening.monitor'),
+            model_name="mark",
+            name="monitor",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="marks", to="listening.monitor"
+            ),
         ),
         migrations.AddField(
-            model_name='job',
-            name='monitor',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='listening.monitor'),
+            model_name="job",
+            name="monitor",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="jobs", to="listening.monitor"
+            ),
         ),
         migrations.AddField(
-            model_name='alertrule',
-            name='monitor',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='alert_rules', to='listening.monitor'),
+            model_name="alertrule",
+            name="monitor",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="alert_rules",
+                to="listening.monitor",
+            ),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='monitor',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='listening.monitor'),
+            model_name="alert",
+            name="monitor",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="alerts", to="listening.monitor"
+            ),
         ),
         migrations.AddField(
-            model_name='monitorversion',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="monitorversion",
+            name="by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='monitorversion',
-            name='monitor',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='listening.monitor'),
+            model_name="monitorversion",
+            name="monitor",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="listening.monitor"
+            ),
         ),
         migrations.AddField(
-            model_name='savedview',
-            name='member',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='views', to='workspaces.member'),
+            model_name="savedview",
+            name="member",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="views", to="workspaces.member"
+            ),
         ),
         migrations.AddField(
-            model_name='savedview',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='views', to='workspaces.workspace'),
+            model_name="savedview",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="views", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='source',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sources', to='workspaces.workspace'),
+            model_name="source",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="sources", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='alertrule',
-            name='source',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='alert_rules', to='listening.source'),
+            model_name="alertrule",
+            name="source",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="alert_rules",
+                to="listening.source",
+            ),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='source',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='listening.source'),
+            model_name="alert",
+            name="source",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="alerts", to="listening.source"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_batch_of_a_name'),
+            model_name="batch",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="one_batch_of_a_name"),
         ),
         migrations.AddIndex(
-            model_name='correction',
-            index=models.Index(fields=['workspace', 'post_id'], name='corrections_of_a_post'),
+            model_name="correction",
+            index=models.Index(fields=["workspace", "post_id"], name="corrections_of_a_post"),
         ),
         migrations.AddConstraint(
-            model_name='daycube',
-            constraint=models.UniqueConstraint(fields=('workspace', 'monitor', 'dimension', 'day', 'value'), name='one_cell_a_day'),
+            model_name="daycube",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "monitor", "dimension", "day", "value"), name="one_cell_a_day"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hourcube',
-            constraint=models.UniqueConstraint(fields=('workspace', 'monitor', 'hour', 'channel', 'sentiment'), name='one_cell_an_hour'),
+            model_name="hourcube",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "monitor", "hour", "channel", "sentiment"), name="one_cell_an_hour"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='monitor',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('workspace', 'name'), name='one_monitor_of_a_name'),
+            model_name="monitor",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at", None)), fields=("workspace", "name"), name="one_monitor_of_a_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mark',
-            constraint=models.UniqueConstraint(fields=('monitor', 'uid'), name='one_mark_a_mention'),
+            model_name="mark",
+            constraint=models.UniqueConstraint(fields=("monitor", "uid"), name="one_mark_a_mention"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['state', 'created_at'], name='jobs_to_do'),
+            model_name="job",
+            index=models.Index(fields=["state", "created_at"], name="jobs_to_do"),
         ),
         migrations.AddConstraint(
-            model_name='monitorversion',
-            constraint=models.UniqueConstraint(fields=('monitor', 'version'), name='one_row_a_version'),
+            model_name="monitorversion",
+            constraint=models.UniqueConstraint(fields=("monitor", "version"), name="one_row_a_version"),
         ),
         migrations.AddConstraint(
-            model_name='savedview',
-            constraint=models.UniqueConstraint(fields=('member', 'name'), name='one_view_of_a_name'),
+            model_name="savedview",
+            constraint=models.UniqueConstraint(fields=("member", "name"), name="one_view_of_a_name"),
         ),
         migrations.AddIndex(
-            model_name='source',
-            index=models.Index(condition=models.Q(('deleted_at', None)), fields=['due_at'], name='due_sources'),
+            model_name="source",
+            index=models.Index(condition=models.Q(("deleted_at", None)), fields=["due_at"], name="due_sources"),
         ),
         migrations.AddConstraint(
-            model_name='source',
-            constraint=models.CheckConstraint(condition=models.Q(('sample_percent__gte', 0), ('sample_percent__lte', 100)), name='sample_is_a_percentage'),
+            model_name="source",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sample_percent__gte", 0), ("sample_percent__lte", 100)),
+                name="sample_is_a_percentage",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(fields=('rule', 'period'), name='one_alert_a_period'),
+            model_name="alert",
+            constraint=models.UniqueConstraint(fields=("rule", "period"), name="one_alert_a_period"),
         ),
     ]

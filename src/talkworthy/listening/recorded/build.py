@@ -23,8 +23,8 @@ SINCE = datetime(2012, 9, 1, tzinfo=UTC)
 TAKEN = datetime(2013, 8, 19, tzinfo=UTC)
 """The counts were read when the set was made; its posts end here."""
 COMMUNITIES = {
-    "Steam", "pcgaming", "Games", "gaming", "PS3", "windows8", "buildapc", "technology", "gadgets", "techsupport", "linux",
-    "Ubuntu", "kickstarter", "Android",
+    "Steam", "pcgaming", "Games", "gaming", "PS3", "windows8", "buildapc", "technology", "gadgets", "techsupport",
+    "linux", "Ubuntu", "kickstarter", "Android",
 }  # fmt: skip
 COARSE = re.compile(
     r"\b(fuck\w*|shit\w*|cunt\w*|fag\w*|nigg\w*|retard\w*|rape\w*|porn\w*|nsfw|slut\w*|whore\w*|bitch\w*|dick\w*|tits)\b",
