@@ -49,10 +49,10 @@ def run(no_worker: bool, empty: bool) -> None:
     The first start makes the data folder, a workspace of recorded posts and an administrator, whose password is
     printed once.
     """
-    from talkworthy.worker.starting import start
-
     with _said_plainly():
         _desk()
+        from talkworthy.worker.starting import start
+
         raise SystemExit(start(worker=not no_worker, recorded=not empty))
 
 
@@ -86,9 +86,10 @@ def listen(once: bool) -> None:
 @main.command()
 def doctor() -> None:
     """Say what is set, what is there, and what is wrong."""
-    from talkworthy.worker.doctor import examine
-
     with _said_plainly():
+        _desk()
+        from talkworthy.worker.doctor import examine
+
         raise SystemExit(examine(click.echo))
 
 

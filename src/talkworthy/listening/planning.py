@@ -1,11 +1,11 @@
 """What to do next, decided without clock, network or database."""
 
+import itertools
 import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-import itertools
 
 LONGEST_PAUSE = timedelta(hours=6)
 GIVE_UP_AFTER = 12

@@ -11,7 +11,7 @@ from granian.log import LogLevels
 
 from talkworthy.web.configuration import configuration
 
-THREADS = 8
+THREADS = 4
 
 
 def serve() -> None:
@@ -27,7 +27,7 @@ def serve() -> None:
         workers=1,
         blocking_threads=THREADS,
         backlog=512,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=10,
     ).serve()
