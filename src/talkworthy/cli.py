@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -232,7 +232,10 @@ def query() -> None:
 def query_check(text: str, as_json: bool, dialect: Any, stage: Any) -> None:
     """Say whether a query is valid. Ends with 0 (valid, or warnings on standard error) or 2 (error).
 
-    TEXT may be - for standard input.
+    TEXT may be - for standard input. A query that begins with a minus stands behind two: -- '-tea coffee'.
+
+    \b
+    talkworthy query check 'coffee (good OR great) -tea'
     """
     from talkworthy.query import check
 
@@ -240,11 +243,10 @@ def query_check(text: str, as_json: bool, dialect: Any, stage: Any) -> None:
     found = check(text, dialect=dialect, stage=stage)
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+    elif found.verdict == "valid":
+        click.echo("valid")
     else:
-        for problem in (*found.errors, *found.warnings):
-            click.echo(problem.shown(text) if hasattr(problem, "shown") else str(problem), err=True)
-        if found.verdict == "valid":
-            click.echo("valid")
+        click.echo(str(found), err=True)
     raise SystemExit(2 if found.verdict == "error" else 0)
 
 
@@ -252,7 +254,11 @@ def query_check(text: str, as_json: bool, dialect: Any, stage: Any) -> None:
 @click.argument("text")
 @click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
 def query_format(text: str, dialect: Any) -> None:
-    """Print a query in its standard form. TEXT may be - for standard input."""
+    """Print a query in its standard form. TEXT may be - for standard input.
+
+    \b
+    talkworthy query format '(coffee  and  "oat milk")' --dialect lenient
+    """
     from talkworthy.query import format_query, parse
 
     with _query_errors():
@@ -265,11 +271,22 @@ def query_format(text: str, dialect: Any) -> None:
 @click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a post.")
 def query_explain(text: str, posts: Path, dialect: Any, as_json: bool) -> None:
-    """Say for each post of a JSON Lines file which terms hit where, and which branch failed."""
+    """Say for each post which terms of a query hit where, and which branch failed.
+
+    TEXT may be - for standard input where POSTS is a file. POSTS is a JSON Lines or Parquet file, or standard input.
+
+    \b
+    talkworthy query explain 'coffee NOT tea' posts.jsonl
+    """
     from talkworthy.listening.filtering import explained
 
-    with _query_errors(), _opened(posts) as stream:
-        for line in explained(text, stream, dialect=dialect, as_json=as_json, now=datetime.now(UTC)):
+    if text == "-" and str(posts) == "-":
+        raise click.UsageError("The query and the posts cannot both come from standard input: name a file of posts.")
+    with _query_errors():
+        lines = explained(
+            _argument(text), _input(posts), dialect=dialect, as_json=as_json, now=datetime.now(UTC), warn=_warn
+        )
+        for line in lines:
             click.echo(line)
 
 
@@ -288,9 +305,11 @@ def query_explain(text: str, posts: Path, dialect: Any, as_json: bool) -> None:
 @click.option("--matched", is_flag=True, help="Leave out posts that no monitor finds.")
 @click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
 def match(monitors: Path, posts: Path, output: Path, matched: bool, dialect: Any) -> None:
-    """Add to each post the names of the monitors that match it.
+    """Add `monitors` to each post: the names of the monitors that match it.
 
-    POSTS is a JSON Lines or Parquet file, or standard input; `uid`, `text` and `published_at` suffice. Bounded memory.
+    POSTS is a JSON Lines or Parquet file, or standard input; `uid`, `text` and `published_at` suffice. A line keeps all
+    its keys, and one that cannot be read is named on standard error and left out. Memory is bounded. Standard output
+    gets the format that came in. Ends with 2 where the file of monitors is wrong.
 
     \b
     echo 'coffee: coffee AND NOT tea' > m.yaml
@@ -313,9 +332,18 @@ def match(monitors: Path, posts: Path, output: Path, matched: bool, dialect: Any
 @main.command()
 @click.argument("posts", type=STANDARD, default="-")
 @click.option("-o", "--output", type=STANDARD, default="-", help="File to write; .parquet writes Parquet.")
-@click.option("--tier", type=click.Choice(["fast", "careful"]), default="fast", show_default=True)
+@click.option(
+    "--tier", type=click.Choice(["fast"]), default="fast", show_default=True, help="Which analysers; there is one tier."
+)
 def analyse(posts: Path, output: Path, tier: str) -> None:
-    """Add language, sentiment, intent, urgency, links, hashtags and mentions to each post. Bounded memory."""
+    """Add language, sentiment, intent, urgency, links, hashtags and mentions to each post.
+
+    POSTS, what is kept of it, and what is written are as with `match`. Memory is bounded.
+
+    \b
+    talkworthy analyse posts.jsonl -o annotated.parquet
+    talkworthy analyse < posts.jsonl | talkworthy match --monitors m.yaml
+    """
     from talkworthy.listening.filtering import analyse_posts
 
     with _query_errors():
@@ -352,11 +380,12 @@ def _said_plainly() -> Iterator[None]:
 
 @contextmanager
 def _query_errors() -> Iterator[None]:
+    from talkworthy.listening.filtering import BadMonitors
     from talkworthy.query import QueryError
 
     try:
         yield
-    except QueryError as error:
+    except (QueryError, BadMonitors) as error:
         click.echo(str(error), err=True)
         raise SystemExit(2) from error
     except (ValueError, OSError) as error:
@@ -376,15 +405,6 @@ def _input(path: Path) -> Path | BinaryIO:
 
 def _output(path: Path) -> Path | BinaryIO:
     return sys.stdout.buffer if str(path) == "-" else path
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    if str(path) == "-":
-        yield sys.stdin
-    else:
-        with path.open(encoding="utf-8") as stream:
-            yield stream
 
 
 def _warn(message: str) -> None:

@@ -4,10 +4,7 @@ import codecs
 import gzip
 import io
 import json
-import os
 import re
-import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +19,7 @@ import pyarrow.parquet as pq
 from talkworthy.archive import unfit
 from talkworthy.connectors.files import ENDINGS
 from talkworthy.connectors.markup import clean, cleaned, plain
+from talkworthy.listening.streams import PACKED, PIECE, Onward, opened, spooled, whole
 from talkworthy.schema import ANNOTATIONS, POST
 from talkworthy.schema.formats import Mapping as CsvMapping
 from talkworthy.schema.formats import (
@@ -46,7 +44,6 @@ DESCRIBED = 1_000
 """Faults that are described each; further ones are only counted."""
 LOOKED_AT = 4_000_000
 """Bytes of a file of rows from which its columns, delimiter and order of days are read."""
-PIECE = 1 << 20
 WHOLE = 64_000_000
 """Largest ActivityStreams document that is read at once; of a larger one the list of items is read in pieces."""
 MAX_ITEM = 8 << 20
@@ -188,28 +185,20 @@ def _fit(posts: pa.Table, wrong: _Fault) -> pa.Table:
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, unpacked if they are packed, whatever its name says."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        if not packed:
-            yield raw
-            return
-        with gzip.open(raw, "rb") as unpacked:
-            yield cast("IO[bytes]", unpacked)
+    with opened(path) as (stream, _):
+        yield stream
 
 
 @contextmanager
 def _seekable(path: Path) -> Iterator[Path | IO[bytes]]:
     """The file as Parquet needs it, which begins to read at the end."""
     with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+        packed = raw.read(2) == PACKED
     if not packed:
         yield path
         return
-    with tempfile.TemporaryFile() as spooled, _opened(path) as stream:
-        shutil.copyfileobj(stream, spooled, PIECE)
-        spooled.seek(0)
-        yield spooled
+    with opened(path) as (stream, _), spooled(stream) as file:
+        yield file
 
 
 # rows, read
@@ -298,7 +287,7 @@ def _documents(path: Path, wrong: _Fault) -> Iterator[pa.RecordBatch]:
     seen_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     with _opened(path) as stream:
         head = stream.read(WHOLE + 1)
-        pieces = _items_of(head) if len(head) <= WHOLE else _streamed(head, stream, wrong)
+        pieces = _items_of(head) if len(head) <= WHOLE else _streamed(head, stream)
         del head
         rows: list[dict[str, Any]] = []
         for piece in pieces:
@@ -322,7 +311,7 @@ def _items_of(body: bytes) -> Iterator[object]:
 _LIST = re.compile(r'^\s*\[|"(?:orderedItems|items)"\s*:\s*\[')
 
 
-def _streamed(head: bytes, stream: IO[bytes], wrong: _Fault) -> Iterator[object]:
+def _streamed(head: bytes, stream: IO[bytes]) -> Iterator[object]:
     """The items of the first list of a document too large to be read at once."""
     decoder, characters = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
     text = characters.decode(head.removeprefix(codecs.BOM_UTF8))
@@ -388,26 +377,11 @@ def export_file(
     counted = _counted(batches, told)
     if not isinstance(target, Path):
         return writer(counted, target)
-    with _whole(target) as stream:
+    with whole(target) as stream:
         if not target.name.lower().endswith(".gz"):
             return writer(counted, stream)
         with gzip.GzipFile(filename="", fileobj=stream, mode="wb", compresslevel=6, mtime=0) as packed:
             return writer(counted, cast("IO[bytes]", packed))
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[IO[bytes]]:
-    """A file beside the target that takes its place when all is written, and is gone if not."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".part", dir=target.parent)
-    unfinished = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _counted(batches: Iterable[pa.RecordBatch], told: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
@@ -440,34 +414,6 @@ def _write_parquet(batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
             writer.write_batch(batch)
             count += batch.num_rows
     return count
-
-
-class Onward(io.RawIOBase):
-    """A stream that can only be written on, such as a pipe, for writers that ask where they are."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__()
-        self.stream = stream
-        self.place = 0
-
-    def writable(self) -> bool:
-        """Always."""
-        return True
-
-    def write(self, piece: Any) -> int:
-        """All of the piece."""
-        self.stream.write(piece)
-        self.place += len(piece)
-        return len(piece)
-
-    def tell(self) -> int:
-        """Bytes written so far."""
-        return self.place
-
-    def flush(self) -> None:
-        """Hand on what the stream holds back."""
-        if not self.stream.closed:
-            self.stream.flush()
 
 
 def _write_collection(batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
