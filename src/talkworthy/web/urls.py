@@ -16,6 +16,7 @@ urlpatterns = [
     path("robots.txt", views.robots),
     path("receive/<str:key>/", receive, name="receive"),
     path("health", health, name="health"),
+    path("api/", include("talkworthy.api.urls")),
     path("<slug:workspace>/", views.workspace, name="workspace"),
     path("<slug:workspace>/jump/", views.jump, name="jump"),
     path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
