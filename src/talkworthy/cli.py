@@ -350,6 +350,57 @@ def analyse(posts: Path, output: Path, tier: str) -> None:
         analyse_posts(_input(posts), _output(output), tier=tier, warn=_warn)
 
 
+# Models
+
+
+@main.command()
+@click.argument("task")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--text", help="Column of the text.")
+@click.option("--label", help="Column of the label.")
+@click.option("--target", help="Column of the target, for target-sentiment.")
+@click.option("--map", "mapping", multiple=True, metavar="LABEL=MEANING", help="What a label of the file means.")
+@click.option("--tier", type=click.Choice(["fast"]), default="fast", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The whole result as JSON.")
+def evaluate(
+    task: str,
+    file: Path,
+    text: str | None,
+    label: str | None,
+    target: str | None,
+    mapping: tuple[str, ...],
+    tier: str,
+    as_json: bool,
+) -> None:
+    """Measure the shipped model of TASK on a labelled file (JSON Lines, CSV or Parquet, also .gz).
+
+    \b
+    talkworthy evaluate sentiment tweets.csv.gz --text body --label mood --map good=positive --json
+    """
+    from talkworthy.analysis import evaluate_file
+
+    meanings = dict(pair.split("=", 1) for pair in mapping if "=" in pair)
+    with _said_plainly():
+        found = evaluate_file(task, file, text=text, label=label, target=target, mapping=meanings or None, tier=tier)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for name, value in found.items():
+        click.echo(f"{name:<20} {value:.4f}" if isinstance(value, float) else f"{name:<20} {value}")
+
+
+@main.command()
+@click.argument("task")
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+def train(task: str, data: Path, out: Path) -> None:
+    """Train the model of TASK, or `all`, anew from the folder DATA into the folder OUT."""
+    from talkworthy.analysis.training import train as train_model
+
+    with _said_plainly():
+        click.echo(json.dumps(train_model(task, data, out), ensure_ascii=False, default=str))
+
+
 # What the verbs share
 
 

@@ -16,7 +16,6 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from talkworthy.listening.recorded import fill_workspace, recorded_workspace
 from talkworthy.workspaces.actions import create_workspace, one_time_password
 from talkworthy.workspaces.models import Member, User, Workspace
 
@@ -60,6 +59,9 @@ def make_ready(*, recorded: bool) -> str | None:
 
 
 def _first_workspace(user: User, *, recorded: bool) -> None:
+    # Imported here because analysis and archive come with it, which a later start has no need to wait for.
+    from talkworthy.listening.recorded import fill_workspace, recorded_workspace
+
     now = timezone.now()
     described = recorded_workspace()
     name = described["name"] if recorded else "My organisation"
@@ -90,7 +92,7 @@ def _wait_for_web(web: "subprocess.Popen[bytes]") -> None:
                 f"{settings.CONFIGURATION.port}? Set TALKWORTHY_PORT."
             )
         try:
-            with urllib.request.urlopen(address, timeout=2):
+            with urllib.request.urlopen(address, timeout=PATIENCE):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
