@@ -95,6 +95,8 @@ def import_batches(path: Path, format: str, *, mapping: Mapping[str, str], fault
     where the file is no such file, or broken off: the posts before that place have been yielded.
     """
     said = _said(mapping)
+    if format != "csv" and (said.columns or set(said.constants) - {"channel", "origin"}):
+        raise ValueError("Only the columns of CSV are mapped; elsewhere say no more than channel==… and origin==….")
 
     def wrong(line: str) -> None:
         faults.append(line if len(faults) < DESCRIBED else _MORE)
@@ -280,10 +282,7 @@ def _encoding(stream: IO[bytes]) -> str:
 
 
 def _documents(path: Path, wrong: _Fault) -> Iterator[pa.RecordBatch]:
-    """Posts of an ActivityStreams document, or of a JSON list of posts of our own schema.
-
-    A post that tells no time gets the time at which the file was last changed.
-    """
+    """Posts of an ActivityStreams document, or of a JSON list of posts of our own schema."""
     seen_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     with _opened(path) as stream:
         head = stream.read(WHOLE + 1)
@@ -358,7 +357,15 @@ def _posts_of(piece: object, seen_at: datetime, wrong: _Fault) -> list[dict[str,
         wrong(f"{str(name)[:80]}: {reason}")
     for gone in found.tombstones:
         wrong(f"{gone['uid'] or gone['author_id']}: a deletion; an import removes nothing, `talkworthy erase` does")
-    return found.posts
+    return [post for post in found.posts if _is_timed(post, seen_at, wrong)]
+
+
+def _is_timed(post: Mapping[str, Any], seen_at: datetime, wrong: _Fault) -> bool:
+    """A time of our own making would differ at the next import, and the post would come twice."""
+    if post["published_at"] != seen_at:
+        return True
+    wrong(f"{post['uid']}: it tells no time of publication")
+    return False
 
 
 # writing
