@@ -14,7 +14,13 @@ import click
 from talkworthy import __version__
 
 STANDARD = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
-BATCH = 2_048
+DIALECT = click.option(
+    "--dialect",
+    type=click.Choice(["strict", "lenient"]),
+    default="strict",
+    show_default=True,
+    help="lenient also takes queries as other tools write them.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -48,6 +54,10 @@ def run(no_worker: bool, empty: bool) -> None:
 
     The first start makes the data folder, a workspace of recorded posts and an administrator, whose password is
     printed once.
+
+    \b
+    talkworthy run
+    TALKWORTHY_PORT=8200 talkworthy run --empty
     """
     with _said_plainly():
         _desk()
@@ -68,7 +78,11 @@ def web() -> None:
 @main.command()
 @click.option("--once", is_flag=True, help="Fetch what is due, store it, and end.")
 def listen(once: bool) -> None:
-    """Run the worker alone: fetch, store, match, alert."""
+    """Run the worker alone: fetch, store, match, alert. Ctrl-C stops it; nothing is lost.
+
+    \b
+    talkworthy listen --once        for a timer, such as cron
+    """
     with _said_plainly():
         _desk()
         from talkworthy.worker.loop import Worker, only_worker
@@ -85,7 +99,11 @@ def listen(once: bool) -> None:
 
 @main.command()
 def doctor() -> None:
-    """Say what is set, what is there, and what is wrong."""
+    """Say what is set, what is there, and what is wrong. Changes nothing; ends with 1 where something is wrong.
+
+    \b
+    TALKWORTHY_DATA=/srv/talkworthy talkworthy doctor
+    """
     with _said_plainly():
         _desk()
         from talkworthy.worker.doctor import examine
@@ -106,14 +124,21 @@ def doctor() -> None:
     help="Read off the file's name unless given.",
 )
 @click.option(
-    "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="For CSV: which column holds a field of the post."
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="For CSV: which column holds a field of the post; guessed unless given. FIELD==VALUE: the same for all.",
 )
 def import_posts(file: Path, workspace: str | None, form: str | None, mapping: tuple[str, ...]) -> None:
     """Bring a file of posts into a workspace. Importing it again changes nothing.
 
     \b
     talkworthy import posts.jsonl.gz
-    talkworthy import reviews.csv --map uid=id --map text=body --map published_at=date
+    talkworthy import reviews.csv --map native_id=id --map text=body --map published_at=date
+    talkworthy import survey.csv --map text=answer --map origin==survey-2026 --map published_at==2026-01-31
+
+    Ids such as 1, 2, 3 from two files are the same posts unless their origin differs.
     """
     from talkworthy.listening.exchange import format_of, pairs_of
 
@@ -138,6 +163,7 @@ def import_posts(file: Path, workspace: str | None, form: str | None, mapping: t
     type=click.Choice(["jsonl", "parquet", "activitystreams", "csv"]),
     default="jsonl",
     show_default=True,
+    help="What is written; a file named .gz is packed.",
 )
 @click.option("--since", type=click.DateTime(), help="First moment, UTC.")
 @click.option("--until", type=click.DateTime(), help="First moment that is too late, UTC.")
@@ -167,7 +193,11 @@ def export(
 @click.option("--workspace", help="Slug of the workspace; not needed where there is one.")
 @click.confirmation_option(prompt="This cannot be undone. Erase?")
 def erase(channel: str | None, author: str | None, uids: tuple[str, ...], why: str, workspace: str | None) -> None:
-    """Erase a person's posts everywhere: archive, older versions, payloads, exports. Prints the receipt."""
+    """Erase a person's posts everywhere: archive, older versions, payloads, exports. Prints the receipt.
+
+    \b
+    talkworthy erase --channel mastodon --author https://social.example/users/ann --why 'asked on 3 May'
+    """
     with _said_plainly():
         _desk()
         from talkworthy.worker.importing import erase_now
@@ -191,7 +221,11 @@ def backtest(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    """Run a query over stored history; with --monitor, say what it adds and loses against the saved version."""
+    """Run a query over stored history; with --monitor, say what it adds and loses against the saved version.
+
+    \b
+    talkworthy backtest 'acme AND (app OR phone)' --monitor Acme --since 2026-01-01
+    """
     with _said_plainly():
         _desk()
         from talkworthy.worker.importing import backtest_now
@@ -215,13 +249,17 @@ def backtest(
 
 @main.group()
 def query() -> None:
-    """Check, format or explain a query."""
+    """Check, format or explain a query; the language is in docs/reference/query-language.md.
+
+    \b
+    talkworthy query check 'coffee (good OR great) -tea'
+    """
 
 
 @query.command("check")
 @click.argument("text")
 @click.option("--json", "as_json", is_flag=True, help="Print {verdict, errors, warnings}.")
-@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+@DIALECT
 @click.option(
     "--stage",
     type=click.Choice(["monitor", "search", "desk"]),
@@ -252,7 +290,7 @@ def query_check(text: str, as_json: bool, dialect: Any, stage: Any) -> None:
 
 @query.command("format")
 @click.argument("text")
-@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+@DIALECT
 def query_format(text: str, dialect: Any) -> None:
     """Print a query in its standard form. TEXT may be - for standard input.
 
@@ -268,7 +306,7 @@ def query_format(text: str, dialect: Any) -> None:
 @query.command("explain")
 @click.argument("text")
 @click.argument("posts", type=STANDARD, default="-")
-@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+@DIALECT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a post.")
 def query_explain(text: str, posts: Path, dialect: Any, as_json: bool) -> None:
     """Say for each post which terms of a query hit where, and which branch failed.
@@ -303,7 +341,7 @@ def query_explain(text: str, posts: Path, dialect: Any, as_json: bool) -> None:
 @click.argument("posts", type=STANDARD, default="-")
 @click.option("-o", "--output", type=STANDARD, default="-", help="File to write; .parquet writes Parquet.")
 @click.option("--matched", is_flag=True, help="Leave out posts that no monitor finds.")
-@click.option("--dialect", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True)
+@DIALECT
 def match(monitors: Path, posts: Path, output: Path, matched: bool, dialect: Any) -> None:
     """Add `monitors` to each post: the names of the monitors that match it.
 
