@@ -1,0 +1,120 @@
+"""The kept counts equal those of the archive, whatever happened to the posts."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from talkworthy.archive import Scan
+from talkworthy.listening import actions, cube
+from talkworthy.listening.collecting import Listener
+from talkworthy.listening.models import Batch, DayCube, HourCube, Monitor
+from talkworthy.listening.stores import archive_of
+from talkworthy.workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+def posts_in_cube(workspace, monitor=0):
+    return sum(HourCube.objects.filter(workspace=workspace, monitor=monitor).values_list("posts", flat=True))
+
+
+def test_counts_equal_the_archive_after_posts_arrived(filled, agree):
+    agree(filled)
+    assert posts_in_cube(filled) == 12
+
+
+def test_each_monitor_counts_its_own_and_zero_counts_every_post_once(filled):
+    found = {m.name: posts_in_cube(filled, m.pk) for m in Monitor.objects.filter(workspace=filled)}
+    assert found == {"Acme": 8, "Rival": 4}
+
+
+def test_counts_equal_the_archive_after_an_edit_that_changes_its_monitors(filled, agree, arrive, row):
+    arrive(filled, [row(3, "Now acme and globex are named", collected_at=NOW + timedelta(hours=1))]).store_pending(
+        now=NOW
+    )
+    agree(filled)
+    acme = Monitor.objects.get(workspace=filled, name="Acme")
+    assert (posts_in_cube(filled), posts_in_cube(filled, acme.pk)) == (12, 9)
+
+
+def test_counts_equal_the_archive_after_more_likes_were_seen(filled, agree, arrive, row):
+    seen = {"replies": 2, "shares": 1, "likes": 40, "views": None, "taken_at": NOW + timedelta(hours=1)}
+    observed = {"uid": "feed:example.org:0", "published_at": NOW, **seen}
+    arrive(filled, observations=[observed]).store_pending(now=NOW)
+    agree(filled)
+    assert sum(HourCube.objects.filter(workspace=filled, monitor=0).values_list("likes", flat=True)) == 40
+
+
+def test_counts_equal_the_archive_after_a_known_post_came_again_with_more_likes(filled, agree, arrive, row):
+    known = row(0, "Acme is wonderful, I love it", engagement={"likes": 9, "taken_at": NOW + timedelta(hours=2)})
+    arrive(filled, [known]).store_pending(now=NOW)
+    agree(filled)
+
+
+def test_counts_equal_the_archive_after_a_deletion(filled, agree, arrive):
+    gone = {"uid": "feed:example.org:0", "deleted_at": NOW, "reason": "deleted"}
+    arrive(filled, tombstones=[gone]).store_pending(now=NOW)
+    agree(filled)
+    assert posts_in_cube(filled) == 11
+
+
+def test_counts_equal_the_archive_after_a_correction(filled, agree, alice):
+    actions.correct_annotation(filled, uid="feed:example.org:0", task="sentiment", new="negative", by=alice, now=NOW)
+    agree(filled)
+
+
+def test_counts_equal_the_archive_after_a_rebuild_of_spoilt_cubes(filled, agree):
+    HourCube.objects.filter(workspace=filled).update(posts=99)
+    DayCube.objects.filter(workspace=filled).delete()
+    assert cube.rebuild(filled, archive_of(filled)) == 12
+    agree(filled)
+
+
+def test_one_monitor_counted_anew_leaves_the_others_alone(filled, agree):
+    rival = Monitor.objects.get(workspace=filled, name="Rival")
+    HourCube.objects.filter(workspace=filled, monitor=rival.pk).delete()
+    assert cube.recount_monitor(filled, archive_of(filled), rival.pk) == 4
+    agree(filled)
+
+
+def test_a_batch_is_counted_once_by_its_name(filled, agree):
+    rows = archive_of(filled).table(Scan(columns=cube.COLUMNS, order=None))
+    assert cube.count_changes(filled, "once", added=[rows], removed=[], now=NOW) is True
+    assert cube.count_changes(filled, "once", added=[rows], removed=[], now=NOW) is False
+    assert posts_in_cube(filled) == 24
+
+
+def test_what_is_added_and_removed_comes_to_nothing(filled, agree):
+    rows = archive_of(filled).table(Scan(columns=cube.COLUMNS, order=None))
+    cube.count_changes(filled, "back and forth", added=[rows], removed=[rows], now=NOW)
+    agree(filled)
+
+
+def test_no_empty_cell_is_left(filled):
+    rows = archive_of(filled).table(Scan(columns=cube.COLUMNS, order=None))
+    cube.count_changes(filled, "all gone", added=[], removed=[rows], now=NOW)
+    assert not HourCube.objects.filter(workspace=filled).exists()
+    assert not DayCube.objects.filter(workspace=filled).exists()
+
+
+def test_differences_name_the_month_and_both_counts(filled):
+    assert cube.differences(filled, archive_of(filled)) == {}
+    HourCube.objects.filter(workspace=filled, monitor=0).first().delete()
+    assert cube.differences(filled, archive_of(filled)) == {"2026-03": (posts_in_cube(filled), 12)}
+
+
+def test_the_cubes_of_another_workspace_are_not_touched(filled, agree):
+    decoy = Workspace.objects.create(name="Decoy", slug="decoy")
+    HourCube.objects.create(
+        workspace=decoy, monitor=0, hour=NOW, channel="feed", sentiment="neutral", posts=5, replies=0, shares=0, likes=0
+    )
+    cube.rebuild(filled, archive_of(filled))
+    assert posts_in_cube(decoy) == 5
+
+
+def test_each_batch_that_was_stored_has_its_name(filled, arrive, row):
+    before = Batch.objects.filter(workspace=filled).count()
+    arrive(filled, [row(50)]).store_pending(now=NOW)
+    assert Batch.objects.filter(workspace=filled, applied_at=NOW).count() == before + 1
+    assert Listener(filled).store_pending(now=NOW).posts == 0
