@@ -19,7 +19,10 @@ DIALECT = click.option(
     type=click.Choice(["strict", "lenient"]),
     default="strict",
     show_default=True,
-    help="lenient also takes queries as other tools write them.",
+    help="Where strict wants brackets, lenient takes NOT before NEAR before AND before OR.",
+)
+TIER = click.option(
+    "--tier", type=click.Choice(["fast"]), default="fast", show_default=True, help="Which analysers; there is one tier."
 )
 
 
@@ -295,7 +298,7 @@ def query_format(text: str, dialect: Any) -> None:
     """Print a query in its standard form. TEXT may be - for standard input.
 
     \b
-    talkworthy query format '(coffee  and  "oat milk")' --dialect lenient
+    talkworthy query format 'tea  OR coffee   AND  "oat milk"' --dialect lenient
     """
     from talkworthy.query import format_query, parse
 
@@ -370,9 +373,7 @@ def match(monitors: Path, posts: Path, output: Path, matched: bool, dialect: Any
 @main.command()
 @click.argument("posts", type=STANDARD, default="-")
 @click.option("-o", "--output", type=STANDARD, default="-", help="File to write; .parquet writes Parquet.")
-@click.option(
-    "--tier", type=click.Choice(["fast"]), default="fast", show_default=True, help="Which analysers; there is one tier."
-)
+@TIER
 def analyse(posts: Path, output: Path, tier: str) -> None:
     """Add language, sentiment, intent, urgency, links, hashtags and mentions to each post.
 
@@ -398,7 +399,7 @@ def analyse(posts: Path, output: Path, tier: str) -> None:
 @click.option("--label", help="Column of the label.")
 @click.option("--target", help="Column of the target, for target-sentiment.")
 @click.option("--map", "mapping", multiple=True, metavar="LABEL=MEANING", help="What a label of the file means.")
-@click.option("--tier", type=click.Choice(["fast"]), default="fast", show_default=True)
+@TIER
 @click.option("--json", "as_json", is_flag=True, help="The whole result as JSON.")
 def evaluate(
     task: str,
@@ -432,7 +433,11 @@ def evaluate(
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 def train(task: str, data: Path, out: Path) -> None:
-    """Train the model of TASK, or `all`, anew from the folder DATA into the folder OUT."""
+    """Train the model of TASK, or `all`, anew from the folder DATA into the folder OUT.
+
+    \b
+    talkworthy train sentiment labelled-sets/ models/
+    """
     from talkworthy.analysis.training import train as train_model
 
     with _said_plainly():
