@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from talkworthy.connectors.files import ENDINGS
 from talkworthy.query.fields import FIELDS
 from talkworthy.schema import (
     ANNOTATIONS,
@@ -95,3 +96,8 @@ def test_the_columns_that_a_mapping_names_can_be_mapped():
 def test_the_queries_of_the_page_name_fields_of_the_language():
     named = re.findall(r"`(\w+):\w+`", PAGE)
     assert [name for name in named if name not in FIELDS] == []
+
+
+def test_the_endings_of_files_are_those_that_are_read():
+    rows = [line.split(" | ")[1] for line in PAGE.splitlines() if re.match(r"\| [\w. ]+ \| `\.", line)]
+    assert sorted(re.findall(r"`(\.[\w.+]+)`", " ".join(rows))) == sorted(ENDINGS)
