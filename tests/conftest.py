@@ -54,25 +54,47 @@ def _user(name: str) -> "User":
 
 
 @pytest.fixture
-def alice(db: None) -> "User":
-    """Administrator of the workspace."""
-    return _user("alice")
+def cast(db: None) -> "dict[str, Any]":
+    """Acme and its members."""
+    from talkworthy.workspaces.models import Member, Workspace
+
+    workspace = Workspace.objects.create(name="Acme", slug="acme")
+    users = {name: _user(name) for name in ROLES}
+    for name, role in ROLES.items():
+        Member.objects.create(workspace=workspace, user=users[name], role=role)
+    return {"workspace": workspace, **users}
 
 
 @pytest.fixture
-def bob(db: None) -> "User":
-    """Analyst."""
-    return _user("bob")
+def workspace(cast: "dict[str, Any]") -> "Workspace":
+    """Acme, with Alice, Bob and Carol."""
+    found: Workspace = cast["workspace"]
+    return found
 
 
 @pytest.fixture
-def carol(db: None) -> "User":
-    """Viewer."""
-    return _user("carol")
+def alice(cast: "dict[str, Any]") -> "User":
+    """Administrator of Acme."""
+    found: User = cast["alice"]
+    return found
 
 
 @pytest.fixture
-def dan(db: None) -> "User":
+def bob(cast: "dict[str, Any]") -> "User":
+    """Analyst of Acme."""
+    found: User = cast["bob"]
+    return found
+
+
+@pytest.fixture
+def carol(cast: "dict[str, Any]") -> "User":
+    """Viewer of Acme."""
+    found: User = cast["carol"]
+    return found
+
+
+@pytest.fixture
+def dan(cast: "dict[str, Any]") -> "User":
     """A stranger: a member of another workspace only."""
     from talkworthy.workspaces.models import Member, Workspace
 
@@ -80,17 +102,6 @@ def dan(db: None) -> "User":
     elsewhere = Workspace.objects.create(name="Elsewhere", slug="elsewhere")
     Member.objects.create(workspace=elsewhere, user=dan, role="administrator")
     return dan
-
-
-@pytest.fixture
-def workspace(alice: "User", bob: "User", carol: "User") -> "Workspace":
-    """Acme, with Alice, Bob and Carol."""
-    from talkworthy.workspaces.models import Member, Workspace
-
-    workspace = Workspace.objects.create(name="Acme", slug="acme")
-    for user, role in ((alice, "administrator"), (bob, "analyst"), (carol, "viewer")):
-        Member.objects.create(workspace=workspace, user=user, role=role)
-    return workspace
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from talkworthy.workspaces.models import User
+from talkworthy.workspaces.models import Member, User
 
 pytestmark = pytest.mark.django_db
 NEW = "eleven purple umbrellas"
@@ -87,6 +87,7 @@ def test_the_second_factor_begins_with_the_password_once_more(client_of, bob):
 
 
 def test_somebody_without_a_workspace_is_told_what_to_do(client_of, dan):
+    Member.objects.filter(user=dan).delete()
     answer = client_of(dan).get("/")
     assert b"Ask an administrator to add this address" in answer.content
 
