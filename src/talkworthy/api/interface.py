@@ -6,7 +6,7 @@ from typing import Any
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-from talkworthy.api import posts
+from talkworthy.api import corrections, jobs, monitors, posts, series, sources
 from talkworthy.api.problems import CODES, MEDIA_TYPE, listen_for_problems
 from talkworthy.api.routes import operation
 from talkworthy.api.shapes import Me
@@ -78,5 +78,8 @@ api = Interface(
     urls_namespace="api",
 )
 listen_for_problems(api)
-for router in (account, posts.router):
+for router in (
+    account, posts.router, monitors.router, monitors.marking, corrections.router, sources.router, series.router,
+    jobs.router,
+):  # fmt: skip
     api.add_router("", router)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from talkworthy.api.ingesting import LARGEST_CALL, items_of, keep_items
 from talkworthy.api.routes import known_names, operation
@@ -28,11 +28,19 @@ EARLIEST, LATEST = datetime(1834, 1, 1, tzinfo=UTC), datetime(2106, 1, 1, tzinfo
 """The archive holds no post from before or after: its numbers begin with the time."""
 
 
-class Asked(Schema):
+def _place(text: str) -> str:
+    if not is_number(text):
+        raise ValueError("take it from `before` of the page before")
+    return text
+
+
+Place = Annotated[str, AfterValidator(_place)]
+
+
+class Narrowed(Schema):
     """Which posts. Within one name any value will do, and every name must hold."""
 
     q: str = Field("", description="A query, in the query language.", max_length=20_000)
-    monitor: list[Id] = Field([], description="Posts that this monitor found.")
     channel: list[str] = []
     sentiment: list[str] = []
     language: list[str] = []
@@ -45,11 +53,25 @@ class Asked(Schema):
     until: str = Field("", description="Published before; a date counts whole.")
 
 
-class AskedPage(Asked):
+class Paged(Schema):
+    """Which page."""
+
+    before: Place | None = Field(None, description="From the page before.")
+    limit: int = Field(40, ge=1, le=200)
+
+
+class Asked(Narrowed):
+    """Which posts, of which monitors."""
+
+    monitor: list[Id] = Field([], description="Posts that this monitor found.")
+
+
+class AskedPage(Asked, Paged):
     """Which posts, and which page of them."""
 
-    before: str | None = Field(None, pattern=r"^-?\d{1,18}$|^-?\d{19}$", description="From the page before.")
-    limit: int = Field(40, ge=1, le=200)
+
+class AskedMentions(Narrowed, Paged):
+    """Which mentions of one monitor, and which page of them."""
 
 
 class Taken(Schema):
@@ -85,7 +107,7 @@ def _ingested() -> dict[str, Any]:
 def list_posts(request: CallerRequest, asked: Query[AskedPage]) -> dict[str, Any]:
     """The posts that a filter lets through, newest first, page by page."""
     known_names(request, AskedPage)
-    return page_of(asked, request.auth.member)
+    return page_of(asked, request.auth.member, monitors=monitors_of(asked, request.auth.member))
 
 
 @operation(router, "GET", "/posts/count", scope="posts:read", response=Counted)
@@ -94,7 +116,7 @@ def count_posts(request: CallerRequest, asked: Query[Asked]) -> dict[str, Any]:
     known_names(request, Asked)
     viewer = request.auth.member
     found = mentions.count_mentions(
-        filter_of(asked, viewer),
+        filter_of(asked, monitors_of(asked, viewer)),
         viewer=viewer,
         period=span_of(asked, viewer) or Period(EARLIEST, LATEST, ZoneInfo("UTC")),
         now=timezone.now(),
@@ -133,7 +155,7 @@ def get_thread(request: CallerRequest, key: str) -> dict[str, Any]:
 
 def post_named(key: str, viewer: Member) -> mentions.Post:
     """A post by id or uid; raises Http404."""
-    if key.removeprefix("-").isdecimal() and -(2**63) <= int(key) < 2**63:
+    if is_number(key):
         return mentions.post_or_404(int(key), viewer=viewer)
     post = mentions.post_of_uid(key, viewer=viewer)
     if post is None:
@@ -143,10 +165,16 @@ def post_named(key: str, viewer: Member) -> mentions.Post:
     return post
 
 
-def page_of(asked: AskedPage, viewer: Member, *, monitors: Sequence[int] = ()) -> dict[str, Any]:
-    """A page of posts as it is answered; `monitors` come on top of those that are asked for."""
+def is_number(text: str) -> bool:
+    """Whether it can be the archive's number of a post."""
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdecimal() and len(digits) < 20 and -(2**63) <= int(text) < 2**63
+
+
+def page_of(asked: AskedPage | AskedMentions, viewer: Member, *, monitors: Sequence[int]) -> dict[str, Any]:
+    """A page of posts as it is answered."""
     page = mentions.mentions(
-        filter_of(asked, viewer, monitors),
+        filter_of(asked, monitors),
         viewer=viewer,
         period=span_of(asked, viewer),
         now=timezone.now(),
@@ -157,12 +185,16 @@ def page_of(asked: AskedPage, viewer: Member, *, monitors: Sequence[int] = ()) -
     return {"posts": [post_shape(post) for post in page.posts], "before": older, "reached": page.reached}
 
 
-def filter_of(asked: Asked, viewer: Member, monitors: Sequence[int] = ()) -> Filter:
-    """The filter; raises Http404 for a monitor that is not the viewer's."""
-    named = tuple(monitor_or_404(int(number), viewer=viewer).pk for number in asked.monitor)
+def monitors_of(asked: Asked, viewer: Member) -> list[int]:
+    """The monitors that are asked for; raises Http404 for one that is not the viewer's."""
+    return [monitor_or_404(int(number), viewer=viewer).pk for number in asked.monitor]
+
+
+def filter_of(asked: Narrowed, monitors: Sequence[int]) -> Filter:
+    """The filter that the asked one is."""
     return Filter(
         words=asked.q.strip(),
-        monitors=(*named, *monitors),
+        monitors=tuple(monitors),
         channels=tuple(asked.channel),
         sentiments=tuple(asked.sentiment),
         languages=tuple(asked.language),
@@ -174,7 +206,7 @@ def filter_of(asked: Asked, viewer: Member, monitors: Sequence[int] = ()) -> Fil
     )
 
 
-def span_of(asked: Asked, viewer: Member) -> Period | None:
+def span_of(asked: Narrowed, viewer: Member) -> Period | None:
     """The span to the second, its dates in the workspace's time zone; None: all there is. Raises BadPeriod."""
     if not (asked.since or asked.until):
         return None

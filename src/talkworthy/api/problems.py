@@ -96,8 +96,8 @@ def not_signed_in(detail: str) -> Problem:
     return Problem("not-signed-in", detail, headers={"WWW-Authenticate": 'Bearer realm="talkworthy"'})
 
 
-def _answered(request: HttpRequest, error: Exception) -> HttpResponse:
-    return answer(problem_of(error))
+def _answered(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
+    return answer(problem_of(error if isinstance(error, Exception) else error()))
 
 
 def _of_machine(error: Exception) -> Problem:
