@@ -1,5 +1,6 @@
 """Streams that come as they come and go on as they are written: pipes, packed files, files that must be whole."""
 
+import fcntl
 import gzip
 import io
 import os
@@ -15,7 +16,7 @@ PIECE = 1 << 20
 GATHERED = 0.003
 """Seconds for which more is awaited once something has come."""
 _LARGER_PIPE = 1031
-"""fcntl's F_SETPIPE_SZ, which has no name on every system."""
+"""F_SETPIPE_SZ of Linux, which has no name elsewhere; other systems refuse it."""
 PACKED = b"\x1f\x8b"
 
 
@@ -76,9 +77,7 @@ def _handle(stream: BinaryIO) -> int | None:
         handle = stream.fileno()
     except (OSError, ValueError, AttributeError):
         return None
-    with suppress(ImportError, OSError):
-        import fcntl
-
+    with suppress(OSError):
         fcntl.fcntl(handle, _LARGER_PIPE, PIECE)
     return handle
 
