@@ -1,7 +1,8 @@
 """From a channel to the archive: fetch → payload → spool → analysis → matching → posts and cubes.
 
 Each step leaves something durable before the next begins, and each may run twice: fetching moves the cursor in the
-file that holds the payloads, storing commits rows and their sequence number together, counting knows its batches.
+file that holds the payloads, storing commits rows and their sequence number together, counting knows its batches
+and begins anew where it was cut short.
 """
 
 import logging
@@ -222,18 +223,18 @@ class Listener:
         understood = self.understand(pa.concat_tables([batch.posts for batch in batches]), now=now)
         chosen = _chosen(understood, sources)
         cursors = {name: self.archive.payloads.cursor(name) for name in transactions}
+        names = [f"{spooled.source}:{spooled.seq}" for spooled in group]
+        cut_short = cube.begin(self.workspace, names, now=now)
         appended = self.archive.append(chosen, transactions=transactions, cursors=cursors)
-        name = " ".join(f"{source}:{seq}" for source, seq in sorted(transactions.items()))
-        cube.count_appended(self.workspace, name[:200], appended, now=now)
-        observations = pa.concat_tables([batch.observations for batch in batches])
-        if observations.num_rows:
-            recounted = self.archive.observe(observations)
-            cube.count_changes(
-                self.workspace, f"counts {name}"[:200], added=[recounted.rows], removed=[recounted.previous], now=now
-            )
-        tombstones = pa.concat_tables([batch.tombstones for batch in batches])
-        if tombstones.num_rows:
-            self.bury(tombstones, name=f"gone {name}"[:200], now=now)
+        observed = self.archive.observe(pa.concat_tables([batch.observations for batch in batches]))
+        gone = self.archive.bury(pa.concat_tables([batch.tombstones for batch in batches]))
+        if cut_short:
+            log.warning("storing was cut short in workspace %s: counting anew", self.workspace.pk)
+            cube.rebuild(self.workspace, self.archive)
+        else:
+            added = [appended.new, appended.edited, appended.recounted.rows, observed.rows]
+            removed = [appended.previous, appended.recounted.previous, observed.previous, gone]
+            cube.count_stored(self.workspace, names, added=added, removed=removed, now=now)
         _note_arrivals(understood, appended.new, sources, now=now)
         for spooled in group:
             self.archive.spool.remove(spooled)
@@ -256,12 +257,6 @@ class Listener:
             self._matcher = Matcher(compiled_monitors(monitors, now=now))
             self._monitors = seen
         return self._matcher
-
-    def bury(self, tombstones: pa.Table, *, name: str, now: datetime) -> int:
-        """Take posts out of sight and out of the counts; returns how many vanished."""
-        gone = self.archive.bury(tombstones)
-        cube.count_changes(self.workspace, name, added=[], removed=[gone], now=now)
-        return int(gone.num_rows)
 
 
 def compiled_monitors(monitors: Iterable[Monitor], *, now: datetime) -> dict[int, CompiledQuery]:

@@ -2,16 +2,18 @@
 
 Two cubes: hour × monitor × channel × sentiment with engagement, and day × monitor × one more dimension. Monitor 0
 counts every post once. A batch is applied once, by its name; what changes later is corrected by negative rows.
+Where a process ended between storing and counting, nobody can tell what was not counted: all is counted anew.
 Distinct authors cannot be added up, so they are not here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import connection, transaction
+from django.utils import timezone
 
 from talkworthy.archive import Appended, Archive, Scan
 from talkworthy.listening.models import Batch, DayCube, HourCube
@@ -41,6 +43,26 @@ _HOUR_KEYS = ("monitor", "hour", "channel", "sentiment")
 _DAY_KEYS = ("monitor", "day", "dimension", "value")
 
 
+def begin(workspace: Workspace, names: Sequence[str], *, now: datetime) -> bool:
+    """Write down, before batches are stored, that they will be counted; True where earlier ones never were."""
+    cut_short = Batch.objects.filter(workspace=workspace, applied_at=None).exists()
+    rows = [Batch(workspace=workspace, name=name, created_at=now) for name in names]
+    Batch.objects.bulk_create(rows, ignore_conflicts=True)
+    return cut_short
+
+
+def count_stored(
+    workspace: Workspace, names: Sequence[str], *, added: Iterable[pa.Table], removed: Iterable[pa.Table], now: datetime
+) -> bool:
+    """Count what storing these batches changed, once: False where each of them was counted before."""
+    waiting = Batch.objects.filter(workspace=workspace, name__in=names, applied_at=None)
+    with transaction.atomic():
+        if not waiting.update(applied_at=now):
+            return False
+        _apply(workspace, added, removed)
+    return True
+
+
 def count_appended(workspace: Workspace, name: str, appended: Appended, *, now: datetime) -> bool:
     """Count what an append changed, once: False where the batch of this name was counted before."""
     return count_changes(
@@ -56,20 +78,27 @@ def count_changes(
     workspace: Workspace, name: str, *, added: Iterable[pa.Table], removed: Iterable[pa.Table], now: datetime
 ) -> bool:
     """Add posts to the cubes and take others out, in one transaction with the name of the batch."""
-    more, less = list(added), list(removed)
-    hours = _netted([_hours(table, 1) for table in more] + [_hours(table, -1) for table in less], _HOUR_KEYS, _COUNTS)
-    days = _netted([_days(table, 1) for table in more] + [_days(table, -1) for table in less], _DAY_KEYS, ("posts",))
     with transaction.atomic():
         _row, created = Batch.objects.get_or_create(workspace=workspace, name=name, defaults={"applied_at": now})
         if not created:
             return False
-        _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
-        _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+        _apply(workspace, added, removed)
     return True
 
 
+def _apply(workspace: Workspace, added: Iterable[pa.Table], removed: Iterable[pa.Table]) -> None:
+    more, less = list(added), list(removed)
+    hours = _netted([_hours(table, 1) for table in more] + [_hours(table, -1) for table in less], _HOUR_KEYS, _COUNTS)
+    days = _netted([_days(table, 1) for table in more] + [_days(table, -1) for table in less], _DAY_KEYS, ("posts",))
+    _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
+    _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+
+
 def rebuild(workspace: Workspace, archive: Archive) -> int:
-    """Count everything anew from the archive; returns the number of posts. Readers see the old counts until then."""
+    """Count everything anew from the archive, and take every batch as counted; returns the number of posts.
+
+    Readers see the old counts until then. Nothing may be stored meanwhile.
+    """
     hours, days, total = pa.table({}), pa.table({}), 0
     for batch in archive.scan(Scan(columns=COLUMNS, order=None)):
         table = pa.Table.from_batches([batch])
@@ -81,6 +110,7 @@ def rebuild(workspace: Workspace, archive: Archive) -> int:
         DayCube.objects.filter(workspace=workspace).delete()
         _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
         _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+        Batch.objects.filter(workspace=workspace, applied_at=None).update(applied_at=timezone.now())
     return total
 
 
