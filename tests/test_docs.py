@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -135,3 +136,25 @@ def test_the_analyser_that_the_page_teaches_with_fits_into_a_pipeline():
     (batch,) = posts.to_batches()
     answered: pa.RecordBatch = Pipeline([written["Shouting"]()]).run(batch)
     assert answered["shouting"].to_pylist() == [True, False, None]
+
+
+def test_the_arrows_of_the_architecture_are_the_contract_of_the_rooms():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    arrows = " → ".join(layers).replace("talkworthy.", "")
+    assert arrows in (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+
+
+def test_what_the_architecture_names_is_in_the_file_that_it_names():
+    """`**`file.py`** `name`` and `file.py` `name`: the name is defined in that file."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    files = re.findall(r"`([\w/]+/\w+\.py)`", text)
+    assert len(files) > 12
+    assert [name for name in files if not (ROOT / "src/talkworthy" / name).is_file()] == []
+    named = re.findall(r"`([\w/]+/\w+\.py)`(?:\*\*)?\s+`([\w.]+)`", text)
+    assert len(named) > 12
+    missing = []
+    for file, name in named:
+        source = (ROOT / "src/talkworthy" / file).read_text("utf-8")
+        missing += [f"{file} {part}" for part in name.split(".") if not re.search(rf"(?:def|class) {part}\b", source)]
+    assert missing == []
