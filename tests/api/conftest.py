@@ -16,7 +16,7 @@ class Program:
     """A program that calls with a token."""
 
     def __init__(self, secret: str = "", **headers: str) -> None:
-        self.client = Client(raise_request_exception=False)
+        self.client = Client(raise_request_exception=False, enforce_csrf_checks=True)
         self.headers = {**({"Authorization": f"Bearer {secret}"} if secret else {}), **headers}
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any:

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from talkworthy.api.interface import api
 from talkworthy.api.problems import CODES
@@ -25,8 +24,9 @@ def operations(document):
 
 
 def test_the_document_is_valid_openapi_3_1(document):
+    validator = pytest.importorskip("openapi_spec_validator", reason="the schema of OpenAPI 3.1 is not installed")
     assert document["openapi"].startswith("3.1.")
-    assert not list(OpenAPIV31SpecValidator(document).iter_errors())
+    assert not list(validator.OpenAPIV31SpecValidator(document).iter_errors())
 
 
 def test_every_operation_names_its_scope_and_every_scope_is_needed_somewhere(document):

@@ -128,6 +128,13 @@ def test_the_same_post_sent_twice_is_one_post(program_of, bob, filled):
     assert Source.objects.filter(name="API").count() == 1
 
 
+def test_what_was_read_can_be_sent_again(program_of, bob, filled):
+    program = program_of(bob)
+    page = program("GET", "/posts?limit=12").json()["posts"]
+    answer = program("POST", "/posts", page)
+    assert [each["uid"] for each in answer.json()["accepted"]] == [post["uid"] for post in page]
+
+
 def test_each_item_that_cannot_be_used_is_named_and_the_rest_is_kept(program_of, bob, workspace):
     sent = [
         {"uid": "s:e:1", "text": "good"},

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from talkworthy.api.jobs import JobShape, job_shape
 from talkworthy.api.posts import AskedMentions, page_of, post_named
 from talkworthy.api.routes import known_names, operation
-from talkworthy.api.shapes import Deleted, Given, Id, Moment, Name, Posts, Query
+from talkworthy.api.shapes import Changes, Deleted, Given, Id, Moment, Name, Posts, Query
 from talkworthy.api.tokens import CallerRequest
 from talkworthy.listening import actions
 from talkworthy.listening.models import Monitor
@@ -45,7 +45,7 @@ class MonitorGiven(Given):
     owner: Id | None = Field(None, description="Number of a member.")
 
 
-class MonitorChanged(Given):
+class MonitorChanged(Changes):
     """What is to change; the rest stays. A changed query is a new version, and history is matched again."""
 
     name: Name = ""

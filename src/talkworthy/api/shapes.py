@@ -30,6 +30,17 @@ class Given(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for told in schema["properties"].values():
+        told.pop("default", None)
+
+
+class Changes(Given):
+    """A body of which only what is named changes: what is not named has no default."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
 def post_columns() -> dict[str, Any]:
     """JSON Schema of a post, column by column as the archive documents them."""
     return {field.name: _column(field) for field in STORED if field.name not in HIDDEN}

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from talkworthy.api.problems import Problem
 from talkworthy.api.routes import operation
-from talkworthy.api.shapes import Deleted, Given, Id, Moment
+from talkworthy.api.shapes import Changes, Deleted, Given, Id, Moment
 from talkworthy.api.tokens import Caller, CallerRequest
 from talkworthy.connectors.contract import Connector, Kind
 from talkworthy.connectors.registry import connectors
@@ -37,7 +37,7 @@ class SourceGiven(Given):
     interval: int = Field(300, description="Seconds between fetches: one of the paces that the page offers.")
 
 
-class SourceChanged(Given):
+class SourceChanged(Changes):
     """What is to change; the rest stays, also of the settings. A setting that is null is taken away, a secret stays."""
 
     name: str = Field("", min_length=1, max_length=120)
