@@ -123,14 +123,17 @@ def test_an_export_of_nothing_is_a_file_of_nothing(read, tmp_path, format):
 
 def test_an_export_tells_what_the_analysis_said(tmp_path):
     row = dict.fromkeys(STORED_ROWS.names) | some(1).to_pylist()[0]
-    batch = pa.RecordBatch.from_pylist([row | {"sentiment": "negative", "folded": "so", "id": 1}], schema=STORED_ROWS)
+    batch = pa.RecordBatch.from_pylist(
+        [row | {"sentiment": "negative", "sentiment_score": -0.1234, "folded": "so", "id": 1}], schema=STORED_ROWS
+    )
     told = {}
     for kind in ("jsonl", "csv", "parquet"):
         path = tmp_path / kind
         export_file([batch], path, kind, told=lambda _: None)
         told[kind] = path
     line = json.loads(told["jsonl"].read_text())
-    assert line["sentiment"] == "negative" and not {"folded", "id", "monitors"} & set(line)
+    assert (line["sentiment"], line["sentiment_score"]) == ("negative", -0.1234)
+    assert not {"folded", "id", "monitors"} & set(line)
     assert "negative" in told["csv"].read_text(encoding="utf-8")
     assert pq.read_table(told["parquet"])["sentiment"].to_pylist() == ["negative"]
 
@@ -242,6 +245,13 @@ def test_a_file_of_rows_without_a_time_is_refused_with_the_two_ways_out(read, wr
         read(path)
     posts, _ = read(path, published_at="=2026-01-31", channel="=survey", origin="=spring")
     assert posts.select(["uid", "channel"]).to_pylist() == [{"uid": "survey:spring:1", "channel": "survey"}]
+
+
+def test_a_title_alone_is_enough_said_but_a_number_alone_is_not(read, written):
+    posts, _ = read(written("a.csv", "id,title,date\n1,Show HN,2026-01-01\n"))
+    assert posts.select(["title", "text"]).to_pylist() == [{"title": "Show HN", "text": ""}]
+    with pytest.raises(ValueError, match="Which column holds text"):
+        read(written("b.csv", "id,date\n1,2026-01-01\n"))
 
 
 def test_a_mapped_column_that_is_not_there_is_refused_with_those_that_are(read, written):

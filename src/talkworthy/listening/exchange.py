@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from talkworthy.archive import unfit
@@ -240,7 +241,8 @@ def _guessed(header: Sequence[str], sample: Sequence[Sequence[str]], said: _Said
 def _want(columns: Mapping[str, str], said: _Said, header: Sequence[str]) -> None:
     """Words and a time must come from somewhere: a time of our own making would differ at the next import."""
     for target, example in (("text", "body"), ("published_at", "date")):
-        if target not in columns and target not in said.constants:
+        told = {*columns, *said.constants}
+        if target not in told and (target != "text" or "title" not in told):
             also = ", or --map published_at==2026-01-31 for all" if target == "published_at" else ""
             raise ValueError(
                 f"Which column holds {target}? Say it, like --map {target}={example}{also}. "
@@ -273,7 +275,7 @@ def _encoding(stream: IO[bytes]) -> str:
             text = decoder.decode(piece)
             lost = text.count("\ufffd")
             broken += lost
-            well += sum(1 for character in text if character > "\x7f") - lost
+            well += len(text) - len(text.encode("ascii", "ignore")) - lost
         piece = stream.read(PIECE)
     return "utf-8" if broken <= well else "cp1252"
 
@@ -410,8 +412,21 @@ def _exported(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=EXPORTED)
 
 
+def _write_jsonl(batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
+    return write_jsonl(map(_rounded, batches), stream)
+
+
 def _write_csv(batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
-    return write_csv(batches, stream, columns=_CSV_COLUMNS)
+    return write_csv(map(_rounded, batches), stream, columns=_CSV_COLUMNS)
+
+
+def _rounded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The probabilities with the four digits that they are good for, as text would show seventeen."""
+    for place, field in enumerate(batch.schema):
+        if field.type == pa.float32():
+            digits = pc.round(batch.column(place).cast(pa.float64()), 4)
+            batch = batch.set_column(place, pa.field(field.name, pa.float64()), digits)
+    return batch
 
 
 def _write_parquet(batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> int:
@@ -438,7 +453,7 @@ def _write_collection(batches: Iterable[pa.RecordBatch], stream: IO[bytes]) -> i
 
 
 _WRITERS: dict[str, Callable[[Iterable[pa.RecordBatch], IO[bytes]], int]] = {
-    "jsonl": write_jsonl,
+    "jsonl": _write_jsonl,
     "parquet": _write_parquet,
     "activitystreams": _write_collection,
     "csv": _write_csv,
