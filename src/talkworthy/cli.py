@@ -62,10 +62,9 @@ def run(no_worker: bool, empty: bool) -> None:
     talkworthy run
     TALKWORTHY_PORT=8200 talkworthy run --empty
     """
-    with _said_plainly():
-        _desk()
-        from talkworthy.worker.starting import start
+    from talkworthy.worker.starting import start
 
+    with _said_plainly():
         raise SystemExit(start(worker=not no_worker, recorded=not empty))
 
 

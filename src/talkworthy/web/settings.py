@@ -15,6 +15,7 @@ CSRF_TRUSTED_ORIGINS = [CONFIGURATION.public_address]
 USE_X_FORWARDED_HOST = False
 if CONFIGURATION.behind_proxy:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1  # else everybody would share the limits on sign-in of the proxy's own address
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIGURATION.public_address.startswith("https://")
 SESSION_COOKIE_NAME = "talkworthy_session"
 CSRF_COOKIE_NAME = "talkworthy_csrf"

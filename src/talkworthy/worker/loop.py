@@ -85,7 +85,7 @@ class Worker:
                 self._thread("jobs", self.run_jobs, 0.5),
                 self._thread("alerts", self.look_for_alerts, ALERTS_EVERY),
                 self._thread("keeper", self.keep, KEEP_EVERY, first=60.0),
-                self._thread("compare", self.compare_cubes, COMPARE_EVERY, first=COMPARE_EVERY),
+                self._thread("compare", self.compare_cubes, COMPARE_EVERY, first=20.0),
             ]
             self._loop("store", self.store, STORE_EVERY, 0.0)
             for thread in [*threads, *self._streams.values()]:

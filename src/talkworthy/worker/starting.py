@@ -1,5 +1,7 @@
 """Starting everything: the desk made ready, the first workspace filled, web and worker side by side."""
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -7,17 +9,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from django.conf import settings
-from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.utils import timezone
 
-from talkworthy.workspaces.actions import create_workspace, one_time_password
-from talkworthy.workspaces.models import Member, User, Workspace
+from talkworthy.web.configuration import configuration
+
+if TYPE_CHECKING:
+    from talkworthy.workspaces.models import User
 
 ADMINISTRATOR = "admin@localhost.localdomain"
 PATIENCE = 30.0
@@ -26,7 +27,8 @@ PATIENCE = 30.0
 
 def start(*, worker: bool, recorded: bool) -> int:
     """Make ready, start web and worker, print the address, and wait. Returns the exit status."""
-    password = make_ready(recorded=recorded)
+    os.umask(0o077)  # what people wrote is for the account that runs this, and for nobody else on the machine
+    password = prepare(recorded=recorded)
     children = {"web": _child("web")}
     if worker:
         children["worker"] = _child("listen")
@@ -42,9 +44,44 @@ def start(*, worker: bool, recorded: bool) -> int:
         _end(children)
 
 
+def prepare(*, recorded: bool) -> str | None:
+    """`make_ready`, unless this very version made this very desk ready before. Returns a new password.
+
+    Asking the desk itself takes a second of importing, which every start would wait for.
+    """
+    mark, desk = configuration().data / "ready", _desk_described()
+    if mark.exists() and mark.read_text() == desk:
+        return None
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "talkworthy.web.settings")
+    django.setup()
+    password = make_ready(recorded=recorded)
+    mark.write_text(desk)
+    return password
+
+
+def _desk_described() -> str:
+    """What a desk that is ready was made ready for: versions, changes of the schema, and which desk."""
+    rooms = Path(__file__).parents[1]
+    changes = sorted(str(path.relative_to(rooms)) for path in rooms.glob("*/migrations/0*.py"))
+    chosen = configuration()
+    database = Path(chosen.database["NAME"])
+    made = database.stat().st_ino if database.exists() else json.dumps(chosen.database, sort_keys=True, default=str)
+    versions = [version(name) for name in ("talkworthy", "django", "django-allauth")]
+    return hashlib.sha256(repr([versions, changes, made]).encode()).hexdigest()
+
+
 def make_ready(*, recorded: bool) -> str | None:
     """Bring the desk up to date; at the first start make workspace and administrator. Returns a new password."""
-    Path(settings.DATA).mkdir(parents=True, exist_ok=True)
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    from talkworthy.workspaces.actions import one_time_password
+    from talkworthy.workspaces.models import User
+
+    configuration().data.mkdir(parents=True, exist_ok=True)
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", verbosity=0, interactive=False)
@@ -58,9 +95,12 @@ def make_ready(*, recorded: bool) -> str | None:
     return password
 
 
-def _first_workspace(user: User, *, recorded: bool) -> None:
-    # Imported here because analysis and archive come with it, which a later start has no need to wait for.
+def _first_workspace(user: "User", *, recorded: bool) -> None:
+    from django.utils import timezone
+
     from talkworthy.listening.recorded import fill_workspace, recorded_workspace
+    from talkworthy.workspaces.actions import create_workspace
+    from talkworthy.workspaces.models import Member, Workspace
 
     now = timezone.now()
     described = recorded_workspace()
@@ -81,15 +121,15 @@ def _child(verb: str) -> "subprocess.Popen[bytes]":
 
 
 def _wait_for_web(web: "subprocess.Popen[bytes]") -> None:
-    bind = settings.CONFIGURATION.bind
+    bind = configuration().bind
     host = "127.0.0.1" if bind in {"0.0.0.0", "::"} else bind  # noqa: S104 - compared, not bound
-    address = f"http://{host}:{settings.CONFIGURATION.port}/health"
+    address = f"http://{host}:{configuration().port}/health"
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if web.poll() is not None:
             raise OSError(
                 "The web did not start. Is something else listening on port "
-                f"{settings.CONFIGURATION.port}? Set TALKWORTHY_PORT."
+                f"{configuration().port}? Set TALKWORTHY_PORT."
             )
         try:
             with urllib.request.urlopen(address, timeout=PATIENCE):
@@ -100,11 +140,11 @@ def _wait_for_web(web: "subprocess.Popen[bytes]") -> None:
 
 
 def _greet(password: str | None) -> None:
-    click.echo(f"\n  Talkworthy is at {click.style(settings.CONFIGURATION.public_address, bold=True)}")
+    click.echo(f"\n  Talkworthy is at {click.style(configuration().public_address, bold=True)}")
     if password:
         click.echo(f"\n  Sign in as   {ADMINISTRATOR}\n  Password     {password}")
         click.echo("\n  It is shown this once, and changed when you first sign in.")
-    click.echo(f"\n  Data lies in {settings.DATA}. Ctrl-C stops everything.\n")
+    click.echo(f"\n  Data lies in {configuration().data}. Ctrl-C stops everything.\n")
 
 
 def _watch(children: "dict[str, subprocess.Popen[bytes]]") -> int:
