@@ -191,10 +191,15 @@ def _erase(job: Job, listener: Listener) -> Mapping[str, Any]:
     author = (request["channel"], request["author_id"]) if request["author_id"] else None
     with listener.turn:
         gone = _rows_of(archive, author, request["uids"])
+        uids = sorted({*request["uids"], *request.get("found", ()), *gone["uid"].to_pylist()})
+        request["found"] = uids  # once they are hidden, nobody could find them again after a crash
+        Job.objects.filter(pk=job.pk).update(request=request)
         receipt = begin_erasure(archive, author=author, uids=request["uids"], now=timezone.now())
-        cube.count_changes(workspace, f"erasure {job.pk}", added=[], removed=[gone], now=timezone.now())
-    _progress(job)(gone.num_rows, gone.num_rows)
-    uids = gone["uid"].to_pylist()
+        if job.attempts > 1:
+            cube.rebuild(workspace, archive)
+        else:
+            cube.count_changes(workspace, f"erasure {job.pk}", added=[], removed=[gone], now=timezone.now())
+    _progress(job)(len(uids), len(uids))
     desk = _erase_from_desk(job, uids)
     with listener.turn:
         Keeper(archive).run_once(everything=True)
