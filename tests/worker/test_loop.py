@@ -1,0 +1,205 @@
+"""What becomes of a source after each outcome of a fetch, and who may work at all."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from talkworthy.archive import Scan
+from talkworthy.connectors.contract import (
+    AskForCredentials,
+    GiveUp,
+    Malformed,
+    Page,
+    Payload,
+    ResumeLost,
+    TryLater,
+)
+from talkworthy.listening import actions, cube
+from talkworthy.listening.collecting import source_key
+from talkworthy.listening.models import HourCube, Source
+from talkworthy.listening.stores import archive_of, payloads_of
+from talkworthy.worker.loop import AlreadyRunning, Worker, only_worker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def source(workspace, alice, channel):
+    return actions.create_source(
+        workspace, connector="scripted", name="Scripted", settings={}, by=alice, now=timezone.now()
+    )
+
+
+def page(words, **more):
+    return Page(payloads=(Payload(body=words.encode(), fetched_at=timezone.now()),), **more)
+
+
+def fetched(source):
+    Worker().fetch(source)
+    source.refresh_from_db()
+    return source
+
+
+def due_in(source):
+    return (source.due_at - timezone.now()).total_seconds()
+
+
+def texts(workspace):
+    return sorted(archive_of(workspace).table(Scan(columns=("text",), order=None))["text"].to_pylist())
+
+
+def test_what_is_due_is_fetched_and_stored(source, channel):
+    channel.script = [page("one two", cursor={"at": 2})]
+    Worker().run_once()
+    source.refresh_from_db()
+    assert texts(source.workspace) == ["Acme one", "Acme two"]
+    assert (source.state, source.cursor, source.posts, source.failures) == ("healthy", {"at": 2}, 2, 0)
+    assert 290 < due_in(source) <= 300
+
+
+def test_what_is_not_due_is_left_alone(source, channel):
+    Source.objects.filter(pk=source.pk).update(due_at=timezone.now() + timedelta(hours=1))
+    channel.script = [page("one")]
+    Worker().run_once()
+    assert len(channel.script) == 1
+
+
+@pytest.mark.parametrize("change", [{"state": "paused"}, {"deleted_at": timezone.now()}])
+def test_a_paused_or_deleted_source_is_left_alone(source, channel, change):
+    Source.objects.filter(pk=source.pk).update(**change)
+    channel.script = [page("one")]
+    Worker().run_once()
+    assert len(channel.script) == 1
+
+
+def test_the_next_fetch_goes_on_from_the_cursor(source, channel):
+    channel.script = [page("one", cursor={"at": 1}, more=True), page("two", cursor={"at": 2})]
+    fetched(source)
+    fetched(source)
+    assert channel.cursors == [None, {"at": 1}, {"at": 2}]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "least", "most"),
+    [
+        (TryLater("busy", after=120), "retrying", 119, 151),
+        (GiveUp("the address is gone"), "gone", 6 * 3600 - 1, 7.5 * 3600),
+        (AskForCredentials("sign in again"), "refused", 3599, 4501),
+        (Malformed("no JSON"), "retrying", 59, 76),
+        (OSError("no route to host"), "retrying", 59, 76),
+        (ZeroDivisionError("a fault of the connector"), "retrying", 299, 376),
+    ],
+)
+def test_an_error_says_what_state_the_source_is_in_and_when_it_is_tried_again(
+    source, channel, caplog, error, state, least, most
+):
+    channel.script = [error]
+    found = fetched(source)
+    assert (found.state, found.last_error, found.failures) == (state, str(error), 1)
+    assert least <= due_in(found) <= most
+
+
+def test_a_lost_cursor_goes_on_from_where_the_channel_says(source, channel):
+    channel.script = [page("one", cursor={"at": 1}), ResumeLost("too old", cursor={"at": 90}), page("two")]
+    fetched(source)
+    found = fetched(source)
+    assert (found.state, found.last_error) == ("retrying", "too old")
+    assert fetched(source).state == "healthy" and channel.cursors[-1] == {"at": 90}
+
+
+def test_a_lost_cursor_without_another_begins_anew(source, channel):
+    channel.script = [page("one", cursor={"at": 1}), ResumeLost("too old")]
+    fetched(source)
+    fetched(source)
+    fetched(source)
+    assert not channel.cursors[-1]
+
+
+def test_failures_in_a_row_are_tried_further_apart_and_a_success_forgets_them(source, channel):
+    channel.script = [TryLater("busy", after=60)] * 3
+    waits = [due_in(fetched(source)) for _ in range(3)]
+    assert waits[2] > 150 and source.failures == 3
+    assert fetched(source).failures == 0 and source.last_error == ""
+
+
+def test_a_source_that_was_paused_while_it_was_fetched_stays_paused(source, channel, alice):
+    channel.script = [TryLater("busy")]
+    Source.objects.filter(pk=source.pk).update(state="paused")
+    assert fetched(source).state == "paused"
+
+
+def test_secrets_of_another_key_ask_for_a_person(source, channel, settings):
+    from talkworthy.workspaces.credentials import sealed
+
+    Source.objects.filter(pk=source.pk).update(secrets=sealed({"token": "a"}))
+    source.refresh_from_db()
+    settings.SECRET_KEY = "another key"
+    found = fetched(source)
+    assert found.state == "refused" and "another key" in found.last_error
+
+
+def test_a_source_without_its_connector_says_so(source):
+    Source.objects.filter(pk=source.pk).update(connector="not_installed")
+    source.refresh_from_db()
+    found = fetched(source)
+    assert found.state == "gone" and "not_installed" in found.last_error
+
+
+def test_the_fault_of_one_source_does_not_stop_the_other(source, channel, workspace, alice, caplog):
+    other = actions.create_source(
+        workspace, connector="scripted", name="Other", settings={}, by=alice, now=timezone.now()
+    )
+    channel.script = [ZeroDivisionError("fault"), page("one")]
+    Worker().run_once()
+    assert texts(workspace) == ["Acme one"]
+    assert sorted(Source.objects.values_list("state", flat=True)) == ["healthy", "retrying"]
+    assert other.workspace == workspace
+
+
+def test_a_source_that_is_being_fetched_is_not_handed_out_again(source, channel):
+    worker = Worker()
+    handed = []
+    worker._fetchers.shutdown()
+    worker._fetchers = type("Counting", (), {"submit": lambda _self, *_work: handed.append(1)})()
+    worker.start_due()
+    worker.start_due()
+    assert handed == [1]
+    Source.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    worker.start_due()
+    assert handed == [1, 1]
+
+
+def test_one_worker_has_the_data_folder(settings, tmp_path):
+    settings.DATA = tmp_path
+    with only_worker(), pytest.raises(AlreadyRunning, match="Another worker"), only_worker():
+        pass
+    with only_worker():
+        pass
+
+
+def test_what_waited_when_the_worker_ended_is_stored_by_the_next(source, channel):
+    channel.script = [page("one", cursor={"at": 1})]
+    Worker().fetch(source)
+    assert payloads_of(source.workspace).pending(source_key(source))
+    assert Worker().store() == 1 and Worker().store() == 0
+    assert texts(source.workspace) == ["Acme one"]
+
+
+def test_posts_past_their_time_leave_the_archive_and_the_counts(source, channel, workspace):
+    old = Payload(body=b"old", fetched_at=timezone.now() - timedelta(days=40))
+    channel.script = [Page(payloads=(old,), more=True), page("new")]
+    Worker().run_once()
+    type(workspace).objects.filter(pk=workspace.pk).update(retention_days=30)
+    Worker().keep()
+    assert texts(workspace) == ["Acme new"]
+    assert sum(HourCube.objects.filter(workspace=workspace, monitor=0).values_list("posts", flat=True)) == 1
+
+
+def test_cubes_that_disagree_are_counted_anew(source, channel, caplog):
+    channel.script = [page("one two")]
+    worker = Worker()
+    worker.run_once()
+    HourCube.objects.update(posts=9)
+    worker.compare_cubes()
+    assert cube.differences(source.workspace, archive_of(source.workspace)) == {}
