@@ -91,6 +91,11 @@ CODES = {
 }
 """Other codes and names that labelled sets use, as the codes of this model."""
 
+LIKE_LARGER = {"pcm": "en"}
+"""Languages that a few words of a much larger one look like: casual English was taken for Nigerian Pidgin."""
+SURE_OF_SMALLER = 0.62
+"""Of 5,000 English tweets 52 were called Pidgin, with this 12; of 1,021 in Pidgin 968, with this 922."""
+
 _SCRIPTS = tuple(ONE_LANGUAGE)
 _UNREAD = regex.compile(r"https?://\S+|www\.\S+|[@#][\w.\-]+|^https?$")
 _LETTERS = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*")
@@ -203,10 +208,20 @@ class Detector:
         grown = np.exp(score)
         return np.asarray(grown / grown.sum(axis=1, keepdims=True), np.float32)
 
+    def _settled(self, chances: Floats) -> Floats:
+        """Half-hearted guesses of a small language given to the large one that it is written like."""
+        for small, large in LIKE_LARGER.items():
+            if small in self.tables.languages and large in self.tables.languages:
+                of, to = self.tables.languages.index(small), self.tables.languages.index(large)
+                doubtful = chances[:, of] < SURE_OF_SMALLER
+                chances[doubtful, to] += chances[doubtful, of]
+                chances[doubtful, of] = 0
+        return chances
+
     def best(self, texts: Sequence[str]) -> list[tuple[str, float, bool]]:
         """Best guess, its probability, and whether it is sure enough to be given, for each text."""
         sums = self.sums(texts)
-        chances = self.probabilities(sums)
+        chances = self._settled(self.probabilities(sums))
         count = len(self.tables.languages)
         first = chances.argmax(axis=1)
         top = chances[np.arange(len(first)), first]
