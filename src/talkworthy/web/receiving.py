@@ -21,7 +21,10 @@ def receive(request: HttpRequest, key: str) -> HttpResponse:
         return _said("There is no receiving address here.", 404)
     if source.state == Source.State.PAUSED:
         return _said("This source is paused.", 503)
-    if int(request.headers.get("Content-Length") or 0) > LARGEST:
+    length = request.headers.get("Content-Length") or "0"
+    if not length.isdecimal():
+        return _said("The length of the call is no number.", 400)
+    if int(length) > LARGEST:
         return _said(f"A call may hold at most {LARGEST:,} bytes.", 413)
     try:
         connector = connector_of(source)
