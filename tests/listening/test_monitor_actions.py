@@ -37,7 +37,7 @@ def acme(filled):
 def test_a_changed_query_is_a_new_version_with_its_author(acme, bob):
     changed = actions.change_monitor(acme, query="acme AND app", by=bob, now=NOW)
     assert changed.version == 2
-    assert [(v.version, v.query, v.by) for v in acme.versions.all()][0] == (2, "acme AND app", bob)
+    assert next((v.version, v.query, v.by) for v in acme.versions.all()) == (2, "acme AND app", bob)
     entry = AuditEntry.objects.filter(verb="change").latest("id")
     assert entry.before == {"query": "acme"} and entry.after == {"query": "acme AND app"}
 
