@@ -33,6 +33,7 @@ def start(*, worker: bool, recorded: bool) -> int:
     if worker:
         children["worker"] = _child("listen")
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started us in the background and ignores it
     try:
         _wait_for_web(children["web"])
         _greet(password)
