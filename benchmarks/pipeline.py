@@ -4,8 +4,8 @@
 
 Posts are made from the words of the recorded posts, with their frequencies, at chance; monitors as in matching.py.
 The file is read into the spool in the pieces that an import makes of it, and each group is analysed, matched,
-appended and counted as the worker does it, in one process; the keeper runs every 100,000 posts, as it does beside
-the worker. Memory is said as it goes: it should not grow. Making the file and the desk is not timed.
+appended and counted as the worker does it, in one process. Ten times on the way the keeper runs, and memory is said,
+which should not grow. Making the file and the desk is not timed.
 """
 
 import argparse
@@ -28,7 +28,6 @@ from matching import made_queries
 
 PIECES = 20
 """Pieces of the file that wait in the spool before they are stored, as in an import."""
-TOLD_EVERY = 100_000
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -111,6 +110,7 @@ def _run(workspace: Any, file: Path, posts: int) -> None:
     from talkworthy.listening.collecting import Listener
 
     listener, done, told, waiting, keeping = Listener(workspace), 0, 0, 0, 0.0
+    every = max(10_000, posts // 10)
     began, busy = perf_counter(), process_time()
     for seq, rows in enumerate(_pieces(workspace, file), start=1):
         listener.archive.spool.write(_key(workspace), seq, rows)
@@ -118,7 +118,7 @@ def _run(workspace: Any, file: Path, posts: int) -> None:
         if waiting == PIECES:
             done += listener.store_pending(now=timezone.now()).posts
             waiting = 0
-        if done - told >= TOLD_EVERY:
+        if done - told >= every:
             told, kept = done, perf_counter()
             Keeper(listener.archive).run_once()
             keeping += perf_counter() - kept
@@ -127,7 +127,7 @@ def _run(workspace: Any, file: Path, posts: int) -> None:
     seconds, busy = perf_counter() - began, process_time() - busy
     _tell(done, seconds)
     print(f"{done / seconds:,.0f} posts/s, {busy / seconds:.2f} cores busy, keeper {keeping:.0f} s of {seconds:.0f} s")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6:,.0f} MB")
     wrong = cube.differences(workspace, listener.archive)
     if done != posts or wrong:
         sys.exit(f"{done} of {posts} posts stored; cubes differ in {wrong}")
