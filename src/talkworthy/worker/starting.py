@@ -30,12 +30,12 @@ def start(*, worker: bool, recorded: bool) -> int:
     os.umask(0o077)  # what people wrote is for the account that runs this, and for nobody else on the machine
     password = prepare(recorded=recorded)
     children = {"web": _child("web")}
-    if worker:
-        children["worker"] = _child("listen")
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # also where a shell started us in the background and ignores it
     try:
         _wait_for_web(children["web"])
+        if worker:  # after the web, so that the first page does not wait for what the worker loads
+            children["worker"] = _child("listen")
         _greet(password)
         return _watch(children)
     except KeyboardInterrupt:
