@@ -149,6 +149,70 @@ class Checked:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """A file that goes with a reply."""
+
+    name: str
+    content_type: str
+    body: bytes
+    alt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingLimits:
+    """What a channel takes. `count` says how it counts a text: characters, graphemes, or with links at a fixed size."""
+
+    characters: int | None = None
+    count: str = "characters"
+    link_length: int | None = None
+    """Characters that any link counts as; None: as many as it has."""
+    subject: bool = False
+    visibilities: tuple[str, ...] = ("public",)
+    """Of public, unlisted, members, private: in the channel's usual order, the default first."""
+    attachments: int = 0
+    attachment_types: tuple[str, ...] = ()
+    attachment_bytes: int = 0
+    alt_text: bool = False
+    threads: bool = True
+    """Whether an answer stands under what it answers."""
+    recallable: bool = False
+    """Whether what was sent can be taken back through the channel."""
+    idempotent: bool = False
+    """Whether the channel itself refuses a second post with the same key."""
+    searchable: bool = True
+    """Whether `find_sent` can tell after a crash if the reply is there; where not, a person is asked."""
+    scopes: tuple[str, ...] = ()
+    """What the credentials must allow, in the channel's words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """One reply as it leaves. `key` is its own for ever: the same reply sent again has the same key."""
+
+    key: str
+    text: str
+    subject: str = ""
+    language: str | None = None
+    visibility: str = "public"
+    in_reply_to: Mapping[str, Any] = field(default_factory=dict)
+    """The post that it answers, as a row of schema POST; empty where it begins a thread."""
+    thread: Sequence[Mapping[str, Any]] = ()
+    """Earlier posts of the thread, oldest first, for channels that need the root or the references."""
+    attachments: tuple[Attachment, ...] = ()
+    began_at: datetime | None = None
+    """When sending was first tried; None at the first try. `find_sent` need not look further back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What the channel accepted. `uid` is the uid that the same post has when listening brings it back."""
+
+    uid: str
+    url: str | None = None
+    at: datetime | None = None
+
+
 class ConnectorError(Exception):
     """A fetch that did not work; the class says what the caller does now."""
 
@@ -171,6 +235,10 @@ class AskForCredentials(ConnectorError):
 
 class Malformed(ConnectorError):
     """A payload that cannot be read at all."""
+
+
+class Unsure(ConnectorError):
+    """A reply left, and nobody knows whether the channel took it: look with `find_sent` before trying again."""
 
 
 class ResumeLost(ConnectorError):
@@ -231,3 +299,19 @@ class Subscribing(Protocol):
         self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, callback: str, now: datetime
     ) -> Page:
         """Ask for, or renew, delivery to the address `callback`; a page without payloads moves the cursor."""
+
+
+@runtime_checkable
+class Sending(Protocol):
+    """A connector that can answer on its channel."""
+
+    sending: ClassVar[SendingLimits]
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Post it once; raise TryLater (nothing was posted), GiveUp, AskForCredentials, or Unsure.
+
+        What was surely not accepted raises TryLater; where the connection broke after the request had left, Unsure.
+        """
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Whether this reply is already there: asked before any second try. None: it is surely not."""

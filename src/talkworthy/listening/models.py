@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from talkworthy.ecosystem.models import Touchpoint
 from talkworthy.workspaces.models import Member, User, Workspace
 
 
@@ -89,6 +90,10 @@ class Monitor(models.Model):
         Member, on_delete=models.SET_NULL, null=True, blank=True, related_name="monitors", verbose_name=_("owner")
     )
     query = models.TextField(_("query"))
+    touchpoint = models.OneToOneField(
+        Touchpoint, on_delete=models.SET_NULL, null=True, blank=True, related_name="monitor"
+    )
+    """The touchpoint whose query it carries: its mentions are tied to it."""
     version = models.PositiveIntegerField(default=1)
     matched_until = models.BigIntegerField(null=True)
     """While history is being matched again: how far, as an archive id; null when it is done."""
@@ -137,6 +142,9 @@ class Job(models.Model):
         EXPORT = "export", _("Export")
         ERASURE = "erasure", _("Erasure")
         REMATCH = "rematch", _("Match history again")
+        REPLAY = "replay", _("Replay of routing")
+        LINK = "link", _("Look for links between people")
+        SYNC = "sync", _("Exchange with the CRM")
 
     class State(models.TextChoices):
         """How far it is."""

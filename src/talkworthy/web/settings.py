@@ -38,7 +38,12 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "allauth.mfa",
     "talkworthy.workspaces.apps.WorkspacesConfig",
+    "talkworthy.notifying.apps.NotifyingConfig",
+    "talkworthy.ecosystem.apps.EcosystemConfig",
+    "talkworthy.people.apps.PeopleConfig",
     "talkworthy.listening.apps.ListeningConfig",
+    "talkworthy.routing.apps.RoutingConfig",
+    "talkworthy.responding.apps.RespondingConfig",
     "talkworthy.web.apps.WebConfig",
 ]
 

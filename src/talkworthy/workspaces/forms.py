@@ -19,8 +19,9 @@ HOST = re.compile(
 
 ROLES = {
     Role.VIEWER: gettext_lazy("Viewer: reads everything"),
-    Role.AGENT: gettext_lazy("Agent: also marks mentions and corrects annotations"),
-    Role.ANALYST: gettext_lazy("Analyst: also edits monitors and sources, and exports"),
+    Role.AGENT: gettext_lazy("Agent: also marks mentions, works on cases and on people"),
+    Role.LEAD: gettext_lazy("Lead: what agents do; also approves replies, and edits routing and monitors"),
+    Role.ANALYST: gettext_lazy("Analyst: reads everything, marks mentions, edits monitors and sources, and exports"),
     Role.ADMINISTRATOR: gettext_lazy("Administrator: also members, tokens, erasure and settings"),
 }
 
@@ -34,6 +35,10 @@ SCOPE_HELP = {
     "sources:read": gettext_lazy("read sources and their health"),
     "sources:write": gettext_lazy("create and change sources"),
     "series:read": gettext_lazy("read counts over time"),
+    "cases:read": gettext_lazy("read cases and conversations"),
+    "cases:write": gettext_lazy("work on cases"),
+    "people:read": gettext_lazy("read people"),
+    "people:write": gettext_lazy("change people"),
 }
 
 

@@ -148,3 +148,42 @@ class AuditEntry(models.Model):
     def delete(self, *args: object, **kwargs: object) -> tuple[int, dict[str, int]]:
         """Refused: the trail stays."""
         raise TypeError("an audit entry cannot be deleted")
+
+
+class Team(models.Model):
+    """Members who take care of something together."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="teams")
+    name = models.CharField(_("name"), max_length=80)
+    slug = models.SlugField(max_length=60)
+    """Its name in queries: team:slug."""
+    about = models.TextField(_("what it takes care of"), blank=True)
+    colour = models.CharField(_("colour"), max_length=16, default="slate")
+    members = models.ManyToManyField(Member, through="TeamMember", related_name="teams")
+    created_at = models.DateTimeField(default=now, editable=False)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "slug"], condition=models.Q(deleted_at=None), name="one_team_of_a_slug"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TeamMember(models.Model):
+    """A member in a team."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="team_memberships")
+    is_lead = models.BooleanField(_("leads it"), default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "member"], name="once_in_a_team")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.team_id}"

@@ -17,6 +17,14 @@ class Permission(StrEnum):
     MANAGE_WORKSPACE = "manage workspace"
     MANAGE_TOKENS = "manage tokens"
     READ_AUDIT = "read audit"
+    WORK_CASES = "work on cases"
+    """Take, assign, note, snooze, draft, and send where nobody must approve."""
+    APPROVE = "approve replies"
+    EDIT_ROUTING = "edit routing"
+    """Touchpoints, promises, rules, playbooks, teams, working hours, targets."""
+    READ_PEOPLE = "read people"
+    EDIT_PEOPLE = "edit people"
+    PRESS_STOP = "stop all sending"
 
 
 class Role(StrEnum):
@@ -24,17 +32,22 @@ class Role(StrEnum):
 
     ADMINISTRATOR = "administrator"
     ANALYST = "analyst"
+    LEAD = "lead"
+    """Leads agents: approves, and edits routing."""
     AGENT = "agent"
     VIEWER = "viewer"
 
 
 _VIEWER = frozenset({Permission.READ})
-_AGENT = _VIEWER | {Permission.MARK}
-_ANALYST = _AGENT | {Permission.EDIT_MONITORS, Permission.EDIT_SOURCES, Permission.EXPORT}
+_MARKER = _VIEWER | {Permission.MARK, Permission.READ_PEOPLE}
+_AGENT = _MARKER | {Permission.WORK_CASES, Permission.EDIT_PEOPLE, Permission.PRESS_STOP}
+_LEAD = _AGENT | {Permission.APPROVE, Permission.EDIT_ROUTING, Permission.EDIT_MONITORS, Permission.EXPORT}
+_ANALYST = _MARKER | {Permission.EDIT_MONITORS, Permission.EDIT_SOURCES, Permission.EXPORT}
 
 ALLOWED: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,
     Role.AGENT: _AGENT,
+    Role.LEAD: _LEAD,
     Role.ANALYST: _ANALYST,
     Role.ADMINISTRATOR: frozenset(Permission),
 }
@@ -49,6 +62,10 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "sources:read": frozenset({Permission.READ}),
     "sources:write": frozenset({Permission.EDIT_SOURCES}),
     "series:read": frozenset({Permission.READ}),
+    "cases:read": frozenset({Permission.READ}),
+    "cases:write": frozenset({Permission.WORK_CASES}),
+    "people:read": frozenset({Permission.READ_PEOPLE}),
+    "people:write": frozenset({Permission.EDIT_PEOPLE}),
 }
 """What a token may be given; a token never allows more than the member who made it may do."""
 

@@ -1,0 +1,54 @@
+"""The hooks: what is called, with what, when, and what may be answered. A hook lands with its first user."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PROJECT = "talkworthy"
+
+spec = pluggy.HookspecMarker(PROJECT)
+
+
+@spec
+def posts_stored(workspace: Any, posts: "pa.Table", edited: "pa.Table", gone: Sequence[str], now: datetime) -> None:
+    """Posts were committed to the archive and are being counted: called inside the desk's transaction of the batch.
+
+    `posts` and `edited` have the columns of `archive.STORED` with their ids and monitors; `gone` are uids of posts
+    that were deleted. After a crash it may be called again with posts that it was called with before: what it writes
+    must be the same the second time. It must be quick; longer work is a due row.
+    """
+
+
+@spec
+def data_forgotten(  # type: ignore[empty-body] # a specification has none
+    workspace: Any, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
+) -> Mapping[str, int]:
+    """Somebody's data is erased: remove what you derived from these posts (uids) and accounts (channel, account id).
+
+    Called outside a transaction, maybe twice. Answers how many rows of what were removed, for the receipt.
+    """
+
+
+@spec
+def data_exported(  # type: ignore[empty-body] # a specification has none
+    workspace: Any, uids: Sequence[str], authors: Sequence[tuple[str, str]]
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Somebody asks for their data: what you keep that was derived from these posts and accounts, by table, as JSON."""
+
+
+@spec
+def work_due(now: datetime) -> int:  # type: ignore[empty-body] # a specification has none
+    """The worker's tick, a few times a second: do due work of yours, in small pieces, claimed row by row.
+
+    Answers how many pieces were done; called again at once while that is not 0.
+    """
+
+
+@spec
+def member_removed(member: Any, heir: Any) -> None:
+    """A member leaves, in the same transaction: hand over to `heir` (a member, or None) what must not fall silent."""
