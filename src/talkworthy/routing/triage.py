@@ -1,0 +1,156 @@
+"""Follow a playbook for one mention: node by node, each answer with its evidence, to an outcome. Pure.
+
+At each node a person's word comes first, then the queries of its answers in their order, then its asker, and where
+nobody knows, the node's `otherwise`. The same facts, playbook and words of persons give the same path, always: that
+is what lets a replay be compared with what happened.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from talkworthy.query import Branch, explain
+from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, influence
+from talkworthy.routing.playbook import Answer, Compiled, Node, Outcome, Playbook, read_playbook
+from talkworthy.schema import ANNOTATIONS, POST
+
+SHOWN = frozenset([*POST.names, *ANNOTATIONS.names])
+COMMUNITY = "community"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node that was passed: what was asked, what was answered, and on what that rests."""
+
+    node: str
+    question: str
+    answer: str
+    label: str
+    to: str
+    evidence: Evidence
+
+    def as_json(self) -> dict[str, Any]:
+        """The step as plain values."""
+        return {**asdict(self), "evidence": self.evidence.as_json()}
+
+
+@dataclass(frozen=True)
+class Triage:
+    """Where a mention came out, and by which way. `wait` in minutes: the community is answering, so look again then."""
+
+    path: tuple[Step, ...]
+    outcome: Outcome
+    priority: str
+    priority_evidence: Evidence
+    influence: float
+    urgency: int
+    wait: int | None = None
+
+    @property
+    def opens(self) -> bool:
+        """Whether it becomes a case."""
+        return self.outcome.opens
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything needed to say why, as plain values."""
+        return {
+            "path": [step.as_json() for step in self.path],
+            "outcome": self.outcome.name,
+            "priority": self.priority,
+            "priority_evidence": self.priority_evidence.as_json(),
+            "influence": self.influence,
+            "urgency": self.urgency,
+            "wait": self.wait,
+        }
+
+
+def known(tree: Mapping[str, Any]) -> Playbook:
+    """The playbook of a tree, with the askers that there are. Raises BadPlaybook."""
+    return read_playbook(tree, askers=ANSWERS)
+
+
+def decide(compiled: Compiled, facts: Facts, *, overrides: Mapping[str, str] | None = None) -> Triage:
+    """Follow the tree from its start. `overrides` are a person's answers by node; one that the node lacks is passed
+    over, because the tree may have changed since.
+    """
+    playbook, given = compiled.playbook, overrides or {}
+    path: list[Step] = []
+    place = playbook.start
+    while place in playbook.nodes:
+        step = _ask(compiled, playbook.nodes[place], facts, given)
+        path.append(step)
+        place = step.to
+    outcome = playbook.outcomes[place]
+    wait = None
+    beside = playbook.beside.get(COMMUNITY)
+    if beside is not None and outcome.answers and outcome.waits:
+        step = _ask(compiled, beside, facts, given)
+        path.append(step)
+        wait = (beside.minutes or 60) if step.to else None
+    priority, evidence = _priority(compiled, outcome, facts)
+    return Triage(
+        tuple(path),
+        outcome,
+        priority,
+        evidence,
+        influence(facts)["influence"],
+        int(facts.post.get("urgency") or 0),
+        wait,
+    )
+
+
+def _ask(compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str]) -> Step:
+    answer, evidence = _answer(compiled, node, facts, given)
+    return Step(node.name, node.question, answer.name, answer.label, answer.to, evidence)
+
+
+def _answer(compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str]) -> tuple[Answer, Evidence]:
+    word = given.get(node.name)
+    if word in node.answers:
+        return node.answers[word], Evidence("person", "override", word)
+    for answer in node.answers.values():
+        evidence = _matched(compiled, (node.name, answer.name), facts) if answer.when else None
+        if evidence is not None:
+            return answer, evidence
+    if node.ask:
+        told = ASKERS[node.ask][0](facts)
+        if told is not None and told[0] in node.answers:
+            return node.answers[told[0]], told[1]
+    return node.answers[node.otherwise], Evidence("nobody", "otherwise", node.otherwise)
+
+
+def _matched(compiled: Compiled, where: tuple[str, str], facts: Facts) -> Evidence | None:
+    """The query of a place, where it matches the post, with the words that it found."""
+    query = compiled.queries[where]
+    shown = {name: value for name, value in facts.post.items() if name in SHOWN}
+    told = explain(query, shown, now=compiled.now, similarity=compiled.similarity)
+    if not told.matches:
+        return None
+    text = facts.post.get("title")
+    shift = len(str(text)) + 1 if text else 0
+    pieces = []
+    for branch in _branches(told.root):
+        for hit in branch.hits:
+            start = hit.start + (shift if hit.field == "text" else 0)
+            pieces.append((hit.text, float(hit.weight), start, start + hit.end - hit.start))
+    return Evidence("query", "query", query.query.text, pieces=tuple(dict.fromkeys(pieces))[:8])
+
+
+def _branches(branch: Branch) -> Iterator[Branch]:
+    yield branch
+    for below in branch.branches:
+        yield from _branches(below)
+
+
+def _priority(compiled: Compiled, outcome: Outcome, facts: Facts) -> tuple[str, Evidence]:
+    """The first class that takes the mention, in the order in which the playbook lists them."""
+    for place, ranking in enumerate(compiled.playbook.priorities):
+        if outcome.name in ranking.outcomes:
+            return ranking.priority, Evidence("rule", "outcome", outcome.name)
+        if ranking.when:
+            evidence = _matched(compiled, ("priorities", str(place)), facts)
+            if evidence is not None:
+                return ranking.priority, evidence
+        elif not ranking.outcomes:
+            return ranking.priority, Evidence("rule", "rest")
+    return "low", Evidence("nobody", "otherwise", "low")
