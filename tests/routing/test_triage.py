@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from tests.conftest import NOW
 
 from talkworthy.analysis import default_pipeline
 from talkworthy.routing.askers import ASKERS, Facts, Seen
 from talkworthy.routing.playbook import Compiled, compile_playbook, default_tree
 from talkworthy.routing.triage import Triage, decide, known
 from talkworthy.schema import posts_table
-from tests.conftest import NOW
 
 US, RIVAL, FIELD = Seen(1, "Acme", "brand"), Seen(2, "Globex", "rival"), Seen(3, "Routers", "field")
 

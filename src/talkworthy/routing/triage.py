@@ -105,7 +105,7 @@ def _ask(compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str])
 
 
 def _answer(compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str]) -> tuple[Answer, Evidence]:
-    word = given.get(node.name)
+    word = given.get(node.name, "")
     if word in node.answers:
         return node.answers[word], Evidence("person", "override", word)
     for answer in node.answers.values():
