@@ -31,6 +31,15 @@ def _data_folder_is_removed() -> Iterator[None]:
     shutil.rmtree(os.environ["TALKWORTHY_DATA"], ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_are_hashed_quickly() -> Iterator[None]:
+    """A million rounds for each of the cast cost more than most tests; what is compared is the same."""
+    from django.test import override_settings
+
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_archives(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[None]:
     """Each test that touches the desk has archives of its own."""
