@@ -182,6 +182,8 @@ class SendingLimits:
     """Whether the channel itself refuses a second post with the same key."""
     searchable: bool = True
     """Whether `find_sent` can tell after a crash if the reply is there; where not, a person is asked."""
+    needs: tuple[str, ...] = ()
+    """Names of the settings without which it cannot send."""
     scopes: tuple[str, ...] = ()
     """What the credentials must allow, in the channel's words."""
 
@@ -202,6 +204,8 @@ class Outgoing:
     attachments: tuple[Attachment, ...] = ()
     began_at: datetime | None = None
     """When sending was first tried; None at the first try. `find_sent` need not look further back."""
+    automatic: bool = False
+    """No person decided to send it: channels that know such a mark are given it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,4 +318,12 @@ class Sending(Protocol):
         """
 
     def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
-        """Whether this reply is already there: asked before any second try. None: it is surely not."""
+        """Whether this reply is already there: asked before any second try. None: it is not; raises like `fetch`."""
+
+
+@runtime_checkable
+class Limiting(Protocol):
+    """A sending connector whose servers differ in what they take, and say so."""
+
+    def limits(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Mapping[str, Any]:
+        """Fields of SendingLimits as this very server has them, as JSON; raises like `fetch`."""

@@ -7,6 +7,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from talkworthy.listening.models import Source
+from talkworthy.people.models import Identity
 from talkworthy.routing.models import Case, Conversation
 from talkworthy.states.history import Change
 from talkworthy.workspaces.models import Member, Team, User, Workspace
@@ -48,6 +49,8 @@ class Draft(models.Model):
     evidence = models.JSONField(default=dict)
     """What it rests on: earlier answers, snippet, model, triage leaf."""
     send_at = models.DateTimeField(_("send at"), null=True, blank=True)
+    known_until = models.DateTimeField(default=now)
+    """Up to when whoever saved it last, or pressed send, had seen the conversation: a later answer stops it."""
     created_at = models.DateTimeField(default=now, editable=False)
     changed_at = models.DateTimeField(default=now)
 
@@ -57,6 +60,26 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
+
+
+class DraftVersion(models.Model):
+    """A draft as it stood after one save; never changed."""
+
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    subject = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    visibility = models.CharField(max_length=10)
+    by = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="+")
+    made_by = models.CharField(max_length=80, blank=True)
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [models.UniqueConstraint(fields=["draft", "version"], name="one_row_a_draft_version")]
+
+    def __str__(self) -> str:
+        return f"{self.draft_id} v{self.version}"
 
 
 class DraftChange(Change):
@@ -85,9 +108,11 @@ class ApprovalRule(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="approval_rules")
     name = models.CharField(_("name"), max_length=120)
     condition = models.JSONField(_("condition"), default=dict)
-    """Which drafts: {"visibility": […], "priority": […], "channel": […], "outcome": […], "machine": true}."""
+    """Which drafts: {"visibility": […], "priority": […], "channel": […], "outcome": […], "machine": true}; an empty
+    one holds of every draft."""
     team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, blank=True, related_name="approval_rules")
     count = models.PositiveSmallIntegerField(_("approvals needed"), default=1)
+    by_another = models.BooleanField(_("by somebody else than the writer"), default=True)
     enabled = models.BooleanField(_("on"), default=True)
 
     def __str__(self) -> str:
@@ -125,7 +150,15 @@ class Delivery(models.Model):
         STOPPED = "stopped", _("Stopped")
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="deliveries")
-    draft = models.OneToOneField(Draft, on_delete=models.CASCADE, related_name="delivery")
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="deliveries")
+    draft_version = models.PositiveIntegerField()
+    """What was approved and scheduled; another version never goes out under this row."""
+    by = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="deliveries")
+    """Who sent it; null with `automatic`: a machine did."""
+    automatic = models.BooleanField(default=False)
+    """No person pressed send: autonomy, never-send rules and caps hold."""
+    identity = models.ForeignKey(Identity, on_delete=models.SET_NULL, null=True, related_name="deliveries")
+    """Whom it answers, for the cap a person."""
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     """What the channel, or our own search in it, knows this reply by."""
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -133,7 +166,11 @@ class Delivery(models.Model):
     claimed_until = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     began_at = models.DateTimeField(null=True)
-    """When the channel was last called; set before the call."""
+    """When the channel was first called; set, and committed, before the call."""
+    tried_at = models.DateTimeField(null=True)
+    """When it was last called."""
+    looked = models.PositiveIntegerField(default=0)
+    """How often the channel was searched for it in vain since the last call."""
     delivered_at = models.DateTimeField(null=True)
     remote_uid = models.TextField(blank=True)
     remote_url = models.TextField(blank=True)
@@ -141,16 +178,37 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["draft"],
+                condition=models.Q(state__in=["waiting", "sending", "unsure", "delivered"]),
+                name="one_living_delivery_a_draft",
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["due_at"],
                 condition=models.Q(state__in=["waiting", "sending", "unsure"]),
                 name="due_deliveries",
-            )
+            ),
+            models.Index(fields=["workspace", "automatic", "began_at"], name="deliveries_by_time"),
         ]
 
     def __str__(self) -> str:
         return f"delivery of {self.draft_id}"
+
+
+class Sender(models.Model):
+    """A source's account that may answer: an administrator turned it on."""
+
+    source = models.OneToOneField(Source, on_delete=models.CASCADE, related_name="sender")
+    enabled = models.BooleanField(_("answers from this account"), default=False)
+    limits = models.JSONField(default=dict)
+    """What the channel told of its limits when it was asked last, over what the connector declares."""
+    asked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"sender {self.source_id}"
 
 
 class Snippet(models.Model):
@@ -259,6 +317,7 @@ class Manner(models.Model):
     """Added to every public reply where it is not empty, such as “{name}, Acme”."""
     machine_disclosure = models.TextField(_("disclosure of machine drafts"), blank=True)
     guidance = models.TextField(_("how we speak"), blank=True)
+    send_delay_seconds = models.PositiveIntegerField(_("seconds in which a reply can be recalled"), default=10)
 
     def __str__(self) -> str:
         return f"manner of {self.workspace_id}"
