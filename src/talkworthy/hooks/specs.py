@@ -1,6 +1,7 @@
 """The hooks: what is called, with what, when, and what may be answered. A hook lands with its first user."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PROJECT = "talkworthy"
+
+
+@dataclass(frozen=True)
+class TimelineRow:
+    """One thing that happened with a person, as their page shows it."""
+
+    at: datetime
+    kind: str
+    """post, case, reply, note: one word that the page has a sign for."""
+    channel: str
+    title: str
+    text: str
+    address: str
+    """Where it can be read in the workspace; empty where nowhere."""
+    by_us: bool = False
 
 spec = pluggy.HookspecMarker(PROJECT)
 
@@ -52,3 +68,14 @@ def work_due(now: datetime) -> int:  # type: ignore[empty-body] # a specificatio
 @spec
 def member_removed(member: Any, heir: Any) -> None:
     """A member leaves, in the same transaction: hand over to `heir` (a member, or None) what must not fall silent."""
+
+
+@spec
+def timeline_rows(  # type: ignore[empty-body] # a specification has none
+    workspace: Any, accounts: Sequence[tuple[str, str]], identities: Sequence[int], before: datetime | None, limit: int
+) -> Sequence["TimelineRow"]:
+    """What happened with somebody, the newest first: by their accounts (channel, account id) or identities (numbers).
+
+    Rows older than `before` where one is given, at most `limit`. What a viewer may not see must not be answered: it
+    is asked for members who may read people.
+    """

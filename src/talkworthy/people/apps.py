@@ -9,3 +9,11 @@ class PeopleConfig(AppConfig):
     name = "talkworthy.people"
     label = "people"
     verbose_name = "People"
+
+    def ready(self) -> None:
+        """Join the hooks."""
+        from talkworthy.hooks import hooks
+        from talkworthy.people import joining
+
+        if not hooks().is_registered(joining):
+            hooks().register(joining)

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from talkworthy.states.history import Change
 from talkworthy.workspaces.models import User, Workspace
 
 
@@ -14,12 +15,15 @@ class Organisation(models.Model):
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="organisations")
     name = models.CharField(_("name"), max_length=200)
+    folded = models.CharField(max_length=200, default="", editable=False)
+    """Its name as it is compared."""
     domain = models.CharField(_("domain"), max_length=200, blank=True)
     note = models.TextField(_("note"), blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
         ordering = ["name"]
+        indexes = [models.Index(fields=["workspace", "folded"], name="organisations_by_name")]
 
     def __str__(self) -> str:
         return self.name
@@ -46,6 +50,12 @@ class Person(models.Model):
         KNOWN = "known", _("Knows already")
         EXEMPT = "exempt", _("Need not be told")
 
+    class Retention(models.TextChoices):
+        """What happens on the day until which the record is kept."""
+
+        ASK = "ask", _("Ask somebody")
+        DELETE = "delete", _("Delete it")
+
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="persons")
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=200)
@@ -58,8 +68,16 @@ class Person(models.Model):
     notice_due_at = models.DateTimeField(null=True)
     noticed_at = models.DateTimeField(null=True)
     retain_until = models.DateTimeField(_("kept until"))
+    retention = models.CharField(_("when that day comes"), max_length=6, choices=Retention, default=Retention.ASK)
+    asked_at = models.DateTimeField(null=True)
+    """When somebody was told that the day has come; null again once it is moved."""
     merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="parts")
     """Set while it is a part of another person; its own rows stay as they were, so that it can be split off again."""
+    root = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="members")
+    """The person at the end of the chain of `merged_into`, kept beside it; null where nothing holds this one."""
+    words = models.TextField(default="", editable=False)
+    """What searches look through, folded, each word between blanks; that of its parts included."""
+    note = models.TextField(_("note"), blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
     deleted_at = models.DateTimeField(null=True)
 
@@ -67,6 +85,16 @@ class Person(models.Model):
         indexes = [
             models.Index(fields=["workspace", "name"], name="persons_by_name"),
             models.Index(fields=["retain_until"], name="persons_by_retention"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(merged_into=None, root=None)
+                | models.Q(merged_into__isnull=False, root__isnull=False),
+                name="a_part_has_a_root",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(merged_into=None) | ~models.Q(merged_into=models.F("pk")), name="no_part_of_itself"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -224,6 +252,22 @@ class NeverMerge(models.Model):
         return f"{self.left} ≠ {self.right}"
 
 
+class PersonChange(Change):
+    """What happened to a person or an identity: never changed, and not moved by a merge either."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True, related_name="changes")
+    identity = models.ForeignKey(Identity, on_delete=models.CASCADE, null=True, related_name="changes")
+
+    class Meta(Change.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(person__isnull=False) | models.Q(identity__isnull=False),
+                name="a_change_of_somebody",
+            )
+        ]
+
+
 class Segment(models.Model):
     """A saved query over people."""
 
@@ -245,3 +289,89 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CrmAccount(models.Model):
+    """A CRM that persons are exchanged with."""
+
+    class Kind(models.TextChoices):
+        """Which CRM it is."""
+
+        TRYTON = "tryton", "Tryton"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="crm_accounts")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.TRYTON)
+    name = models.CharField(_("name"), max_length=80)
+    url = models.URLField(_("address"), max_length=300)
+    database = models.CharField(_("database"), max_length=80)
+    user = models.CharField(_("user"), max_length=80)
+    secrets = models.BinaryField(default=b"")
+    query = models.TextField(_("who is sent there"), blank=True)
+    """Only persons whom this query finds are created there; empty: nobody is, and known ones are kept in step."""
+    basis = models.CharField(_("basis of contacts that come from there"), max_length=12, choices=Person.Basis)
+    basis_note = models.TextField(_("what the basis rests on"))
+    retention_days = models.PositiveIntegerField(_("kept for (days)"), default=730)
+    every_hours = models.PositiveSmallIntegerField(_("every so many hours"), default=1)
+    cursor = models.JSONField(default=dict)
+    """How far we have read: the newest time of change that was seen there."""
+    due_at = models.DateTimeField(default=now)
+    claimed_until = models.DateTimeField(null=True)
+    synced_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(null=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_crm_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CrmLink(models.Model):
+    """A person here and a contact there, and what both said when they last agreed."""
+
+    account = models.ForeignKey(CrmAccount, on_delete=models.CASCADE, related_name="links")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="crm_links")
+    remote = models.CharField(max_length=80)
+    base = models.JSONField(default=dict)
+    """Field → value as it stood on both sides after the last exchange."""
+    synced_at = models.DateTimeField(default=now)
+    gone_at = models.DateTimeField(null=True)
+    """When it was found to be gone there; nothing here is deleted for that."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "remote"], name="one_link_a_contact"),
+            models.UniqueConstraint(fields=["account", "person"], name="one_link_a_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} = {self.remote}"
+
+
+class CrmConflict(models.Model):
+    """A field that was changed on both sides since they last agreed; a person says which value holds."""
+
+    link = models.ForeignKey(CrmLink, on_delete=models.CASCADE, related_name="conflicts")
+    field = models.CharField(max_length=40)
+    base = models.TextField(blank=True)
+    ours = models.TextField(blank=True)
+    theirs = models.TextField(blank=True)
+    at = models.DateTimeField(default=now)
+    chosen = models.CharField(max_length=6, blank=True)
+    """ours or theirs, once decided."""
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["link", "field"], condition=models.Q(decided_at=None), name="one_open_conflict_a_field"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.link_id} {self.field}"

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -129,7 +130,10 @@ _ROWS = (
     FieldSpec("similar", Takes.MEANING, ("text",), "posts that mean about the same"),
 )
 
-FIELDS: dict[str, FieldSpec] = {spec.name: spec for spec in _ROWS}
+Vocabulary = Mapping[str, FieldSpec]
+"""Fields by their canonical names."""
+
+FIELDS: Vocabulary = {spec.name: spec for spec in _ROWS}
 """Every field by its canonical name."""
 
 PRESENCE: dict[str, tuple[str, ...]] = {
@@ -191,15 +195,22 @@ class Moment:
         return now - self.ago, now - self.ago
 
 
-def field_named(name: str) -> FieldSpec | None:
+def field_named(name: str, vocabulary: Vocabulary = FIELDS) -> FieldSpec | None:
     """The field of that name, in any case."""
-    return _BY_LOWER.get(name.casefold())
+    return _lowered(vocabulary).get(name.casefold())
 
 
-def nearest_field(name: str) -> str:
+def nearest_field(name: str, vocabulary: Vocabulary = FIELDS) -> str:
     """The known name that looks most like it."""
-    close = difflib.get_close_matches(name.casefold(), _BY_LOWER, n=1, cutoff=0.0)
-    return _BY_LOWER[close[0]].name
+    lowered = _lowered(vocabulary)
+    close = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.0)
+    return lowered[close[0]].name
+
+
+def _lowered(vocabulary: Vocabulary) -> Vocabulary:
+    if vocabulary is FIELDS:
+        return _BY_LOWER
+    return {name.casefold(): spec for name, spec in vocabulary.items()}
 
 
 def nearest(text: str, known: "tuple[str, ...] | list[str]") -> str | None:
@@ -211,7 +222,7 @@ def nearest(text: str, known: "tuple[str, ...] | list[str]") -> str | None:
 
 def read_choice(spec: FieldSpec, text: str) -> str:
     """The canonical spelling of an enumerated value. Raises BadValue."""
-    if spec.name == "has":
+    if spec.name == "has" and not spec.choices:
         found = _PRESENCE_BY_LOWER.get(text.casefold())
         if found is None:
             raise BadValue(

@@ -9,7 +9,7 @@ from typing import Literal, NoReturn
 
 from talkworthy.query import fields
 from talkworthy.query.check import Check, QueryError
-from talkworthy.query.fields import BadValue, FieldSpec, Known, Takes
+from talkworthy.query.fields import BadValue, FieldSpec, Known, Takes, Vocabulary
 from talkworthy.query.lexer import Lexeme, Reading, Stop, lexemes
 from talkworthy.query.mixtures import Piece, bracketed_forms, joins_two_wanted
 from talkworthy.query.tokens import ANY, ONE, links_in, query_tokens
@@ -37,7 +37,7 @@ from talkworthy.query.tree import (
 )
 
 Dialect = Literal["strict", "lenient"]
-StageName = Literal["monitor", "search", "desk"]
+StageName = Literal["monitor", "search", "desk", "people"]
 
 DEEPEST = 50
 LONGEST = 200_000
@@ -54,19 +54,23 @@ _INT = re.compile(r"\d{1,9}", re.ASCII)
 _DECIMAL = re.compile(r"[01](?:\.\d{1,9})?", re.ASCII)
 
 
-def parse(text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor") -> Query:
-    """The tree of a query; raises QueryError with every problem found."""
-    checked = check(text, dialect=dialect, stage=stage)
+def parse(
+    text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor", vocabulary: Vocabulary = fields.FIELDS
+) -> Query:
+    """The tree of a query; raises QueryError with every problem found. `vocabulary`: the fields it may name."""
+    checked = check(text, dialect=dialect, stage=stage, vocabulary=vocabulary)
     if checked.tree is None:
         raise QueryError(text, checked.errors)
     return checked.tree
 
 
-def check(text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor") -> Check:
+def check(
+    text: str, *, dialect: Dialect = "strict", stage: StageName = "monitor", vocabulary: Vocabulary = fields.FIELDS
+) -> Check:
     """The verdict on a query, whatever was typed: never raises."""
     reading = Reading(text, dialect, stage)
     try:
-        root = _Parser(reading).query()
+        root = _Parser(reading, vocabulary).query()
     except Stop:
         root = None
     errors = tuple(sorted(reading.errors, key=lambda problem: (problem.line, problem.column)))
@@ -88,8 +92,9 @@ class _Level:
 class _Parser:
     """Recursive descent over the lexemes; one method a rule of the grammar."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, vocabulary: Vocabulary) -> None:
         self.reading = reading
+        self.vocabulary = vocabulary
         self.depth = 0
         self.at = 0
         self.lexemes: list[Lexeme] = []
@@ -109,7 +114,7 @@ class _Parser:
         root = self.expression()
         if self.now.kind != "end":
             self.unexpected()
-        if _negative(root):
+        if _negative(root) and reading.stage != "people":
             reading.error(
                 "E-NEGATIVE",
                 "a query that only says what is not wanted would find nearly everything: name something that is wanted",
@@ -401,7 +406,7 @@ class _Parser:
             )
         named = _NAME.fullmatch(lexeme.text)
         if named:
-            spec = fields.field_named(named.group(1))
+            spec = fields.field_named(named.group(1), self.vocabulary)
             if spec is not None:
                 return self.field(lexeme, spec)
             self.unknown_field(lexeme, named.group(1), named.group(2), follower)
@@ -416,7 +421,7 @@ class _Parser:
         return before.kind == "word" and not _joint(before) and before.text != "NOT"
 
     def unknown_field(self, lexeme: Lexeme, name: str, rest: str, follower: Lexeme) -> None:
-        near = fields.nearest_field(name)
+        near = fields.nearest_field(name, self.vocabulary)
         if not rest and (follower.kind in ("end", ")") or _joint(follower)):
             self.reading.stop(
                 "E-FIELD",

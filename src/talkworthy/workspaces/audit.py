@@ -18,8 +18,12 @@ def note_change(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     why: str = "",
+    label: str | None = None,
 ) -> AuditEntry:
-    """Write down who did what to which thing. `before` and `after` hold the fields that changed, never secrets."""
+    """Write down who did what to which thing. `before` and `after` hold the fields that changed, never secrets.
+
+    The trail outlives an erasure: of persons it holds no name, so their `label` is given.
+    """
     return AuditEntry.objects.create(
         workspace=workspace,
         by=by,
@@ -27,7 +31,7 @@ def note_change(
         verb=verb,
         noun=str(type(thing)._meta.verbose_name),
         key=str(thing.pk),
-        label=str(thing)[:200],
+        label=(str(thing) if label is None else label)[:200],
         before=before,
         after=after,
         why=why,
