@@ -10,7 +10,7 @@ from talkworthy.responding.models import Delivery, Draft
 from talkworthy.routing.models import Case, CaseChange, Conversation, Message, Timer
 
 
-def keep_message(draft: Draft, sent: Sent, *, source: str, now: datetime) -> Message:
+def keep_message(draft: Draft, sent: Sent, *, text: str, source: str, now: datetime) -> Message:
     """The reply as a message of its conversation; the same row where listening brought it back first."""
     at = sent.at or now
     message, is_new = Message.objects.get_or_create(
@@ -21,7 +21,7 @@ def keep_message(draft: Draft, sent: Sent, *, source: str, now: datetime) -> Mes
             "parent": draft.in_reply_to,
             "direction": Message.Direction.OUTWARD,
             "title": draft.subject,
-            "text": draft.text,
+            "text": text,
             "url": sent.url or "",
             "visibility": draft.visibility,
             "language": draft.language,

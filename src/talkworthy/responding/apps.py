@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from talkworthy.hooks import hooks
+
 
 class RespondingConfig(AppConfig):
     """Responding."""
@@ -9,3 +11,10 @@ class RespondingConfig(AppConfig):
     name = "talkworthy.responding"
     label = "responding"
     verbose_name = "Responding"
+
+    def ready(self) -> None:
+        """Join the hooks."""
+        from talkworthy.responding import joining
+
+        if not hooks().is_registered(joining):
+            hooks().register(joining)

@@ -35,6 +35,9 @@ class Never(StrEnum):
     CAP_PERSON = "cap a person"
     CAP_CONVERSATION = "cap a conversation"
     CAP_HOUR = "cap an hour"
+    STRANGE_LINK = "a link that nobody of us wrote"
+    """Whoever is answered may have talked the model into it."""
+    PERSONAL = "personal data in public"
     UNKNOWN = "nobody knows whom it answers"
     """Without the message that it answers none of the rules can be checked."""
 
@@ -67,6 +70,9 @@ class Situation:
     person_answered: bool = False
     """A person of ours has spoken in the conversation."""
     stopped: bool = False
+    strange_link: bool = False
+    personal: bool = False
+    """It asks for personal data, or tells it, where everybody reads."""
     sent_to_person_today: int = 0
     sent_in_conversation: int = 0
     sent_this_hour: int = 0
@@ -96,6 +102,8 @@ def refusals(deed: Deed, allowed: Allowed, situation: Situation) -> tuple[Refusa
         Never.INFLUENCER: situation.influencer,
         Never.AUTOMATED: situation.automated,
         Never.PERSON_ANSWERS: situation.person_answered,
+        Never.STRANGE_LINK: situation.strange_link,
+        Never.PERSONAL: situation.personal,
     }
     found += [Refusal(why) for why, does in holds.items() if does]
     for why, sent, cap in (

@@ -34,7 +34,8 @@ from talkworthy.listening.stores import archive_of, http_for
 from talkworthy.responding.answering import keep_message, note_answer
 from talkworthy.responding.autonomy import Deed, refusals, waits_for_hour
 from talkworthy.responding.models import Delivery, Draft, DraftChange, Sender
-from talkworthy.responding.reasons import refusal_in_words
+from talkworthy.responding.reasons import refusal_in_words, warning_in_words
+from talkworthy.responding.reply import warnings_for, words_of
 from talkworthy.responding.sending import limits_of, sending_connector
 from talkworthy.responding.situation import allowed_of, current_stop, situation_of, standing_of
 from talkworthy.responding.states import DELIVERY, DRAFT, OPEN
@@ -129,6 +130,9 @@ def held(delivery: Delivery, draft: Draft, *, now: datetime) -> Hold | None:
         return Hold(_("It was changed after it was scheduled."))
     if not draft.text.strip():
         return Hold(_("There is nothing in it."))
+    wrong = [warned for warned in warnings_for(draft, sender=delivery.by) if warned.stops]
+    if wrong:
+        return Hold(" ".join(warning_in_words(wrong[0])))
     if not standing_of(draft).enough:
         return Hold(_("It is not approved by everybody who must."))
     stop = current_stop(draft.workspace_id)
@@ -240,7 +244,7 @@ def outgoing_of(delivery: Delivery) -> Outgoing:
     answered, thread = _answered(draft)
     return Outgoing(
         key=str(delivery.key),
-        text=draft.text,
+        text=words_of(draft, sender=delivery.by),
         subject=draft.subject,
         language=draft.language or None,
         visibility=draft.visibility,
@@ -275,7 +279,13 @@ def record_sent(delivery: Delivery, sent: Sent, *, now: datetime) -> None:
         draft.state = Draft.State.SENT
         draft.changed_at = now
         draft.save(update_fields=["state", "changed_at"])
-        keep_message(draft, sent, source=source_key(draft.source_id) if draft.source_id else "", now=now)
+        keep_message(
+            draft,
+            sent,
+            text=words_of(draft, sender=locked.by),
+            source=source_key(draft.source_id) if draft.source_id else "",
+            now=now,
+        )
         note_answer(locked, draft, sent, now=now)
         _supersede_others(draft, now=now)
         note_change(

@@ -10,7 +10,10 @@ from talkworthy.query import tokens
 from talkworthy.responding.approval import Approver, DraftFacts, Rule, Standing, Word, rules_for, standing
 from talkworthy.responding.autonomy import Allowed, Situation
 from talkworthy.responding.models import Approval, ApprovalRule, Autonomy, Delivery, Draft, Stop
+from talkworthy.responding.reply import warnings_for
+from talkworthy.responding.warnings import Kind
 from talkworthy.routing.models import Message
+from talkworthy.routing.playbook import default_tree
 from talkworthy.workspaces.models import Member, Workspace
 from talkworthy.workspaces.permissions import Permission, may
 
@@ -81,11 +84,11 @@ def current_stop(workspace: Workspace | int) -> Stop | None:
 
 
 def allowed_of(workspace: Workspace | int, outcome: str) -> Allowed:
-    """What the class of an outcome allows; a class without a row lets a machine look on."""
+    """What the class of an outcome allows; a class without a row allows what the playbook says."""
     number = workspace if isinstance(workspace, int) else workspace.pk
     row = Autonomy.objects.filter(workspace_id=number, outcome=outcome).first()
     if row is None:
-        return Allowed()
+        return Allowed(level=default_level(outcome))
     return Allowed(
         level=row.level,
         delay_seconds=row.delay_seconds,
@@ -93,6 +96,12 @@ def allowed_of(workspace: Workspace | int, outcome: str) -> Allowed:
         cap_conversation=row.cap_conversation,
         cap_hour=row.cap_hour,
     )
+
+
+def default_level(outcome: str) -> str:
+    """What the default playbook says of an outcome; never to send, which an administrator decides."""
+    level = str((default_tree()["outcomes"].get(outcome) or {}).get("autonomy", "observe"))
+    return "draft" if level == "send" else level
 
 
 def situation_of(draft: Draft, *, now: datetime, but: Delivery | None = None) -> Situation:
@@ -108,6 +117,7 @@ def situation_of(draft: Draft, *, now: datetime, but: Delivery | None = None) ->
     earlier = ours.filter(conversation__in=Message.objects.filter(theirs).values("conversation"))
     sent = Delivery.objects.filter(workspace_id=draft.workspace_id, automatic=True, state__in=LEFT)
     sent = sent.exclude(pk=but.pk) if but is not None else sent
+    wrong = {warned.kind for warned in warnings_for(draft)}
     roles = (PersonRole.Role.INFLUENCER, PersonRole.Role.PRESS)
     known_as = person and PersonRole.objects.filter(person_id=person, role__in=roles, until=None).exists()
     return Situation(
@@ -119,6 +129,8 @@ def situation_of(draft: Draft, *, now: datetime, but: Delivery | None = None) ->
         automated=identity.is_automated or identity.is_ours,
         person_answered=_person_answered(draft),
         stopped=stop is not None,
+        strange_link=Kind.STRANGE_LINK in wrong,
+        personal=bool({Kind.ASKS_PERSONAL, Kind.TELLS_PERSONAL} & wrong),
         sent_to_person_today=sent.filter(theirs, began_at__gte=now - timedelta(days=1)).count(),
         sent_in_conversation=sent.filter(draft__conversation=draft.conversation_id).count(),
         sent_this_hour=sent.filter(began_at__gte=now - timedelta(hours=1)).count(),

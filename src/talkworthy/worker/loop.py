@@ -32,6 +32,7 @@ from talkworthy.connectors.contract import (
     Subscribing,
     TryLater,
 )
+from talkworthy.hooks.manager import call
 from talkworthy.listening import cube
 from talkworthy.listening.alerts import mail_alerts, raise_alerts
 from talkworthy.listening.collecting import (
@@ -56,6 +57,7 @@ FETCHERS = 8
 CLAIM = timedelta(minutes=10)
 STORE_EVERY = 0.2
 DUE_EVERY = 1.0
+WORK_EVERY = 0.5
 ALERTS_EVERY = 60.0
 KEEP_EVERY = 300.0
 COMPARE_EVERY = 24 * 3600.0
@@ -83,6 +85,7 @@ class Worker:
             threads = [
                 self._thread("due", self.start_due, DUE_EVERY),
                 self._thread("jobs", self.run_jobs, 0.5),
+                self._thread("work", self.do_due_work, WORK_EVERY),
                 self._thread("alerts", self.look_for_alerts, ALERTS_EVERY),
                 self._thread("keeper", self.keep, KEEP_EVERY, first=60.0),
                 self._thread("compare", self.compare_cubes, COMPARE_EVERY, first=20.0),
@@ -173,6 +176,11 @@ class Worker:
             if job is None:
                 return
             run_job(job, self.listener(job.workspace))
+
+    def do_due_work(self) -> None:
+        """Let every room do what is due, until nothing is."""
+        while not self.stopping.is_set() and any(call("work_due", now=timezone.now())):
+            pass
 
     def look_for_alerts(self) -> None:
         """Raise the alerts that are due, and mail them."""

@@ -21,7 +21,18 @@ from talkworthy.responding.actions.drafts import (
     save_draft,
     start_draft,
 )
+from talkworthy.responding.actions.machines import ask_machine, send_if_allowed
+from talkworthy.responding.actions.presence import forget_stale, note_presence, others_here
 from talkworthy.responding.actions.problems import Refused, Stale
+from talkworthy.responding.actions.settings import (
+    delete_approval_rule,
+    save_approval_rule,
+    save_drafter,
+    save_manner,
+    set_autonomy,
+    turn_sender,
+)
+from talkworthy.responding.actions.snippets import delete_snippet, restore_snippet, save_snippet, use_snippet
 
 __all__ = [
     "Refused",
@@ -29,21 +40,36 @@ __all__ = [
     "approve_draft",
     "approvers",
     "ask_approval",
+    "ask_machine",
     "attach_file",
+    "delete_approval_rule",
+    "delete_snippet",
     "describe_attachment",
     "drop_draft",
+    "forget_stale",
     "last_inward",
     "lift_stop",
+    "note_presence",
+    "others_here",
     "recall_draft",
     "refuse_draft",
     "remove_attachment",
     "restore_draft",
+    "restore_snippet",
     "retry_delivery",
+    "save_approval_rule",
     "save_draft",
+    "save_drafter",
+    "save_manner",
+    "save_snippet",
     "schedule_by_machine",
     "schedule_draft",
     "send_draft",
+    "send_if_allowed",
+    "set_autonomy",
     "settle_by_hand",
     "start_draft",
     "stop_sending",
+    "turn_sender",
+    "use_snippet",
 ]

@@ -10,6 +10,8 @@ from talkworthy.responding.actions.drafts import step, withdraw
 from talkworthy.responding.actions.problems import Refused, Stale
 from talkworthy.responding.delivering import LIVING, record_sent
 from talkworthy.responding.models import Delivery, Draft, Manner, Sender, Stop
+from talkworthy.responding.reasons import warning_in_words
+from talkworthy.responding.reply import warnings_for
 from talkworthy.responding.sending import limits_of, sending_connector
 from talkworthy.responding.situation import current_stop, standing_of
 from talkworthy.responding.states import DELIVERY
@@ -153,7 +155,7 @@ def _schedule(
         )
         if locked.version != version:
             raise Stale(_("It was changed after you read it. Read the newest version."), draft=locked, text="")
-        _may_leave(locked, automatic=by is None)
+        _may_leave(locked, by=by)
         if Delivery.objects.filter(draft=locked, state__in=LIVING).exists():
             raise Refused(_("It is on its way already."))
         message = Message.objects.filter(workspace_id=locked.workspace_id, uid=locked.in_reply_to).first()
@@ -181,16 +183,19 @@ def _schedule(
     return delivery
 
 
-def _may_leave(draft: Draft, *, automatic: bool) -> None:
+def _may_leave(draft: Draft, *, by: Member | None) -> None:
     """Refuse early what would be held back at the moment of sending anyway."""
     if not draft.text.strip():
         raise Refused(_("There is nothing in it yet."))
+    wrong = [warned for warned in warnings_for(draft, sender=by) if warned.stops]
+    if wrong:
+        raise Refused(" ".join(warning_in_words(wrong[0])))
     if draft.state not in (Draft.State.WRITING, Draft.State.APPROVED):
         raise Refused(_("It cannot be sent: it is %(state)s.") % {"state": draft.get_state_display()})
     if not standing_of(draft).enough:
         raise Refused(_("It must be approved first."))
     stop = current_stop(draft.workspace_id)
-    if stop is not None and (automatic or not stop.machines_only):
+    if stop is not None and (by is None or not stop.machines_only):
         raise Refused(_("All sending is stopped: %(why)s") % {"why": stop.why})
     source = draft.source
     if source is None or sending_connector(source) is None:
