@@ -23,7 +23,8 @@ from talkworthy.archive.durable import lives, lock, remove_drafts
 from talkworthy.archive.erasure import due_erasures
 from talkworthy.archive.index import Numbers
 from talkworthy.archive.overlay import ERASED
-from talkworthy.archive.posts import Archive, holding
+from talkworthy.archive.posts import Archive
+from talkworthy.archive.reading import holding
 from talkworthy.archive.scan import Overlay, current, named
 from talkworthy.archive.table import DataFile, Snapshot, Table
 

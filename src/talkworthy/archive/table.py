@@ -217,6 +217,19 @@ class Table:
             sync_folder(self.folder / place)
         return removed
 
+    def added_since(self, version: int) -> list[str] | None:
+        """The new files that later versions listed, also those replaced meanwhile; None where the log is cut."""
+        log = self.folder / "_delta_log"
+        paths: list[str] = []
+        for number in range(version + 1, self.snapshot().version + 1):
+            try:
+                lines = (log / f"{number:020d}.json").read_text(encoding="utf-8").splitlines()
+            except FileNotFoundError:
+                return None
+            added = [action["add"]["path"] for action in map(json.loads, lines) if "add" in action]
+            paths += [path for path in added if path.startswith("new/")]
+        return paths
+
     def log_length(self) -> int:
         """Entries in the log, which older versions could be read by."""
         return len(list((self.folder / "_delta_log").glob("*.json")))
