@@ -19,6 +19,7 @@ def _count(workspace):
         at, engagement = row["published_at"], row["engagement"] or {}
         language = row["detected_language"] or (row["language"] or "undecided")[:2].lower()
         values = {"language": language, **{name: row[name] or "" for name in cube.DIMENSIONS[1:]}}
+        values["sentiment"] = row["sentiment"] or "undecided"
         for monitor in (0, *(row["monitors"] or ())):
             key = (monitor, at.replace(minute=0, second=0, microsecond=0), row["channel"], row["sentiment"])
             cell = hours.setdefault((*key[:3], key[3] or "undecided"), [0, 0, 0, 0])

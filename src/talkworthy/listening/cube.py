@@ -20,7 +20,7 @@ from talkworthy.listening.models import Batch, DayCube, HourCube
 from talkworthy.workspaces.models import Workspace
 
 EVERY_POST = 0
-DIMENSIONS = ("language", "intent", "source", "site", "community")
+DIMENSIONS = ("language", "intent", "source", "site", "community", "channel", "sentiment")
 COLUMNS = (
     "id",
     "uid",
@@ -180,6 +180,8 @@ def _days(posts: pa.Table, sign: int) -> pa.Table:
         "source": posts["source"],
         "site": posts["site"],
         "community": posts["community"],
+        "channel": posts["channel"],
+        "sentiment": pc.fill_null(posts["sentiment"], "undecided"),
     }
     pieces = []
     for dimension in DIMENSIONS:

@@ -8,7 +8,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from talkworthy.archive import Scan
-from talkworthy.listening.models import DayCube, HourCube, Job, Source
+from talkworthy.listening.models import DayCube, Job, Source
 from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import Member
 
@@ -43,7 +43,8 @@ def time_left(job: Job, *, now: datetime) -> timedelta | None:
 
 def channels(*, viewer: Member) -> list[str]:
     """The channels of which the workspace has posts or sources."""
-    counted = HourCube.objects.filter(workspace_id=viewer.workspace_id, monitor=0).values_list("channel", flat=True)
+    cells = DayCube.objects.filter(workspace_id=viewer.workspace_id, monitor=0, dimension="channel")
+    counted = cells.values_list("value", flat=True)
     sources = Source.objects.filter(workspace_id=viewer.workspace_id).values_list("connector", flat=True)
     return sorted({*counted.distinct(), *sources.distinct()})
 

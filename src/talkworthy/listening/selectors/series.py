@@ -1,20 +1,20 @@
 """Counts over time from the cubes: no post is read, and every count leads to the rows it counts."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Max, Min, Q, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 
 from talkworthy.listening.models import DayCube, HourCube, Monitor
 from talkworthy.listening.periods import HOUR, Bucket, Period
 from talkworthy.listening.planning import wilson
 from talkworthy.schema import SENTIMENTS
-from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.models import Member, Workspace
 
 EVERY_POST = 0
 """The cube's number for no monitor: every post once."""
@@ -101,10 +101,10 @@ class Engagement:
 
 def coverage(*, viewer: Member) -> Coverage:
     """From when to when there are posts; `last` is the end of the newest hour."""
-    found = HourCube.objects.filter(workspace_id=viewer.workspace_id, monitor=EVERY_POST, posts__gt=0).aggregate(
-        first=Min("hour"), last=Max("hour")
-    )
-    return Coverage(found["first"], found["last"] + HOUR if found["last"] else None)
+    held = HourCube.objects.filter(workspace_id=OuterRef("pk"), monitor=EVERY_POST, posts__gt=0)
+    first, last = (Subquery(held.order_by(order).values("hour")[:1]) for order in ("hour", "-hour"))
+    found = Workspace.objects.filter(pk=viewer.workspace_id).values_list(first, last).get()
+    return Coverage(found[0], found[1] + HOUR if found[1] else None)
 
 
 def standing_now(*, viewer: Member, now: datetime) -> datetime:
@@ -123,14 +123,9 @@ def volume(
 ) -> dict[int, tuple[Point, ...]]:
     """Posts of each monitor (0: every post) in each bucket of the period."""
     buckets = period.buckets()
-    rows = (
-        _hours({*monitors, EVERY_POST}, period, viewer, channels, sentiments)
-        .values_list("monitor", "hour")
-        .annotate(n=Sum("posts"))
-    )
     counted: dict[int, dict[datetime, int]] = defaultdict(dict)
-    for monitor, hour, posts in rows:
-        counted[monitor][hour] = posts
+    for cell in _cells({*monitors, EVERY_POST}, period, viewer, channels=channels, sentiments=sentiments):
+        counted[cell.monitor][cell.at] = cell.posts
     alive = _collected(buckets, period, viewer, counted[EVERY_POST] if not channels and not sentiments else None)
     return {monitor: _points(buckets, counted[monitor], alive) for monitor in monitors}
 
@@ -141,10 +136,8 @@ def sentiment_over_time(
     """Posts of a monitor in each bucket, sentiment by sentiment; `undecided` is one of them."""
     buckets = period.buckets()
     counted: dict[str, dict[datetime, int]] = defaultdict(dict)
-    for sentiment, hour, posts in (
-        _hours({monitor}, period, viewer, channels, ()).values_list("sentiment", "hour").annotate(n=Sum("posts"))
-    ):
-        counted[sentiment][hour] = posts
+    for cell in _cells({monitor}, period, viewer, by="sentiment", channels=channels):
+        counted[cell.value][cell.at] = cell.posts
     alive = _collected(buckets, period, viewer, None)
     return {sentiment: _points(buckets, counted[sentiment], alive) for sentiment in (*SENTIMENTS, *_others(counted))}
 
@@ -158,9 +151,10 @@ def totals(
     sentiments: Sequence[str] = (),
 ) -> dict[int, int]:
     """Posts of each monitor in the whole period."""
-    rows = _hours(set(monitors), period, viewer, channels, sentiments).values_list("monitor").annotate(n=Sum("posts"))
-    found = dict(rows)
-    return {monitor: found.get(monitor, 0) for monitor in monitors}
+    found: Counter[int] = Counter()
+    for cell in _cells(set(monitors), period, viewer, channels=channels, sentiments=sentiments):
+        found[cell.monitor] += cell.posts
+    return {monitor: found[monitor] for monitor in monitors}
 
 
 def engagement(monitor: int, period: Period, *, viewer: Member, channels: Sequence[str] = ()) -> Engagement:
@@ -208,16 +202,80 @@ def sparklines(monitors: Sequence[Monitor], period: Period, *, viewer: Member) -
 
 def facets(monitor_ids: Sequence[int], period: Period, *, viewer: Member) -> dict[str, list[tuple[str, int]]]:
     """Channels and sentiments of the period with their counts, for the river's filter; monitors give any of them."""
-    wanted = set(monitor_ids) if len(monitor_ids) == 1 else {EVERY_POST}
-    rows = _hours(wanted, period, viewer, (), ())
-    found: dict[str, list[tuple[str, int]]] = {}
-    for name in ("channel", "sentiment"):
-        counts = rows.values_list(name).annotate(n=Sum("posts")).order_by("-n")
-        found[name] = [(value, n) for value, n in counts if n > 0]
-    days = period.of_sources()
-    languages = _by_dimension(next(iter(wanted)), "language", days, viewer)
-    found["language"] = sorted(languages.items(), key=lambda pair: -pair[1])
-    return found
+    wanted = monitor_ids[0] if len(monitor_ids) == 1 else EVERY_POST
+    counted = {name: Counter[str]() for name in ("channel", "sentiment")}
+    for name, sums in counted.items():
+        for cell in _cells({wanted}, period, viewer, by=name):
+            sums[cell.value] += cell.posts
+    counted["language"] = Counter(_by_dimension(wanted, "language", period.of_sources(), viewer))
+    return {name: [(value, n) for value, n in sums.most_common() if n > 0] for name, sums in counted.items()}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """Posts of a monitor in an hour, or in a day of UTC that lies within one bucket; `value` as it was asked for."""
+
+    monitor: int
+    at: datetime
+    value: str
+    posts: int
+
+
+def _cells(
+    monitors: Collection[int],
+    period: Period,
+    viewer: Member,
+    *,
+    by: str = "",
+    channels: Sequence[str] = (),
+    sentiments: Sequence[str] = (),
+) -> Iterator[_Cell]:
+    """What the cubes hold of a period, `by` channel, sentiment, or neither.
+
+    A long period is read by the day where the day cube can tell, and by the hour only around the ends of its buckets,
+    which are those of the viewer's days: a year then costs what a month does.
+    """
+    narrowed = {name for name, values in (("channel", channels), ("sentiment", sentiments)) if values}
+    asked = narrowed | {by} - {""}
+    hours = _hours(monitors, period, viewer, channels, sentiments)
+    if period.grain in ("week", "month") and len(asked) < 2:
+        dimension = next(iter(asked), "sentiment")
+        cut = _cut_days(period)
+        days = DayCube.objects.filter(
+            workspace_id=viewer.workspace_id,
+            monitor__in=sorted(monitors),
+            dimension=dimension,
+            day__gte=period.since.date(),
+            day__lt=_day_after(period.until),
+            **({"value__in": [*channels, *sentiments]} if narrowed else {}),
+        )
+        for monitor, day, value, posts in _summed(days, "day", "value" if by else ""):
+            if day not in cut:
+                yield _Cell(monitor, datetime.combine(day, time.min, UTC), value, posts)
+        edges = [at for day in cut for at in _hours_of(day) if period.since <= at < period.until]
+        hours = hours.filter(hour__in=edges)
+    for monitor, hour, value, posts in _summed(hours, "hour", by):
+        yield _Cell(monitor, hour, value, posts)
+
+
+def _summed(cells: Any, at: str, by: str) -> Iterator[tuple[int, Any, str, int]]:
+    value = F(by) if by else Value("")
+    yield from cells.order_by().values_list("monitor", at, value).annotate(n=Sum("posts"))
+
+
+def _cut_days(period: Period) -> set[date]:
+    """The days of UTC that do not lie within one bucket of a period."""
+    borders = {period.since, period.until, *(bucket.since for bucket in period.buckets())}
+    return {border.date() for border in borders if border.hour}
+
+
+def _day_after(until: datetime) -> date:
+    """The first day of UTC of which a period has no hour."""
+    return until.date() + timedelta(days=1) if until.hour else until.date()
+
+
+def _hours_of(day: date) -> list[datetime]:
+    return [datetime.combine(day, time(hour), UTC) for hour in range(24)]
 
 
 def _hours(
@@ -239,8 +297,7 @@ def _collected(
 ) -> list[bool]:
     """Whether anything was collected around each bucket. A quiet hour is no gap, six of them in a row are."""
     if known is None:
-        rows = _hours({EVERY_POST}, period, viewer, (), ()).values_list("hour").annotate(n=Sum("posts"))
-        known = dict(rows)
+        known = {cell.at: cell.posts for cell in _cells({EVERY_POST}, period, viewer)}
     empty = [posts <= 0 for posts in _sums(buckets, known)]
     return [not gap for gap in long_runs(empty, least=QUIET_HOURS if period.grain == "hour" else 1)]
 
@@ -274,7 +331,10 @@ def _sums(buckets: Sequence[Bucket], counted: Mapping[datetime, int]) -> list[in
 
 
 def _by_channel(monitor: int, period: Period, viewer: Member) -> dict[str, int]:
-    return dict(_hours({monitor}, period, viewer, (), ()).values_list("channel").annotate(n=Sum("posts")))
+    counted: Counter[str] = Counter()
+    for cell in _cells({monitor}, period, viewer, by="channel"):
+        counted[cell.value] += cell.posts
+    return dict(counted)
 
 
 def _by_dimension(monitor: int, dimension: str, days: Period, viewer: Member) -> dict[str, int]:
