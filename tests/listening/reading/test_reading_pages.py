@@ -15,6 +15,7 @@ from talkworthy.listening.jobs import claim_job, run_job
 from talkworthy.listening.models import Correction, Job, Mark, Monitor, SavedView
 from talkworthy.listening.periods import Period
 from talkworthy.listening.selectors import mentions, series
+from talkworthy.listening.stores import archive_of
 
 HTMX = {"HX-Request": "true"}
 
@@ -73,6 +74,34 @@ def test_a_poll_answers_nothing_until_something_arrives(room, client_of):
     page = client.get("/acme/listen/newer/", asked).content.decode()
     assert 'data-arrived="1"' in page
     assert "again" in page
+
+
+def test_a_late_post_arrives_too_and_is_told_from_the_new_ones(room, client_of):
+    client = client_of(room.carol)
+    version = mentions.version(viewer=room.carol)
+    newest = mentions.mentions(Filter(), viewer=room.carol, period=None, now=timezone.now(), limit=1).posts[0]["id"]
+    rows = [
+        room.post(900, "google now", ago=timedelta(minutes=1)),
+        room.post(901, "google came late", ago=timedelta(days=3)),
+        room.post(902, "decoy", ago=timedelta(days=3)),
+    ]
+    room.add(rows, "2")
+    page = client.get("/acme/listen/newer/", {"after": newest, "version": version, "q": "google"}).content.decode()
+    assert 'data-arrived="2" data-newer="1"' in page
+    assert "came late" in unescape(page.replace("<mark>google</mark>", "google")) and "decoy" not in page
+    seen = mentions.version(viewer=room.carol)
+    room.add([room.post(903, "decoy", ago=timedelta(days=3))], "3")
+    again = client.get("/acme/listen/newer/", {"after": newest, "version": seen, "q": "google"}).content.decode()
+    assert 'data-arrived="0"' in again
+
+
+def test_where_arrivals_cannot_be_told_any_more_the_newer_posts_still_come(room, client_of):
+    version = mentions.version(viewer=room.carol)
+    newest = mentions.mentions(Filter(), viewer=room.carol, period=None, now=timezone.now(), limit=1).posts[0]["id"]
+    room.add([room.post(900, "google now", ago=timedelta(minutes=1))], "2")
+    archive_of(room.workspace).forget_versions()
+    page = client_of(room.carol).get("/acme/listen/newer/", {"after": newest, "version": version}).content.decode()
+    assert 'data-arrived="1" data-newer="1"' in page
 
 
 def test_a_stranger_finds_nothing_and_learns_nothing(room, client_of):

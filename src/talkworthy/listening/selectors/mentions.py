@@ -77,6 +77,10 @@ FIRST_LOOK, GROWTH, LARGEST_LOOK = 400, 6, 60_000
 """Candidates of a search by words are read in looks that grow, so that a common word is found at once."""
 
 
+MOST_ARRIVED = 20_000
+"""So many posts that came at once are looked through; of more the page says to load it again."""
+
+
 @dataclass(frozen=True)
 class Mentions:
     """One page of the river, newest first. `older` is the id to go on before; None at the end.
@@ -182,8 +186,9 @@ def post_of_uid(uid: str, *, viewer: Member) -> Post | None:
 
 def posts_of_uids(uids: Sequence[str], *, viewer: Member) -> list[Post]:
     """Posts by uid in the order asked for; those that are gone are left out."""
-    archive = archive_of(viewer.workspace)
-    return [post for post in (archive.get(uid) for uid in uids) if post is not None]
+    rows = archive_of(viewer.workspace).named(uids).select(list(COLUMNS)).to_pylist()
+    found = {post["uid"]: post for post in rows}
+    return [found[uid] for uid in uids if uid in found]
 
 
 def thread_of(post: Post, *, viewer: Member) -> list[Post]:
@@ -199,6 +204,40 @@ def posts_of_author(post: Post, *, viewer: Member, limit: int = 5) -> list[Post]
     scan = Scan(columns=COLUMNS, authors=(author,), channels=(post["channel"],), limit=limit + 1)
     rows = archive_of(viewer.workspace).table(scan).to_pylist()
     return [row for row in rows if row["id"] != post["id"]][:limit]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Posts that came since a version of the archive, newest first, wherever in time they belong.
+
+    `is_cut`: there are more than these.
+    """
+
+    posts: tuple[Post, ...]
+    is_cut: bool = False
+
+
+def arrived(
+    asked: Filter, *, viewer: Member, period: Period | None, now: datetime, since: int, after: int, limit: int = 100
+) -> Arrived:
+    """What a filter lets through of the posts that came since a version.
+
+    Where that is too long ago to be told, those newer than the post `after`. Raises QueryError as `mentions`.
+    """
+    archive = archive_of(viewer.workspace)
+    ids = archive.arrived(since)
+    if ids is None:
+        found = mentions(asked, viewer=viewer, period=period, now=now, after=after, limit=limit, seconds=0.8)
+        return Arrived(found.posts, found.older is not None)
+    compiled = compiled_words(asked.words, now=now)
+    scan = scan_of(asked, period, compiled)
+    if scan is None or not ids:
+        return Arrived(())
+    newest = tuple(ids[-MOST_ARRIVED:])
+    rows = archive.table(replace(scan, ids=newest))
+    if compiled is not None:
+        rows = rows.filter(compiled.match(rows))
+    return Arrived(tuple(rows.slice(0, limit).to_pylist()), rows.num_rows > limit or len(ids) > len(newest))
 
 
 def version(*, viewer: Member) -> int:

@@ -85,11 +85,14 @@ def river(request: MemberRequest) -> HttpResponse:
 @require_GET
 @permission_required(Permission.READ)
 def newer(request: MemberRequest) -> HttpResponse:
-    """What came since: nothing (204) while the archive stands still, else how many, or with `show` the cards."""
+    """What arrived since the page's version: nothing (204) while the archive stands still, else the cards.
+
+    `after` is the newest post of the page: what is not newer came late, and belongs further down.
+    """
     now, asked = timezone.now(), read_filter(request.GET)
-    version, seen = mentions.version(viewer=request.member), request.GET.get("version", "")
+    version, seen = mentions.version(viewer=request.member), _number(request.GET.get("version"))
     after = _number(request.GET.get("after")) or 0
-    if str(version) == seen:
+    if seen is None or version == seen:
         return HttpResponse(status=204)
     try:
         zone = timezone.get_current_timezone()
@@ -98,19 +101,17 @@ def newer(request: MemberRequest) -> HttpResponse:
             if asked.period or asked.since or asked.until
             else None
         )
-        found = mentions.mentions(
-            asked, viewer=request.member, period=period, now=now, after=after, limit=100, seconds=0.8
-        )
+        found = mentions.arrived(asked, viewer=request.member, period=period, now=now, since=seen, after=after)
     except (QueryError, BadPeriod, ValueError):
         return HttpResponse(status=204)
     monitors = mentions.monitors_of(viewer=request.member)
     cards = _cards(request.member, found.posts, monitors, asked, now=now)
     context = {
         "cards": cards,
-        "new_count": len(cards),
+        "new_count": sum(card.id > after for card in cards),
         "version": version,
         "asked": asked,
-        "full": found.older is not None,
+        "full": found.is_cut,
     }
     return render(request, "listening/river/newer.html", context)
 

@@ -106,7 +106,8 @@
   const newer = document.getElementById("newer");
   if (!newer || !list) return;
   const button = newer.querySelector("[data-show-newer]");
-  const state = { version: newer.dataset.version, after: newer.dataset.after, held: null, asking: false, pause: 1000 };
+  const state = { version: newer.dataset.version, after: newer.dataset.after || "0", held: new Map(), full: false, asking: false, pause: 1000 };
+  const isNewer = (id, than) => BigInt(id) > BigInt(than);
   button.addEventListener("click", show);
   async function ask() {
     if (document.hidden || state.asking) return;
@@ -121,30 +122,46 @@
       const arrived = made.content.querySelector("[data-arrived]");
       if (!arrived) return;
       state.version = arrived.dataset.version;
-      const n = Number(arrived.dataset.arrived);
-      if (!n) return;
-      state.held = arrived;
-      const said = n === 1 ? newer.dataset.saidOne : newer.dataset.saidMany.replace("{n}", arrived.hasAttribute("data-full") ? `${n}+` : n);
-      button.textContent = said;
+      state.full ||= arrived.hasAttribute("data-full");
+      for (const card of [...arrived.children]) {
+        const id = card.dataset.post;
+        if (id && !list.querySelector(`[data-post="${id}"]`)) state.held.set(id, card);
+      }
+      if (!state.held.size && !state.full) return;
+      const ids = [...state.held.keys()], late = ids.filter((id) => !isNewer(id, state.after)).length;
+      button.textContent = [said(ids.length - late, newer.dataset.saidOne, newer.dataset.saidMany), said(late, newer.dataset.lateOne, newer.dataset.lateMany)].filter(Boolean).join(" · ");
       button.hidden = false;
-      document.title = document.title.replace(/^(\(\d+\+?\) )?/, `(${n}) `);
-      if (window.scrollY < 40 && !document.querySelector(".river-post.at, .why-place:not(:empty)") && !arrived.hasAttribute("data-full")) show();
+      document.title = document.title.replace(/^(\(\d+\+?\) )?/, `(${ids.length}) `);
+      if (!late && !state.full && window.scrollY < 40 && !document.querySelector(".river-post.at, .why-place:not(:empty)")) show();
     } catch { state.pause = 10000; } finally { state.asking = false; }
   }
+  function said(n, one, many) {
+    return n === 0 ? "" : n === 1 ? one : many.replace("{n}", state.full ? `${n}+` : n);
+  }
   function show() {
-    if (!state.held) return;
-    const cards = [...state.held.children];
-    if (state.held.hasAttribute("data-full")) { window.location.reload(); return; }
-    state.after = state.held.dataset.newest;
-    state.held = null;
+    if (state.full) { window.location.reload(); return; }
+    const cards = [...state.held.values()].sort((a, b) => (isNewer(a.dataset.post, b.dataset.post) ? -1 : 1));
+    if (!cards.length) return;
+    list.querySelector(".empty")?.remove();
+    const fresh = cards.filter((card) => isNewer(card.dataset.post, state.after));
+    const late = cards.filter((card) => !isNewer(card.dataset.post, state.after));
+    list.prepend(...fresh);
+    const placed = late.filter(place);
+    if (!fresh.length) (placed[0] || list.lastElementChild)?.scrollIntoView({ block: "center" });
+    if (fresh.length) state.after = fresh[0].dataset.post;
+    state.held.clear();
     button.hidden = true;
     document.title = document.title.replace(/^\(\d+\+?\) /, "");
-    list.querySelector(".empty")?.remove();
-    const known = new Set([...list.querySelectorAll("[data-post]")].map((row) => row.dataset.post));
-    list.prepend(...cards.filter((card) => !known.has(card.dataset.post)));
     window.htmx.process(list);
     const count = document.querySelector("#count strong");
     if (count) count.textContent = (Number(count.textContent.replace(/\D/g, "")) + cards.length).toLocaleString(document.documentElement.lang || "en");
+  }
+  /* Put a late post where it belongs in time; further down than what is loaded it comes with the older ones. */
+  function place(card) {
+    const below = [...list.children].find((row) => row.dataset.post && isNewer(card.dataset.post, row.dataset.post));
+    const end = below || list.querySelector(".the-end");
+    end?.before(card);
+    return Boolean(end);
   }
   (function loop() { window.setTimeout(() => { ask().finally(loop); }, state.pause); })();
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
