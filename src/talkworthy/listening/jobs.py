@@ -19,6 +19,7 @@ from talkworthy.listening.collecting import Listener, source_key
 from talkworthy.listening.exchange import export_file, import_batches
 from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
 from talkworthy.listening.searching import search
+from talkworthy.people.linking import suggest_links
 from talkworthy.query import CompiledQuery, compile_query, parse
 from talkworthy.schema import POST
 
@@ -256,12 +257,19 @@ def _erase_from_desk(job: Job, uids: list[str]) -> dict[str, int]:
     return removed
 
 
+def _link(job: Job, listener: Listener) -> Mapping[str, Any]:
+    """Compare everybody who is known, and put what may be one before people."""
+    Job.objects.filter(pk=job.pk).update(unit="records")
+    return suggest_links(job.workspace, now=timezone.now(), told=_progress(job))
+
+
 _WORK: dict[Job.Kind, Callable[[Job, Listener], Mapping[str, Any]]] = {
     Job.Kind.BACKTEST: _backtest,
     Job.Kind.REMATCH: _rematch,
     Job.Kind.IMPORT: _import,
     Job.Kind.EXPORT: _export,
     Job.Kind.ERASURE: _erase,
+    Job.Kind.LINK: _link,
 }
 
 
