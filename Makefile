@@ -8,8 +8,8 @@ run: .venv/ready ## start web and worker, print the address
 	$(BIN)/talkworthy run
 
 test: .venv/ready ## every test, on SQLite and then the desk's again on PostgreSQL
-	$(BIN)/pytest -q -n auto --dist loadfile
-	$(BIN)/python tests/on_postgresql.py -q -n auto --dist loadfile
+	$(BIN)/pytest -q -n auto --dist worksteal
+	$(BIN)/python tests/on_postgresql.py -q -n auto --dist worksteal
 
 check: .venv/ready ## lint, formatting, types, import contracts
 	$(BIN)/ruff check .

@@ -31,6 +31,20 @@ def _data_folder_is_removed() -> Iterator[None]:
     shutil.rmtree(os.environ["TALKWORTHY_DATA"], ignore_errors=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL only what touches the desk is run: the rest has nothing that could differ."""
+    if "TALKWORTHY_DATABASE_URL" not in os.environ:
+        return
+    of_the_desk = [item for item in items if _touches_the_desk(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(of_the_desk)])
+    items[:] = of_the_desk
+
+
+def _touches_the_desk(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _passwords_are_hashed_quickly() -> Iterator[None]:
     """A million rounds for each of the cast cost more than most tests; what is compared is the same."""
