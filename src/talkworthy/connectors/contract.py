@@ -62,6 +62,8 @@ class Capabilities:
     deletions: bool = False
     counts: bool = False
     history: bool = False
+    any_channel: bool = False
+    """Whether its payloads name whatever uid they like: then a source may change only what it brought itself."""
     met_live: bool = False
     """Whether this connector has met the live service or a real server of its kind."""
     limits: tuple[str, ...] = ()

@@ -129,7 +129,9 @@ class Files:
         counts=True,
         history=True,
         met_live=True,
+        any_channel=True,
         limits=(
+            "It changes and deletes its own posts: those it brought, and those of its channel and its origin.",
             "Deletions are known from ActivityStreams files only; a line taken out of another file removes no post.",
             "A change in the middle of a file is noticed only if the file became shorter or begins otherwise.",
             "An ActivityStreams document is read whole and may have 64 MB.",

@@ -99,7 +99,9 @@ class Webhook:
         edits=True,
         deletions=True,
         counts=True,
+        any_channel=True,
         limits=(
+            "It changes and deletes its own posts: those it brought, and those of its channel and its origin.",
             "Nothing is fetched: what the sender did not deliver is not known here.",
             "A plain HMAC holds no time, so an old call can be sent again; it changes nothing, as ids stay the same.",
             "A call may have 10 MB.",

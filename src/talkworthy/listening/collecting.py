@@ -23,7 +23,7 @@ from talkworthy.connectors import contract
 from talkworthy.connectors.contract import Connector, Malformed, Parsed
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.registry import connector_named
-from talkworthy.listening import cube
+from talkworthy.listening import cube, speaking
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
 from talkworthy.listening.stores import archive_of, payloads_of
@@ -217,9 +217,9 @@ class Listener:
         return total
 
     def _store(self, group: Sequence[Spooled], *, now: datetime) -> Stored:
-        batches = [self.archive.spool.read(spooled) for spooled in group]
         transactions = {spooled.source: spooled.seq for spooled in group}
         sources = {source_key(source): source for source in Source.objects.filter(workspace=self.workspace)}
+        batches = _within_their_rights(group, sources, self.archive)
         understood = self.understand(pa.concat_tables([batch.posts for batch in batches]), now=now)
         chosen = _chosen(understood, sources)
         cursors = {name: self.archive.payloads.cursor(name) for name in transactions}
@@ -283,6 +283,49 @@ def _groups(pending: Sequence[Spooled], archive: Archive) -> Iterable[list[Spool
         posts += rows
     if group:
         yield group
+
+
+def _within_their_rights(
+    group: Sequence[Spooled], sources: Mapping[str, Source], archive: Archive
+) -> list[river.Batch]:
+    """The batches of a group without changes to posts that their source has no say in; refusals are set aside."""
+    waiting: dict[str, str] = {}
+    batches = []
+    for spooled in group:
+        batch = archive.spool.read(spooled)
+        speaker = _speaker(sources.get(spooled.source))
+        if speaker is not None:
+            found = speaking.heard(batch, speaker, archive, waiting=waiting)
+            batch = found.batch
+            if found.refused:
+                _note_refused(spooled, found.refused, archive)
+        batches.append(batch)
+        waiting = {**dict.fromkeys(batch.posts["uid"].to_pylist(), spooled.source), **waiting}
+    return batches
+
+
+def _speaker(source: Source | None) -> speaking.Speaker | None:
+    """Whom to hold to its own posts; None where the connector names every uid itself."""
+    connector = connector_named(source.connector) if source is not None else None
+    if source is None or connector is None or not connector.capabilities.any_channel:
+        return None
+    origin = str(source.settings.get("origin") or "").lower().replace(":", "_")
+    return speaking.Speaker(source_key(source), connector.name, origin)
+
+
+def _note_refused(spooled: Spooled, refused: Sequence[str], archive: Archive) -> None:
+    """Say on the source's page what was refused, under what was unreadable in the same fetch."""
+    said = [
+        line
+        for aside in archive.payloads.aside(spooled.source)
+        if (aside.seq, aside.index) == (spooled.seq, 0)
+        for line in aside.reason.splitlines()
+    ]
+    lines = dict.fromkeys([*said, *refused])
+    try:
+        archive.payloads.set_aside(PayloadRef(spooled.source, spooled.seq), 0, "\n".join(lines))
+    except (FileNotFoundError, IndexError):
+        log.warning("fetch %s of %s: %s", spooled.seq, spooled.source, "; ".join(refused))
 
 
 def _with_monitors(batch: pa.RecordBatch, matcher: "Matcher[int]") -> pa.RecordBatch:

@@ -5,21 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ecosystem', '0001_initial'),
-        ('listening', '0002_initial'),
+        ("ecosystem", "0001_initial"),
+        ("listening", "0002_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='monitor',
-            name='touchpoint',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='monitor', to='ecosystem.touchpoint'),
+            model_name="monitor",
+            name="touchpoint",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="monitor",
+                to="ecosystem.touchpoint",
+            ),
         ),
         migrations.AlterField(
-            model_name='job',
-            name='kind',
-            field=models.CharField(choices=[('backtest', 'Backtest'), ('import', 'Import'), ('export', 'Export'), ('erasure', 'Erasure'), ('rematch', 'Match history again'), ('replay', 'Replay of routing'), ('link', 'Look for links between people'), ('sync', 'Exchange with the CRM')], max_length=10),
+            model_name="job",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("backtest", "Backtest"),
+                    ("import", "Import"),
+                    ("export", "Export"),
+                    ("erasure", "Erasure"),
+                    ("rematch", "Match history again"),
+                    ("replay", "Replay of routing"),
+                    ("link", "Look for links between people"),
+                    ("sync", "Exchange with the CRM"),
+                ],
+                max_length=10,
+            ),
         ),
     ]
