@@ -72,7 +72,7 @@ def save_draft(draft: Draft, *, version: int, by: Member | None, now: datetime, 
     if unknown:
         raise TypeError(f"a draft has no {sorted(unknown)[0]}")
     with transaction.atomic():
-        locked = Draft.objects.select_for_update().select_related("workspace", "by__user").get(pk=draft.pk)
+        locked = Draft.objects.select_for_update(of=("self",)).select_related("workspace", "by__user").get(pk=draft.pk)
         if locked.version != version:
             raise Stale(
                 _("Somebody saved it in the meantime. Nothing was overwritten: take theirs, or save yours over it."),
