@@ -12,16 +12,22 @@ import httpx
 import pytest
 
 from talkworthy.connectors.contract import (
+    AskForCredentials,
     Capabilities,
     Connector,
     ConnectorError,
+    GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
     Receiving,
     Request,
+    Sending,
+    SendingLimits,
+    Sent,
     Setting,
     Streaming,
     Subscribing,
@@ -129,6 +135,7 @@ def test_capabilities_agree_with_the_methods(channel: Connector) -> None:
     assert isinstance(channel.capabilities, Capabilities)
     assert channel.capabilities.stream == isinstance(channel, Streaming)
     assert channel.capabilities.receive == isinstance(channel, Receiving)
+    assert channel.capabilities.send == isinstance(channel, Sending)
     assert not isinstance(channel, Subscribing) or channel.capabilities.receive
 
 
@@ -254,6 +261,86 @@ def test_a_receiving_address_refuses_what_is_not_signed_or_due(receiving: Receiv
         answer = receiving.receive(call, filled(receiving), None)
         assert 400 <= answer.status < 500, (method, answer)
         assert not answer.payloads
+
+
+# sending
+
+
+VISIBILITIES = {"public", "unlisted", "members", "private"}
+
+
+@pytest.fixture(params=sorted(name for name, found in OWN.items() if found.capabilities.send), ids=str)
+def sender(request: pytest.FixtureRequest) -> Any:
+    return OWN[request.param]
+
+
+def outgoing(sender: Any, **changes: Any) -> Outgoing:
+    natives = {"mastodon": "1", "bluesky": "at://did:plc:a/app.bsky.feed.post/3m", "discourse": "1/2", "reddit": "t3_a"}
+    post = dict.fromkeys(POST.names) | {
+        "uid": f"{sender.name}::1",
+        "channel": sender.name,
+        "origin": "example.org",
+        "native_id": natives.get(sender.name, "1"),
+        "url": "https://github.com/acme/router/issues/12",
+        "author": {"id": "a@example.org", "handle": "a@example.org", "name": "A"},
+        "title": "Router",
+        "text": "It broke",
+        "visibility": "public",
+    }
+    values = {"key": "00000000-0000-4000-8000-000000000001", "text": "Sorry", "subject": "Re: Router"} | changes
+    return Outgoing(**values, in_reply_to=post)
+
+
+def test_limits_of_sending_hang_together(sender: Any) -> None:
+    limits = sender.sending
+    assert isinstance(limits, SendingLimits)
+    assert set(limits.visibilities) <= VISIBILITIES and limits.visibilities
+    assert limits.count in ("characters", "graphemes")
+    assert bool(limits.attachments) == bool(limits.attachment_bytes)
+    assert set(limits.needs) <= {setting.name for setting in sender.settings} and limits.needs
+    assert limits.scopes, "the page of accounts says what the credentials must allow"
+
+
+def test_without_what_sending_needs_it_says_so_and_asks_nobody(sender: Any) -> None:
+    silent = Silent(httpx.Response(200, json={}))
+    settings = filled(sender) | dict.fromkeys(sender.sending.needs, "")
+    with pytest.raises((AskForCredentials, GiveUp)):
+        sender.send(Http(transport=silent), settings, outgoing(sender), now=NOON)
+    assert silent.asked == 0 or sender.name == "wordpress"
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_sending_to_a_server_in_trouble_says_what_to_do(sender: Any, status: int) -> None:
+    if sender.name == "email":
+        pytest.skip("speaks SMTP")
+    http = Http(transport=Silent(httpx.Response(status)), sleep=lambda _: None, attempts=1)
+    with pytest.raises(ConnectorError) as caught:
+        sender.send(http, filled(sender), outgoing(sender), now=NOON)
+    assert str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "http"), list(doors()), ids=lambda value: value if isinstance(value, str) else "")
+def test_an_answer_that_nobody_understands_is_never_taken_for_an_arrival(sender: Any, name: str, http: Http) -> None:
+    if sender.name == "email":
+        pytest.skip("speaks SMTP")
+    for ask in (sender.send, sender.find_sent):
+        try:
+            found = ask(http, filled(sender), outgoing(sender), now=NOON)
+        except ConnectorError:
+            continue
+        assert found is None or (isinstance(found, Sent) and found.uid.startswith(f"{sender.name}:")), (ask, found)
+        assert found is None, "a reply without an id is Unsure"
+
+
+def test_what_it_should_answer_and_is_not_known_any_more_is_given_up(sender: Any) -> None:
+    http = Http(transport=Silent(httpx.Response(200, json={"access_token": "t"})), sleep=lambda _: None)
+    settings = filled(sender) | {"address": "us@example.org"}
+    with pytest.raises(GiveUp):
+        sender.send(http, settings, Outgoing(key="k", text="Sorry"), now=NOON)
+
+
+def test_the_page_says_how_it_sends(sender: Any) -> None:
+    assert "\n## Sending\n" in page_of(sender)
 
 
 # the pages

@@ -6,6 +6,7 @@ a window of past events; sequence numbers have gaps by design, so a gap is no si
 """
 
 import contextlib
+import hashlib
 import json
 import re
 import struct
@@ -22,6 +23,7 @@ import pyarrow as pa
 
 from talkworthy.connectors.contract import (
     AskForCredentials,
+    Attachment,
     Capabilities,
     Checked,
     ConnectorError,
@@ -29,15 +31,20 @@ from talkworthy.connectors.contract import (
     GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
     ResumeLost,
+    SendingLimits,
+    Sent,
     SetAside,
     Setting,
     TryLater,
+    Unsure,
 )
 from talkworthy.connectors.markup import site
+from talkworthy.connectors.posting import accepted, answered, post_once
 from talkworthy.connectors.reading import COUNTS, counted, integer, listed, moment, read_json, text
 from talkworthy.connectors.reading import record as mapping
 from talkworthy.schema import OBSERVATION, TOMBSTONE, post_uid, posts_table
@@ -187,6 +194,7 @@ class Bluesky:
         ),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
+        send=True,
         resume=True,
         stream=True,
         edits=True,
@@ -195,7 +203,7 @@ class Bluesky:
         history=True,
         met_live=True,
         limits=(
-            "Replies cannot be sent yet.",
+            "Answers are public; direct messages are not sent.",
             "Only the two streams tell deletions and edits; search, authors and mentions do not.",
             "The streams carry no counts: likes and reposts are counted by search and authors only.",
             "The streams name authors by DID; handles and names are looked up only where asked.",
@@ -205,6 +213,19 @@ class Bluesky:
             "Search and mentions sign in; servers allow about 300 sign-ins a day, so read them from a running worker.",
             "Direct messages and posts hidden by their author's settings are not read.",
         ),
+    )
+
+    sending: ClassVar[SendingLimits] = SendingLimits(
+        characters=300,
+        count="graphemes",
+        visibilities=("public",),
+        attachments=4,
+        attachment_types=("image/jpeg", "image/png", "image/gif", "image/webp"),
+        attachment_bytes=1_000_000,
+        alt_text=True,
+        idempotent=True,
+        needs=("handle", "password"),
+        scopes=("app password",),
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
@@ -248,6 +269,14 @@ class Bluesky:
         return Checked(
             ok=True, message=f"Bluesky answers; the first page holds {count} posts.", details={"posts": str(count)}
         )
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Write the record under a key that follows from the reply: a second try meets the first."""
+        return _sent(http, settings, outgoing, now=now)
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Read the record of that key: it is there, or it is not."""
+        return _found(http, settings, outgoing, now=now)
 
 
 def _read_from(settings: Mapping[str, Any]) -> str:
@@ -1238,6 +1267,149 @@ def _frame_did(frame: bytes) -> str:
         return _did(body.get("repo") or body.get("did"))
     except _MISSHAPEN:
         return ""
+
+
+# --- sending ---------------------------------------------------------------------------------------------------------
+
+_LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?')\]]")
+_HANDLE = re.compile(r"(?<![\w@/.])@((?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,63})(?![\w-])")
+_TAG = re.compile(r"(?<![\w&/])#([^\W\d_][\w-]{0,63})")
+
+
+def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    parent = _record_answered(http, settings, outgoing)
+    root = mapping(mapping(parent["value"]).get("reply")).get("root") or {"uri": parent["uri"], "cid": parent["cid"]}
+    written = {
+        "$type": POSTS,
+        "text": outgoing.text,
+        "createdAt": _iso(outgoing.began_at or now),
+        "langs": [outgoing.language] if outgoing.language else None,
+        "reply": {"root": root, "parent": {"uri": parent["uri"], "cid": parent["cid"]}},
+        "facets": _marked(http, settings, outgoing.text) or None,
+        "embed": _pictures(http, settings, outgoing.attachments),
+    }
+    body = {
+        "repo": _option(settings, "handle").lstrip("@"),
+        "collection": POSTS,
+        "rkey": _own_key(outgoing, now),
+        "record": {name: value for name, value in written.items() if value is not None},
+    }
+    response = _write(http, settings, "com.atproto.repo.createRecord", json=body)
+    if response.status in (400, 409):
+        there = _found(http, settings, outgoing, now=now)
+        if there is not None:
+            return there
+        raise GiveUp(f"Bluesky does not take it: {_error(response.body, 'message') or 'no reason given'}")
+    return _as_sent(accepted(response.raise_for_status()), now)
+
+
+def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    place = [
+        ("repo", _option(settings, "handle").lstrip("@")),
+        ("collection", POSTS),
+        ("rkey", _own_key(outgoing, now)),
+    ]
+    response = _read(http, settings, "com.atproto.repo.getRecord", place)
+    if response.status in (400, 404) and _error(response.body) in ("RecordNotFound", "InvalidRequest"):
+        return None
+    return _as_sent(mapping(response.raise_for_status().json()), now)
+
+
+def _own_key(outgoing: Outgoing, now: datetime) -> str:
+    """A record key of the usual kind (TID) that is the same at every try: the first try's second, the rest its own."""
+    noise = int.from_bytes(hashlib.blake2b(outgoing.key.encode(), digest_size=8).digest())
+    second = int((outgoing.began_at or now).timestamp())
+    number = ((second * 1_000_000 + noise % 1_000_000) << 10) | (noise >> 32) % 1024
+    letters = ""
+    for _place in range(13):
+        letters = _TID[number % 32] + letters
+        number //= 32
+    return letters
+
+
+def _record_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, Any]:
+    """Address, hash and words of the post that is answered, as they are now."""
+    uri = str(answered(outgoing, "bluesky").get("native_id") or "")
+    found = _AT_URI.fullmatch(uri)
+    if not found:
+        raise GiveUp("What it answers has no address on Bluesky.")
+    repo, collection, rkey = found.groups()
+    place = [("repo", repo), ("collection", collection), ("rkey", rkey)]
+    response = _read(http, settings, "com.atproto.repo.getRecord", place)
+    if response.status in (400, 404):
+        raise GiveUp("What it answers was deleted.")
+    record = mapping(response.raise_for_status().json())
+    if not record.get("uri") or not record.get("cid"):
+        raise TryLater("Bluesky did not say what it answers")
+    return dict(record)
+
+
+def _marked(http: "Http", settings: Mapping[str, Any], words: str) -> list[dict[str, Any]]:
+    """Links, mentions and hashtags, by where they stand in the bytes."""
+    found: list[tuple[re.Match[str], dict[str, str]]] = [
+        (match, {"$type": "app.bsky.richtext.facet#link", "uri": match[0]}) for match in _LINK.finditer(words)
+    ]
+    for match in _HANDLE.finditer(words):
+        with contextlib.suppress(GiveUp):  # nobody has this handle: it stays plain words
+            did = _resolved(http, settings, match[1])
+            found.append((match, {"$type": "app.bsky.richtext.facet#mention", "did": did}))
+    taken = [match.span() for match, _ in found]
+    for match in _TAG.finditer(words):
+        if not any(start <= match.start() < end for start, end in taken):
+            found.append((match, {"$type": "app.bsky.richtext.facet#tag", "tag": match[1]}))
+    return [
+        {
+            "index": {
+                "byteStart": len(words[: match.start()].encode()),
+                "byteEnd": len(words[: match.end()].encode()),
+            },
+            "features": [feature],
+        }
+        for match, feature in sorted(found, key=lambda each: each[0].start())
+    ]
+
+
+def _pictures(http: "Http", settings: Mapping[str, Any], files: Sequence[Attachment]) -> dict[str, Any] | None:
+    """The pictures as an embed; uploading posts nothing, so it may be repeated."""
+    images = []
+    for file in files:
+        response = _write(
+            http,
+            settings,
+            "com.atproto.repo.uploadBlob",
+            content=file.body,
+            headers={"Content-Type": file.content_type},
+        )
+        if response.status in (400, 413):
+            raise GiveUp(f"Bluesky does not take {file.name}: {_error(response.body, 'message')}")
+        images.append({"alt": file.alt, "image": accepted(response.raise_for_status()).get("blob")})
+    return {"$type": "app.bsky.embed.images", "images": images} if images else None
+
+
+def _write(http: "Http", settings: Mapping[str, Any], method: str, **options: Any) -> "Response":
+    """Call a method that writes; a session that ran out is renewed, as such a call wrote nothing."""
+    url = _address(settings, "service", f"/xrpc/{method}")
+    headers = options.pop("headers", {})
+    response = post_once(http, url, headers=headers | _signed_in(http, settings), **options)
+    if response.status in (400, 401) and _error(response.body) in ("ExpiredToken", "InvalidToken"):
+        response = post_once(http, url, headers=headers | _signed_in(http, settings, again=True), **options)
+    return response
+
+
+def _read(http: "Http", settings: Mapping[str, Any], method: str, query: Sequence[tuple[str, str]]) -> "Response":
+    url = _address(settings, "service", f"/xrpc/{method}", query)
+    response = http.get(url, headers=_signed_in(http, settings))
+    if response.status in (400, 401) and _error(response.body) in ("ExpiredToken", "InvalidToken"):
+        response = http.get(url, headers=_signed_in(http, settings, again=True))
+    return response
+
+
+def _as_sent(reply: Mapping[str, Any], now: datetime) -> Sent:
+    uri = str(reply.get("uri") or "")
+    if not _AT_URI.fullmatch(uri):
+        raise Unsure("Bluesky gave the post no address")
+    at = moment(mapping(reply.get("value")).get("createdAt")) or _tid_time(uri.rpartition("/")[2]) or now
+    return Sent(uid=_uid(uri), url=_web_address(uri), at=at)
 
 
 connector = Bluesky()

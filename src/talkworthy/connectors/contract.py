@@ -178,6 +178,8 @@ class SendingLimits:
     alt_text: bool = False
     threads: bool = True
     """Whether an answer stands under what it answers."""
+    addressed: bool = False
+    """Whether the text must name whom it answers, so that they are told."""
     recallable: bool = False
     """Whether what was sent can be taken back through the channel."""
     idempotent: bool = False

@@ -22,14 +22,19 @@ from talkworthy.connectors.contract import (
     GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
     Request,
+    SendingLimits,
+    Sent,
     Setting,
     TryLater,
+    Unsure,
 )
 from talkworthy.connectors.markup import absolute, clean, links, plain, site
+from talkworthy.connectors.posting import accepted, answered, first_of, marker, post_once, reason
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -129,6 +134,7 @@ class Discourse:
         ),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
+        send=True,
         listen=True,
         receive=True,
         edits=True,
@@ -137,8 +143,8 @@ class Discourse:
         history=False,
         met_live=False,
         limits=(
+            "Private messages are not answered; files are not attached.",
             "It has not met the live service.",
-            "Replies cannot be sent yet.",
             "Older edits, deletions and likes are told by webhook; by asking, the newest fifty posts are seen again.",
             f"Of those, at most {LOOKS_A_FETCH} vanished posts are looked up at each fetch.",
             "A webhook tells of a like but not how many there are: the post is asked for at the next fetch.",
@@ -146,6 +152,13 @@ class Discourse:
             "A post that is moved to another topic is heard as a new one.",
             "Private messages and whispers are never kept.",
         ),
+    )
+
+    sending: ClassVar[SendingLimits] = SendingLimits(
+        characters=32_000,
+        visibilities=("public",),
+        needs=("api_key",),
+        scopes=("posts: edit, or a key without limits",),
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
@@ -193,6 +206,14 @@ class Discourse:
         ]
         message = f"{walk.host} answers, with {len(walk.categories)} categories."
         return Checked(ok=True, message=message + (f" Nothing stands in {', '.join(empty)}." if empty else ""))
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Write a post below the one that it answers; a mark that the forum does not show holds the key."""
+        return _sent(http, settings, outgoing, now=now)
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Look for the mark among the last posts of the topic."""
+        return _found(http, settings, outgoing, now=now)
 
     def receive(self, request: Request, settings: Mapping[str, Any], cursor: Cursor | None) -> Answer:
         """Verify the signature over the bytes as they came; a like is noted for the next fetch."""
@@ -596,6 +617,83 @@ def _with_liked(cursor: Cursor | None, post: Mapping[str, Any]) -> Cursor | None
 def _lines(given: Any) -> Iterable[str]:
     lines = given.splitlines() if isinstance(given, str) else given or ()
     return dict.fromkeys(line.strip().strip("/") for line in lines if line.strip().strip("/"))
+
+
+# sending
+
+
+def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    base, (topic, number) = base_of(settings), _answered_place(outgoing)
+    body = {
+        "topic_id": topic,
+        "raw": f"{outgoing.text}\n\n{marker(outgoing.key)}",
+        "reply_to_post_number": number if number > 1 else None,
+    }
+    response = post_once(
+        http,
+        f"{base}/posts.json",
+        json={name: value for name, value in body.items() if value is not None},
+        headers=_key_of(settings),
+        accept="application/json",
+    )
+    said = reason(response, "errors", "error")
+    if response.status == 429:
+        extras = record(record(accepted(response) if response.body.startswith(b"{") else {}).get("extras"))
+        wait = integer(extras.get("wait_seconds")) or response.wait or 60
+        raise TryLater("the forum asks for a pause", after=float(wait))
+    if response.status in (401, 403):
+        raise AskForCredentials(f"The key may not write here: {said or response.status}")
+    if response.status in (404, 410):
+        raise GiveUp("What it answers was deleted.")
+    if response.status == 422 and (there := _found(http, settings, outgoing, now=now)) is not None:
+        return there  # the forum takes the same words once
+    if response.status >= 400:
+        raise GiveUp(f"The forum does not take it: {said or response.status}")
+    return _as_sent(settings, accepted(response), topic)
+
+
+def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    base, (topic, _number) = base_of(settings), _answered_place(outgoing)
+    response = http.get(
+        f"{base}/t/{topic}/last.json",
+        params={"include_raw": "true"},
+        headers=_key_of(settings),
+        accept="application/json",
+    )
+    if response.status in (404, 410):
+        raise GiveUp("What it answers was deleted.")
+    posts = _posts_of(record(response.raise_for_status().json())) or []
+    there = first_of(post for post in map(record, posts) if marker(outgoing.key) in str(post.get("raw") or ""))
+    return _as_sent(settings, there, topic) if there else None
+
+
+def _answered_place(outgoing: Outgoing) -> tuple[int, int]:
+    """Topic and number of the post that is answered."""
+    topic, _, number = str(answered(outgoing, "discourse").get("native_id") or "").partition("/")
+    if not (topic.isascii() and topic.isdigit() and number.isascii() and number.isdigit()):
+        raise GiveUp("What it answers has no place in the forum.")
+    return int(topic), int(number)
+
+
+def _as_sent(settings: Mapping[str, Any], reply: Mapping[str, Any], topic: int) -> Sent:
+    host = site(base_of(settings)) or ""
+    if reply.get("action") == "enqueued":  # the forum's moderators look first; it is theirs now
+        waiting = integer(record(reply.get("pending_post")).get("id")) or 0
+        return Sent(uid=post_uid("discourse", host, f"pending/{waiting}"))
+    post = record(reply.get("post")) or reply
+    number = integer(post.get("post_number"))
+    if number is None:
+        raise Unsure("the forum gave the post no number")
+    place = integer(post.get("topic_id")) or topic
+    url = f"{base_of(settings)}/t/{quote(text(post.get('topic_slug')) or '-', safe='')}/{place}/{number}"
+    return Sent(uid=post_uid("discourse", host, f"{place}/{number}"), url=url, at=moment(post.get("created_at")))
+
+
+def _key_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    key = text(settings.get("api_key"))
+    if key is None:
+        raise AskForCredentials("Answering needs an API key that may write posts.")
+    return {"Api-Key": key, "Api-Username": text(settings.get("api_username")) or "system"}
 
 
 connector = Discourse()

@@ -9,6 +9,7 @@ import codecs
 import hashlib
 import imaplib
 import re
+import smtplib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -17,14 +18,17 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header
+from email.message import EmailMessage as _Letter
 from email.message import Message
-from email.utils import getaddresses, parsedate_to_datetime
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr, getaddresses, parseaddr, parsedate_to_datetime
 from socket import socket as Socket  # noqa: N812 - the class
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import nh3
 from imapclient import SEEN, IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
+from imapclient.imapclient import SENT
 from mailparser_reply.constants import MAIL_LANGUAGES
 from mailparser_reply.parser import EmailMessage
 
@@ -37,13 +41,18 @@ from talkworthy.connectors.contract import (
     GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
+    SendingLimits,
+    Sent,
     Setting,
     TryLater,
+    Unsure,
 )
 from talkworthy.connectors.markup import links, plain, shortened, storable
+from talkworthy.connectors.posting import answered
 from talkworthy.connectors.reading import moment
 from talkworthy.schema import post_uid, posts_table
 
@@ -170,6 +179,49 @@ class Email:
             help="Megabytes; of a larger mail only the beginning is fetched, mostly without its attachments.",
         ),
         Setting(
+            name="smtp_host",
+            label="Server for sending",
+            help="Name of the SMTP server; without it nothing is answered.",
+            example="smtp.acme.example",
+        ),
+        Setting(
+            name="smtp_security",
+            label="Encryption when sending",
+            help="As the server's own instructions say.",
+            kind=Kind.CHOICE,
+            default="implicit",
+            choices=(
+                ("implicit", "TLS (usual)"),
+                ("starttls", "STARTTLS"),
+                ("none", "None: the password can be read on the way"),
+            ),
+        ),
+        Setting(
+            name="smtp_port",
+            label="Port for sending",
+            kind=Kind.NUMBER,
+            help="465 with TLS, 587 otherwise, unless given.",
+        ),
+        Setting(name="smtp_user", label="User name for sending", help="Where it is another one than above."),
+        Setting(
+            name="smtp_password",
+            label="Password for sending",
+            kind=Kind.SECRET,
+            help="Where it is another one than above.",
+        ),
+        Setting(
+            name="address",
+            label="Sender",
+            help="The address that answers come from, with or without a name.",
+            example="Acme Support <support@acme.example>",
+        ),
+        Setting(
+            name="sent_folder",
+            label="Folder of sent mail",
+            help="Its name on the server; found by itself where it is marked as such.",
+            example="Sent",
+        ),
+        Setting(
             name="mark",
             label="Mark as read",
             kind=Kind.FLAG,
@@ -178,12 +230,15 @@ class Email:
         ),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
+        send=True,
         resume=True,
         stream=True,
         history=True,
         met_live=True,
         limits=(
-            "Replies cannot be sent yet.",
+            "A mail that left cannot be taken back.",
+            "No mail server says later whether it took a mail: the copy in the sent mail does, else a person is asked.",
+            "Mail that a machine wrote, bounces among it, is not answered.",
             "A mail that is deleted or moved in the mailbox stays here: IMAP does not say why it went.",
             "Mail has no edits, no counts and no public address.",
             "Attachments are listed by name, not kept.",
@@ -192,6 +247,15 @@ class Email:
             "Signing in with OAuth is not offered; an app password is.",
             "The sender's address is what the mail says; forged senders are for the mail server to refuse.",
         ),
+    )
+
+    sending: ClassVar[SendingLimits] = SendingLimits(
+        subject=True,
+        visibilities=("private",),
+        attachments=10,
+        attachment_bytes=7_000_000,
+        needs=("smtp_host", "address"),
+        scopes=("the password of the mailbox, or one for SMTP",),
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
@@ -237,6 +301,14 @@ class Email:
         folder, user = _option(settings, "folder"), _option(settings, "user")
         message = f"Signed in as {user}; {folder} holds {held} mails, and new ones are heard {told}."
         return Checked(ok=True, message=message, details={"mails": str(held)})
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Hand the mail to the SMTP server under an id that follows from the reply; a copy goes into the sent mail."""
+        return _sent(http, settings, outgoing, now=now)
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Look for its id in the sent mail; a mail server cannot be asked, so what is not found is Unsure."""
+        return _found(http, settings, outgoing, now=now)
 
 
 # --- the mailbox ----------------------------------------------------------------------------------------------------
@@ -890,6 +962,179 @@ def _tongues(settings: Mapping[str, Any]) -> list[str]:
     value = settings.get("languages") or "en"
     told = re.split(r"[\s,]+", value) if isinstance(value, str) else [str(each) for each in value]
     return [code for each in told if (code := each.strip().lower()) in TONGUES] or ["en"]
+
+
+# --- sending ---------------------------------------------------------------------------------------------------------
+
+
+class _Post(smtplib.SMTP):
+    """SMTP over a socket that was checked and connected before."""
+
+    def __init__(self, given: Socket, host: str) -> None:
+        self._given = given
+        super().__init__(timeout=30.0)
+        self._host = host
+        code, said = self.connect(host, 1)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, said)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Socket:
+        return self._given
+
+
+def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    mail, recipient = _written(settings, outgoing, now)
+    sender = _sender(settings)[1]
+    with _post_office(http, settings) as office:
+        try:
+            _expect(office.mail(sender), 250)
+            _expect(office.rcpt(recipient), 250, 251)
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            raise TryLater(f"The connection with the mail server broke: {error}", after=30.0) from error
+        try:
+            code, said = office.data(mail.as_bytes(policy=SMTP))
+        except smtplib.SMTPDataError as error:
+            _expect((error.smtp_code, _bytes_of(error.smtp_error)), 250)
+            raise
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            raise Unsure(f"The mail server was given the mail and did not answer: {error}") from error
+        _expect((code, said), 250)
+    with suppress(ConnectorError):  # the mail is gone; a copy that is missing is a smaller harm than a second mail
+        _keep_copy(http, settings, mail, now)
+    return _as_sent(mail, now)
+
+
+def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    own = _message_id(settings, outgoing)
+    with _opened(http, settings) as client:
+        for folder in dict.fromkeys((_sent_folder(client, settings), _option(settings, "folder"))):
+            if folder is None:
+                continue
+            client.select_folder(folder, readonly=True)
+            if client.search(["HEADER", "Message-ID", own]):
+                return Sent(uid=_uid(own.strip("<>")), at=outgoing.began_at)
+    raise Unsure("The mail is not in the sent mail; whether the mail server took it cannot be asked.")
+
+
+def _written(settings: Mapping[str, Any], outgoing: Outgoing, now: datetime) -> tuple[_Letter, str]:
+    """The mail, and whom it goes to."""
+    post = answered(outgoing, "email")
+    if {"automated", "bounce"} & set(post.get("tags") or ()):
+        raise GiveUp("A machine wrote what it answers; a mail to it would come back, or go round in circles.")
+    author = post.get("author") or {}
+    recipient = next((str(author[name]) for name in ("handle", "id") if "@" in str(author.get(name) or "")), "")
+    if not recipient:
+        raise GiveUp("The mail that it answers has no sender.")
+    mail = _Letter()
+    mail["From"] = formataddr(_sender(settings))
+    mail["To"] = formataddr((str(author.get("name") or ""), recipient))
+    mail["Subject"] = _one_line(outgoing.subject or f"Re: {post.get('title') or ''}")
+    mail["Date"] = format_datetime(now)
+    mail["Message-ID"] = _message_id(settings, outgoing)
+    parent = str(post.get("native_id") or "")
+    if not parent.startswith("hash-"):
+        ancestors = [str(uid).removeprefix("email::") for uid in post.get("references") or ()]
+        above = [f"<{each}>" for each in dict.fromkeys([*ancestors, parent]) if not each.startswith("hash-")]
+        mail["In-Reply-To"] = f"<{parent}>"
+        mail["References"] = " ".join(above[-ANCESTORS:])
+    if outgoing.language:
+        mail["Content-Language"] = outgoing.language
+    if outgoing.automatic:
+        mail["Auto-Submitted"] = "auto-replied"
+    mail.set_content(outgoing.text + "\n")
+    for file in outgoing.attachments:
+        main, _, sub = file.content_type.partition("/")
+        mail.add_attachment(file.body, maintype=main, subtype=sub or "octet-stream", filename=file.name)
+        if file.alt:
+            [*mail.iter_attachments()][-1]["Content-Description"] = _one_line(file.alt)
+    return mail, recipient
+
+
+def _message_id(settings: Mapping[str, Any], outgoing: Outgoing) -> str:
+    """The same id at every try."""
+    return f"<{outgoing.key}@{_sender(settings)[1].rpartition('@')[2]}>"
+
+
+def _sender(settings: Mapping[str, Any]) -> tuple[str, str]:
+    name, address = parseaddr(_option(settings, "address"))
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", address):
+        raise GiveUp("Answering needs the address that answers come from.")
+    return name, address
+
+
+def _one_line(words: str) -> str:
+    return " ".join(words.split())
+
+
+@contextmanager
+def _post_office(http: "Http", settings: Mapping[str, Any]) -> Iterator[_Post]:
+    """A mail server that is ready to take a mail; until the mail was handed over, whatever breaks is TryLater."""
+    host, security = _option(settings, "smtp_host"), _option(settings, "smtp_security")
+    if not host:
+        raise GiveUp("Answering needs the name of a server for sending.")
+    user = _option(settings, "smtp_user") or _option(settings, "user")
+    password = str(settings.get("smtp_password") or settings.get("password") or "")
+    port = _number(settings, "smtp_port", 465 if security == "implicit" else 587)
+    given = http.socket(host, port, tls=security, timeout=30.0)  # type: ignore[arg-type]
+    with closing(given):
+        try:
+            office = _Post(given, host)
+            office.ehlo_or_helo_if_needed()
+            if security == "starttls":
+                office.starttls(context=http.tls_context)
+                office.ehlo()
+            if password and office.has_extn("auth"):
+                office.login(user, password)
+        except smtplib.SMTPAuthenticationError as error:
+            if error.smtp_code < 500:
+                raise TryLater(f"{host} lets nobody in at the moment.", after=300.0) from error
+            raise AskForCredentials(f"{host} does not accept the name and password of {user}.") from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise GiveUp(f"{host} does not offer what is needed: {error}") from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise TryLater(f"The connection with {host} broke: {error}", after=60.0) from error
+        yield office
+        with suppress(smtplib.SMTPException, OSError):
+            office.quit()
+
+
+def _expect(answer: tuple[int, bytes], *codes: int) -> None:
+    """Nothing, or what another answer means; each says that the mail was not taken."""
+    code, said = answer[0], answer[1].decode("utf-8", "replace")[:300]
+    if code in codes:
+        return
+    if code in (530, 535, 550) and "auth" in said.lower():
+        raise AskForCredentials(f"The mail server wants us to sign in: {said}")
+    if 400 <= code < 500:
+        raise TryLater(f"The mail server asks for a pause: {said}", after=300.0)
+    raise GiveUp(f"The mail server does not take it: {code} {said}")
+
+
+def _bytes_of(said: str | bytes) -> bytes:
+    return said if isinstance(said, bytes) else said.encode()
+
+
+def _keep_copy(http: "Http", settings: Mapping[str, Any], mail: _Letter, now: datetime) -> None:
+    with _opened(http, settings) as client:
+        folder = _sent_folder(client, settings)
+        if folder is None:
+            return
+        client.select_folder(folder, readonly=True)
+        if not client.search(["HEADER", "Message-ID", str(mail["Message-ID"])]):  # some servers keep one themselves
+            client.append(folder, mail.as_bytes(policy=SMTP), flags=(SEEN,), msg_time=now)
+
+
+def _sent_folder(client: "_Client", settings: Mapping[str, Any]) -> str | None:
+    """The folder of sent mail: as told, as marked by the server (RFC 6154), or by the usual name."""
+    told = _option(settings, "sent_folder")
+    if told:
+        return told
+    found = client.find_special_folder(SENT)
+    return str(found) if found else None
+
+
+def _as_sent(mail: _Letter, now: datetime) -> Sent:
+    return Sent(uid=_uid(str(mail["Message-ID"]).strip("<>")), at=now)
 
 
 connector = Email()

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs
@@ -23,15 +24,20 @@ from talkworthy.connectors.contract import (
     GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
     Request,
+    SendingLimits,
+    Sent,
     Setting,
     TryLater,
+    Unsure,
 )
 from talkworthy.connectors.markdown import rendered
 from talkworthy.connectors.markup import absolute, links, plain, site
+from talkworthy.connectors.posting import accepted, answered, first_of, marker, post_once, reason, since
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -108,7 +114,8 @@ class GitHub:
             name="token",
             label="Access token",
             kind=Kind.SECRET,
-            help="Fine-grained, to read issues and discussions. Needed for discussions and private repositories.",
+            help="Fine-grained, to read issues and discussions, and to write them for answers. Needed for discussions "
+            "and private repositories.",
         ),
         Setting(
             name="discussions",
@@ -146,6 +153,7 @@ class GitHub:
         ),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
+        send=True,
         listen=True,
         receive=True,
         edits=True,
@@ -154,8 +162,8 @@ class GitHub:
         history=True,
         met_live=False,
         limits=(
+            "Comments on lines of code are not answered; files are not attached.",
             "It has not met the live service.",
-            "Replies cannot be sent yet.",
             "Deleted issues and comments are told by webhook only.",
             "Without a token 60 requests an hour are allowed for an address, and discussions cannot be asked for.",
             "GitHub does not say when an issue was edited; its webhook and comments do.",
@@ -163,6 +171,14 @@ class GitHub:
             "Of a discussion's comment the newest 20 replies are read at each look.",
             "After a transfer the issue has a new uid; its comments keep theirs.",
         ),
+    )
+
+    sending: ClassVar[SendingLimits] = SendingLimits(
+        characters=65_000,
+        visibilities=("public",),
+        addressed=True,
+        needs=("token",),
+        scopes=("issues: write", "pull requests: write", "discussions: write"),
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
@@ -209,6 +225,14 @@ class GitHub:
         return Checked(
             ok=True, message=message + (f" Neither issues nor discussions: {', '.join(mute)}." if mute else "")
         )
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Comment on the issue, pull request or discussion; a mark that nobody sees holds the key."""
+        return _sent(http, settings, outgoing, now=now)
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Look for the mark among the comments since."""
+        return _found(http, settings, outgoing, now=now)
 
     def receive(self, request: Request, settings: Mapping[str, Any], cursor: Cursor | None) -> Answer:
         """Verify the signature over the bytes as they came, and keep what we hear of; the rest is let go."""
@@ -632,6 +656,158 @@ def _repositories(settings: Mapping[str, Any]) -> tuple[str, ...]:
 def _origin(api: str) -> str:
     host = site(api) or "api.github.com"
     return host.removeprefix("api.")
+
+
+# sending
+
+_DISCUSSION = """
+query($owner: String!, $name: String!, $number: Int!) { repository(owner: $owner, name: $name) {
+  discussion(number: $number) { id comments(last: 100) { nodes {
+    id databaseId body url createdAt replies(last: 100) { nodes { databaseId body url createdAt } } } } } } }
+"""
+_ADD = """
+mutation($on: ID!, $body: String!, $under: ID) {
+  addDiscussionComment(input: {discussionId: $on, body: $body, replyToId: $under}) {
+    comment { databaseId url createdAt } } }
+"""
+
+
+def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    place = _answered_place(outgoing)
+    body = f"{_addressed(outgoing)}\n\n{marker(outgoing.key)}"
+    if place.sort == "discussions":
+        return _sent_in_discussion(http, settings, outgoing, place, body)
+    address = f"{_api(settings)}/repos/{place.name}/issues/{place.number}/comments"
+    response = _taken(post_once(http, address, json={"body": body}, auth=_token(settings), headers=_HEADERS))
+    return _as_sent(settings, accepted(response), "issuecomment", response)
+
+
+def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    place = _answered_place(outgoing)
+    if place.sort == "discussions":
+        talk = _discussion(http, settings, place)
+        comments = [record(one) for one in listed(record(talk.get("comments")).get("nodes"))]
+        replies = [record(one) for top in comments for one in listed(record(top.get("replies")).get("nodes"))]
+        there = first_of(one for one in [*comments, *replies] if marker(outgoing.key) in str(one.get("body")))
+        return _as_sent(settings, there, "discussioncomment", None) if there else None
+    address: str | None = f"{_api(settings)}/repos/{place.name}/issues/{place.number}/comments"
+    params: dict[str, Any] | None = {"since": since(outgoing, now).strftime("%Y-%m-%dT%H:%M:%SZ"), "per_page": PER_PAGE}
+    for _page in range(10):
+        if address is None:
+            return None
+        response = _judged(http.get(address, params=params, auth=_token(settings), headers=_HEADERS)).raise_for_status()
+        there = first_of(one for one in listed(response.json()) if marker(outgoing.key) in str(record(one).get("body")))
+        if there:
+            return _as_sent(settings, record(there), "issuecomment", None)
+        address, params = response.links.get("next"), None
+    raise TryLater("there are too many newer comments to find ours", after=600.0)
+
+
+_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """Where an answer goes: repository, issues, pull or discussions, its number, and the comment that it answers."""
+
+    name: str
+    sort: str
+    number: int
+    comment: int | None
+
+
+def _answered_place(outgoing: Outgoing) -> _Spot:
+    post = answered(outgoing, "github")
+    found = _PLACE.fullmatch(str(post.get("url") or ""))
+    if found is None:
+        raise GiveUp("What it answers has no address on GitHub.")
+    _host, name, sort, number, _anchor_of = found.groups()
+    comment = re.fullmatch(r"(?:discussion|issue)comment-(\d+)", str(post.get("native_id") or ""))
+    return _Spot(name, sort, int(number), int(comment[1]) if comment else None)
+
+
+def _addressed(outgoing: Outgoing) -> str:
+    """GitHub's issues are flat: who is answered is told by their name."""
+    handle = str(record(outgoing.in_reply_to.get("author")).get("handle") or "")
+    named = {each.lower() for each in _NAMES.findall(outgoing.text)}
+    return outgoing.text if not handle or handle.lower() in named else f"@{handle} {outgoing.text}"
+
+
+def _sent_in_discussion(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, place: _Spot, body: str) -> Sent:
+    talk = _discussion(http, settings, place)
+    under = None
+    for top in (record(one) for one in listed(record(talk.get("comments")).get("nodes"))):
+        below = {integer(record(one).get("databaseId")) for one in listed(record(top.get("replies")).get("nodes"))}
+        if place.comment is not None and place.comment in below | {integer(top.get("databaseId"))}:
+            under = top.get("id")  # a reply stands below the comment that began the branch
+    asked = {"query": _ADD, "variables": {"on": talk.get("id"), "body": body, "under": under}}
+    response = _taken(post_once(http, _graph(settings), json=asked, auth=_token(settings), headers=_HEADERS))
+    reply = accepted(response)
+    comment = record(record(record(reply.get("data")).get("addDiscussionComment")).get("comment"))
+    if not comment:
+        _judge_errors(reply)
+    return _as_sent(settings, comment, "discussioncomment", response)
+
+
+def _discussion(http: "Http", settings: Mapping[str, Any], place: _Spot) -> Mapping[str, Any]:
+    owner, _, name = place.name.partition("/")
+    asked = {"query": _DISCUSSION, "variables": {"owner": owner, "name": name, "number": place.number}}
+    response = _judged(http.post(_graph(settings), json=asked, auth=_token(settings), headers=_HEADERS))
+    reply = record(response.raise_for_status().json())
+    talk = record(record(record(reply.get("data")).get("repository")).get("discussion"))
+    if not talk:
+        _judge_errors(reply)
+        raise GiveUp("What it answers was deleted.")
+    return talk
+
+
+def _judge_errors(reply: Mapping[str, Any]) -> None:
+    """Raise what errors of GraphQL mean: each says that nothing was written."""
+    errors = [record(error) for error in listed(reply.get("errors"))]
+    kinds = {text(error.get("type")) for error in errors}
+    said = text(errors[0].get("message")) if errors else None
+    if "RATE_LIMITED" in kinds:
+        raise TryLater("GitHub's limit of points is spent", after=900.0)
+    if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
+        raise AskForCredentials(f"the token may not write here: {said}")
+    if errors:
+        raise GiveUp(f"GitHub does not take it: {said}")
+
+
+def _taken(response: "Response") -> "Response":
+    """The reply to a comment, or what it means that it was not taken."""
+    response = _judged(response)
+    if response.status in (404, 410):
+        raise GiveUp("What it answers was deleted, or the token does not see it.")
+    if response.status == 403:
+        raise AskForCredentials(f"The token may not write here: {reason(response, 'message')}")
+    if response.status == 422:
+        raise GiveUp(f"GitHub does not take it: {reason(response, 'message')}")
+    return response.raise_for_status()
+
+
+def _as_sent(settings: Mapping[str, Any], comment: Mapping[str, Any], kind: str, response: "Response | None") -> Sent:
+    number = integer(comment.get("id")) or integer(comment.get("databaseId"))
+    if number is None:
+        raise Unsure("GitHub gave the comment no number")
+    url = text(comment.get("html_url")) or text(comment.get("url"))
+    at = moment(comment.get("created_at")) or moment(comment.get("createdAt"))
+    return Sent(uid=post_uid("github", _origin(_api(settings)), f"{kind}-{number}"), url=absolute(url), at=at)
+
+
+def _api(settings: Mapping[str, Any]) -> str:
+    return (text(settings.get("api")) or API).rstrip("/")
+
+
+def _graph(settings: Mapping[str, Any]) -> str:
+    return re.sub(r"/v3$", "", _api(settings)) + "/graphql"
+
+
+def _token(settings: Mapping[str, Any]) -> str:
+    token = text(settings.get("token"))
+    if token is None:
+        raise AskForCredentials("Answering needs an access token that may write issues and discussions.")
+    return token
 
 
 connector = GitHub()

@@ -879,6 +879,13 @@ def _decoder(encoding: str, url: str) -> Callable[[bytes], Iterator[bytes]]:
     return unpack
 
 
+def has_left(error: ConnectorError) -> bool:
+    """Whether a request that broke may have reached the server: it was not when no connection came about."""
+    unconnected = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    below = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
+    return isinstance(error, _Broken) and not isinstance(error.__cause__, unconnected + below)
+
+
 def wait_of(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds that a reply asks us to stay away: Retry-After, RateLimit (both drafts), X-RateLimit-Reset.
 

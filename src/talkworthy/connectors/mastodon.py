@@ -20,6 +20,7 @@ import nh3
 
 from talkworthy.connectors.contract import (
     AskForCredentials,
+    Attachment,
     Capabilities,
     Checked,
     ConnectorError,
@@ -27,13 +28,18 @@ from talkworthy.connectors.contract import (
     GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
+    SendingLimits,
+    Sent,
     Setting,
     TryLater,
+    Unsure,
 )
 from talkworthy.connectors.markup import absolute, clean, plain, shortened, site
+from talkworthy.connectors.posting import accepted, answered, first_of, multipart, post_once, reason, same_words, since
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -167,7 +173,8 @@ class Mastodon:
             name="token",
             label="Access token",
             kind=Kind.SECRET,
-            help="Made on the server under Preferences, Development, New application; the scope “read” suffices.",
+            help="Made on the server under Preferences, Development, New application; the scope “read” suffices to "
+            "hear, “write:statuses” and “write:media” are needed to answer.",
         ),
         Setting(name="boosts", label="Boosts too", kind=Kind.FLAG, default=True, help="Boosts as posts of their own."),
         Setting(
@@ -179,6 +186,7 @@ class Mastodon:
         ),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
+        send=True,
         resume=True,
         stream=True,
         edits=True,
@@ -187,7 +195,7 @@ class Mastodon:
         history=True,
         met_live=False,
         limits=(
-            "Replies cannot be sent yet.",
+            "A reply to a post that the server has not seen is sent only if the server can fetch it.",
             "A server shows what reached it: a hashtag on a small server misses most of the fediverse.",
             "Posts that reach the server late are filed by their own date; those older than the newest 40 are missed.",
             "Between two readings, edits and deletions show among the newest 40 posts only; a stream tells all.",
@@ -197,6 +205,20 @@ class Mastodon:
             "The same post read through two servers counts as two; they share their address.",
             "Followers-only and direct posts are heard only where the account of the token may read them.",
         ),
+    )
+
+    sending: ClassVar[SendingLimits] = SendingLimits(
+        characters=500,
+        count="graphemes",
+        link_length=23,
+        visibilities=("public", "unlisted", "members", "private"),
+        attachments=4,
+        attachment_types=("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "audio/mpeg"),
+        attachment_bytes=10_000_000,
+        alt_text=True,
+        addressed=True,
+        needs=("token",),
+        scopes=("read", "write:statuses", "write:media"),
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
@@ -269,6 +291,18 @@ class Mastodon:
             return Checked(ok=False, message=str(error))
         message = f"{base} runs {kind.software} {kind.version}; its first page holds {posts} posts."
         return Checked(ok=True, message=message, details=details | {"posts": str(posts)})
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Post a reply under the status that it answers, naming its author; files first, with their descriptions."""
+        return _sent(http, settings, outgoing, now=now)
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Look among the answers to the status, and the newest of our own statuses."""
+        return _found(http, settings, outgoing, now=now)
+
+    def limits(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Mapping[str, Any]:
+        """What this server takes: its length of a post, its files, and whether it knows keys."""
+        return _limits(http, settings)
 
 
 # --- pages -------------------------------------------------------------------------------------------------------
@@ -851,6 +885,154 @@ def _number(settings: Mapping[str, Any], name: str) -> int:
     if number is None or number < 0:
         raise GiveUp(f"“{name}” must be a whole number.")
     return number
+
+
+# --- sending ---------------------------------------------------------------------------------------------------------
+
+SHOWN_TO = {"public": "public", "unlisted": "unlisted", "members": "private", "private": "direct"}
+"""Our word for who sees it, in Mastodon's words."""
+KEYED = frozenset({"Mastodon", "Pleroma", "Akkoma", "glitch"})
+"""Servers that are known to answer a second post with the same key with the first one, for an hour."""
+WAITS = 5
+"""Looks at a file that the server is still working on."""
+
+
+def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    base, token = _server(settings), _sending_token(settings)
+    parent = _status_answered(http, settings, outgoing)
+    body: dict[str, Any] = {
+        "status": _addressed(outgoing.text, record(parent.get("account")), _host(base)),
+        "in_reply_to_id": parent["id"],
+        "visibility": SHOWN_TO.get(outgoing.visibility, "public"),
+        "language": outgoing.language,
+        "media_ids": [_uploaded(http, settings, file) for file in outgoing.attachments] or None,
+    }
+    if text(parent.get("spoiler_text")):
+        body["spoiler_text"] = parent["spoiler_text"]
+    response = post_once(
+        http,
+        f"{base}/api/v1/statuses",
+        json={name: value for name, value in body.items() if value},
+        headers={"Idempotency-Key": outgoing.key},
+        auth=token,
+    )
+    if response.status == 422:
+        raise GiveUp(f"{_host(base)} does not take it: {reason(response, 'error') or 'no reason given'}")
+    if response.status == 404:
+        raise GiveUp("What it answers was deleted.")
+    return _as_sent(settings, accepted(response.raise_for_status()))
+
+
+def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    base, token = _server(settings), _sending_token(settings)
+    me = record(http.get(f"{base}/api/v1/accounts/verify_credentials", auth=token).raise_for_status().json())
+    parent = _status_answered(http, settings, outgoing)
+    below = http.get(f"{base}/api/v1/statuses/{quote(str(parent['id']), safe='')}/context", auth=token)
+    newest = http.get(
+        f"{base}/api/v1/accounts/{quote(str(me.get('id')), safe='')}/statuses", params={"limit": LIMIT}, auth=token
+    ).raise_for_status()
+    statuses = [
+        *listed(newest.json()),
+        *(listed(record(below.json()).get("descendants")) if below.status == 200 else []),
+    ]
+    words = _addressed(outgoing.text, record(parent.get("account")), _host(base))
+    for status in map(record, statuses):
+        ours = record(status.get("account")).get("id") == me.get("id")
+        answers = _id(status.get("in_reply_to_id")) == parent["id"]
+        at = moment(status.get("created_at"))
+        if ours and answers and at and at >= since(outgoing, now) and _says(status, words):
+            return _as_sent(settings, status)
+    return None
+
+
+def _says(status: Mapping[str, Any], words: str) -> bool:
+    """Whether a status says these words; the server shortens handles and links when it shows them."""
+    said = plain(str(status.get("content") or ""))
+    return same_words(_without_addresses(said), _without_addresses(words))
+
+
+def _without_addresses(words: str) -> str:
+    return re.sub(r"https?://\S+|@[\w.-]+(?:@[\w.-]+)?", " ", words)
+
+
+def _status_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, Any]:
+    """The status that is answered, as the server of the account knows it, with its id there."""
+    post, base, token = answered(outgoing, "mastodon"), _server(settings), _sending_token(settings)
+    if post.get("origin") == _host(base):
+        response = http.get(f"{base}/api/v1/statuses/{quote(str(post.get('native_id')), safe='')}", auth=token)
+        if response.status in (404, 410):
+            raise GiveUp("What it answers was deleted.")
+        found = record(response.raise_for_status().json())
+    else:
+        asked = {"q": post.get("url"), "resolve": "true", "type": "statuses", "limit": 1}
+        response = http.get(f"{base}/api/v2/search", params=asked, auth=token, timeout=60.0).raise_for_status()
+        found = record(first_of(listed(record(response.json()).get("statuses"))))
+    number = _id(found.get("id"))
+    if number is None:
+        raise GiveUp(f"{_host(base)} does not find what it answers: {post.get('url')}")
+    return {**found, "id": number}
+
+
+def _addressed(words: str, account: Mapping[str, Any], host: str) -> str:
+    """The words, naming whom they answer: without a name nobody is told."""
+    name = text(account.get("acct")) or ""
+    short = name.partition("@")[0]
+    known_as = {name.lower(), short.lower(), f"{short}@{host}".lower()}
+    named = {each.lower() for each in re.findall(r"(?<![\w/])@([\w.-]+(?:@[\w.-]+\w)?)", words)}
+    return words if not name or known_as & named else f"@{name} {words}"
+
+
+def _uploaded(http: "Http", settings: Mapping[str, Any], file: Attachment) -> str:
+    """The id of an uploaded file. Nothing is posted by it, so whatever breaks is tried again."""
+    base, token = _server(settings), _sending_token(settings)
+    content, kind = multipart({"description": file.alt}, "file", file)
+    response = http.post(
+        f"{base}/api/v2/media", content=content, headers={"Content-Type": kind}, auth=token, timeout=120.0
+    )
+    if response.status == 422:
+        raise GiveUp(f"{_host(base)} does not take {file.name}: {reason(response, 'error')}")
+    number = _id(record(response.raise_for_status().json()).get("id"))
+    if number is None:
+        raise TryLater(f"{_host(base)} gave no number to {file.name}")
+    for _look in range(WAITS if response.status == 202 else 0):
+        if http.get(f"{base}/api/v1/media/{number}", auth=token).raise_for_status().status == 200:
+            return number
+    if response.status == 202:
+        raise TryLater(f"{_host(base)} is still working on {file.name}", after=15.0)
+    return number
+
+
+def _as_sent(settings: Mapping[str, Any], status: Mapping[str, Any]) -> Sent:
+    number = _id(status.get("id"))
+    if number is None:
+        raise Unsure("the server gave the post no id")
+    uid = post_uid("mastodon", _host(_server(settings)), number)
+    return Sent(uid=uid, url=absolute(text(status.get("url"))), at=moment(status.get("created_at")))
+
+
+def _sending_token(settings: Mapping[str, Any]) -> str:
+    token = _token(settings)
+    if token is None:
+        raise AskForCredentials("Answering needs an access token with the scope “write:statuses”.")
+    return token
+
+
+def _limits(http: "Http", settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the instance tells of itself; what it does not tell is left as declared."""
+    base = _server(settings)
+    told_of = _answer(http, f"{base}/api/v2/instance") or _answer(http, f"{base}/api/v1/instance")
+    statuses = record(record(told_of.get("configuration")).get("statuses"))
+    media = record(record(told_of.get("configuration")).get("media_attachments"))
+    known_of = {
+        "characters": integer(statuses.get("max_characters")) or integer(told_of.get("max_toot_chars")),
+        "link_length": integer(statuses.get("characters_reserved_per_url")),
+        "attachments": integer(statuses.get("max_media_attachments")),
+        "attachment_types": [kind for kind in listed(media.get("supported_mime_types")) if isinstance(kind, str)],
+        "attachment_bytes": integer(media.get("image_size_limit")),
+    }
+    with suppress(GiveUp):
+        known_of["idempotent"] = _instance(http, base).software in KEYED
+    return {name: value for name, value in known_of.items() if value not in (None, [], 0)}
 
 
 connector = Mastodon()

@@ -15,14 +15,19 @@ from talkworthy.connectors.contract import (
     GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
+    SendingLimits,
+    Sent,
     Setting,
     TryLater,
+    Unsure,
 )
 from talkworthy.connectors.markdown import rendered
 from talkworthy.connectors.markup import absolute, links, plain, site
+from talkworthy.connectors.posting import accepted, answered, first_of, post_once, same_words, since
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -129,10 +134,11 @@ class Reddit:
             name="refresh_token",
             label="Refresh token",
             kind=Kind.SECRET,
-            help="Of the account, for mentions; everything else works without one.",
+            help="Of the account, for mentions and answers (scopes submit and history); the rest works without one.",
         ),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
+        send=True,
         listen=True,
         edits=True,
         deletions=True,
@@ -140,14 +146,21 @@ class Reddit:
         history=False,
         met_live=False,
         limits=(
+            "Private messages are not sent; files are not attached.",
             "It has not met the live service.",
-            "Replies cannot be sent yet.",
             f"Reddit lists the newest {LISTED:,} posts of a place only; what is older is lost to a new source.",
             f"Edits, deletions and votes are followed for the newest {WATCHED:,} collected posts and comments.",
             "The search finds posts, not comments.",
             "Deleted and removed posts are forgotten here too, as Reddit's terms demand.",
             "Commercial use needs an agreement with Reddit.",
         ),
+    )
+
+    sending: ClassVar[SendingLimits] = SendingLimits(
+        characters=10_000,
+        visibilities=("public",),
+        needs=("refresh_token",),
+        scopes=("submit", "history", "read"),
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
@@ -186,6 +199,14 @@ class Reddit:
         silent = [path for path, children in found.items() if not children]
         message = "Reddit answers." + (f" Nothing stands in {', '.join(silent)}." if silent else "")
         return Checked(ok=True, message=message)
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Comment below the post or comment that it answers, as the account of the refresh token."""
+        return _sent(http, settings, outgoing, now=now)
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Look among the newest comments of the account."""
+        return _found(http, settings, outgoing, now=now)
 
 
 class _Walk:
@@ -489,6 +510,89 @@ def _number(response: "Response", header: str) -> float | None:
 
 def _ascii(value: Any) -> str:
     return re.sub(r"[^\w-]", "", str(value or "").removeprefix("u/"), flags=re.ASCII)[:30]
+
+
+# sending
+
+
+def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    walk, thing = _writer(http, settings, now), _thing_answered(outgoing)
+    response = post_once(
+        http,
+        f"{API}/api/comment",
+        data={"thing_id": thing, "text": outgoing.text, "api_type": "json"},
+        auth=walk.token(),
+        headers={"User-Agent": walk.agent},
+    )
+    if response.status == 429:
+        raise TryLater("Reddit asks for a pause", after=response.wait or _number(response, "x-ratelimit-reset") or 60.0)
+    if response.status in (401, 403):
+        raise AskForCredentials("Reddit does not let this account write here: a scope is missing, or it is banned")
+    reply = record(accepted(response.raise_for_status()).get("json"))
+    _judge(listed(reply.get("errors")), _number_in(reply))
+    data = record(record(first_of(listed(record(reply.get("data")).get("things")))).get("data"))
+    return _as_sent(data)
+
+
+def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    walk, thing = _writer(http, settings, now), _thing_answered(outgoing)
+    account = _ascii(settings.get("account"))
+    comments = _children(walk.get(f"/user/{account}/comments", {"limit": LIMIT, "sort": "new", "raw_json": 1}))
+    for data in (record(child.get("data")) for child in comments):
+        at = moment(data.get("created_utc"))
+        says = same_words(str(data.get("body") or ""), outgoing.text)
+        if data.get("parent_id") == thing and at and at >= since(outgoing, now) and says:
+            return _as_sent(data)
+    return None
+
+
+def _writer(http: "Http", settings: Mapping[str, Any], now: datetime) -> _Walk:
+    if text(settings.get("refresh_token")) is None:
+        raise AskForCredentials("Answering needs a refresh token of the account with the scope “submit”.")
+    return _Walk(http, settings, None, now)
+
+
+def _thing_answered(outgoing: Outgoing) -> str:
+    name = answered(outgoing, "reddit").get("native_id")
+    if not _is_fullname(name):
+        raise GiveUp("What it answers has no name on Reddit.")
+    return str(name)
+
+
+_GONE = frozenset({"DELETED_COMMENT", "DELETED_LINK", "THREAD_LOCKED", "TOO_OLD", "COMMENT_LOCKED", "NO_THING_ID"})
+
+
+def _judge(errors: Sequence[Any], wait: float | None) -> None:
+    """Raise what Reddit's errors mean: [code, sentence, field] each, and nothing was written."""
+    for error in errors:
+        code, said = (str(part or "") for part in [*listed(error), "", ""][:2])
+        if code == "RATELIMIT":
+            raise TryLater(said or "Reddit asks for a pause", after=wait or _seconds_in(said))
+        if code in ("USER_REQUIRED", "SUBREDDIT_NOTALLOWED", "BANNED_FROM_SUBREDDIT"):
+            raise AskForCredentials(f"Reddit does not let this account write here: {said}")
+        raise GiveUp(
+            said or "What it answers is locked or gone." if code in _GONE else f"Reddit does not take it: {said}"
+        )
+
+
+def _number_in(reply: Mapping[str, Any]) -> float | None:
+    wait = reply.get("ratelimit")
+    return float(wait) if isinstance(wait, int | float) and not isinstance(wait, bool) and wait > 0 else None
+
+
+def _seconds_in(said: str) -> float:
+    found = re.search(r"(\d+) (second|minute|milli)", said)
+    units = {"second": 1.0, "minute": 60.0, "milli": 0.001}
+    return max(5.0, float(found[1]) * units[found[2]]) + 5.0 if found else 600.0
+
+
+def _as_sent(data: Mapping[str, Any]) -> Sent:
+    name = data.get("name") or f"t1_{data.get('id')}"
+    if not _is_fullname(name):
+        raise Unsure("Reddit gave the comment no name")
+    path = text(data.get("permalink"))
+    url = absolute(path, f"https://{HOST}") if path else None
+    return Sent(uid=_uid_of(str(name)), url=url, at=moment(data.get("created_utc")))
 
 
 connector = Reddit()

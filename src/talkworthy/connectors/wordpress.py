@@ -24,13 +24,19 @@ from talkworthy.connectors.contract import (
     GiveUp,
     Kind,
     Malformed,
+    Outgoing,
     Page,
     Parsed,
     Payload,
+    SendingLimits,
+    Sent,
     SetAside,
     Setting,
+    TryLater,
+    Unsure,
 )
 from talkworthy.connectors.markup import absolute, clean, links, plain, site, storable
+from talkworthy.connectors.posting import accepted, answered, first_of, post_once, reason, same_words, since
 from talkworthy.schema import TOMBSTONE, post_uid, posts_table
 
 if TYPE_CHECKING:
@@ -56,7 +62,9 @@ class WordPress:
             help="Where the site begins; its REST interface is found from there.",
             example="https://blog.example.org/",
         ),
-        Setting(name="username", label="Name", help="Only where the site shows its comments to members alone."),
+        Setting(
+            name="username", label="Name", help="To answer, and where the site shows its comments to members alone."
+        ),
         Setting(
             name="password",
             label="Application password",
@@ -71,16 +79,26 @@ class WordPress:
         ),
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
+        send=True,
         edits=True,
         deletions=True,
         history=True,
         met_live=True,
         limits=(
+            "Files are not attached to answers; where the site moderates comments, an answer waits there.",
             "Edits and deletions are noticed among the newest 100 comments only; WordPress does not announce them.",
             "Comments that wait for approval are not read; one approved late is read while it is among the newest 100.",
             "The site's own posts are not read here; its feed brings them.",
             "Handles are not told: an author is a name, and an id where the author is a member of the site.",
         ),
+    )
+
+    sending: ClassVar[SendingLimits] = SendingLimits(
+        characters=65_000,
+        visibilities=("public",),
+        idempotent=True,
+        needs=("username", "password"),
+        scopes=("application password",),
     )
 
     def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
@@ -130,6 +148,14 @@ class WordPress:
             return Checked(ok=False, message=str(error))
         total = response.headers.get("x-wp-total", "?")
         return Checked(ok=True, message=f"{site(response.url)} shows {total} comments.", details={"comments": total})
+
+    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+        """Write a comment below the one that it answers, as the user of the application password."""
+        return _sent(http, settings, outgoing, now=now)
+
+    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+        """Look among the newest answers to that comment; WordPress itself refuses the same words twice."""
+        return _found(http, settings, outgoing, now=now)
 
 
 # asking
@@ -312,6 +338,82 @@ def _stone(number: str, origin: str, payload: Payload) -> dict[str, Any]:
 
 def _word(value: object) -> str | None:
     return storable(value) or None if isinstance(value, str) else None
+
+
+# sending
+
+
+def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    root, auth, parent = _root(http, settings), _pair(settings), _comment_answered(http, settings, outgoing)
+    body = {"post": parent["post"], "parent": parent["id"], "content": outgoing.text}
+    response = post_once(http, f"{root.rstrip('/')}/wp/v2/comments", json=body, auth=auth, accept="application/json")
+    code, said = _code(response), reason(response, "message")
+    if code == "comment_duplicate" or response.status == 409:
+        there = _found(http, settings, outgoing, now=now)
+        if there is not None:
+            return there
+        raise GiveUp("WordPress says that the same words stand there already.")
+    if code == "comment_flood" or response.status == 429:
+        raise TryLater("the site asks for a pause between comments", after=max(response.wait or 0.0, 20.0))
+    if response.status in (401, 403) and code not in ("rest_comment_closed", "rest_comment_draft_post"):
+        raise AskForCredentials(f"The site does not let this user write comments: {said or response.status}")
+    if response.status >= 400:
+        raise GiveUp(f"The site does not take it: {said or response.status}")
+    return _as_sent(settings, accepted(response))
+
+
+def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    root, parent = _root(http, settings), _comment_answered(http, settings, outgoing)
+    params = {"parent": parent["id"], "per_page": PER_PAGE, "order": "desc", "orderby": "id"}
+    address = f"{root.rstrip('/')}/wp/v2/comments"
+    found = []
+    for status in ("approve", "hold"):  # one that waits for approval is there all the same
+        response = http.get(
+            address, params=params | {"status": status}, auth=_pair(settings), accept="application/json"
+        )
+        if status == "hold" and response.status in (400, 401, 403):
+            continue  # not everybody may see what waits
+        found += _listed(response.raise_for_status())
+    there = first_of(
+        one
+        for one in found
+        if same_words(plain(str((one.get("content") or {}).get("rendered") or "")), outgoing.text)
+        and _moment(one) >= since(outgoing, now)
+    )
+    return _as_sent(settings, there) if there else None
+
+
+def _comment_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, int]:
+    """The comment that is answered and the post that it stands under."""
+    number = str(answered(outgoing, "wordpress").get("native_id") or "")
+    if not (number.isascii() and number.isdigit()):
+        raise GiveUp("What it answers has no number on the site.")
+    address = f"{_root(http, settings).rstrip('/')}/wp/v2/comments/{number}"
+    response = http.get(address, auth=_pair(settings), accept="application/json")
+    if response.status in (404, 410):
+        raise GiveUp("What it answers was deleted.")
+    if response.status in (401, 403):
+        raise AskForCredentials("The site does not accept the name and the application password.")
+    reply = response.raise_for_status().json()
+    post = reply.get("post") if isinstance(reply, dict) else None
+    if not isinstance(post, int):
+        raise TryLater("the site did not say what the comment stands under")
+    return {"id": int(number), "post": post}
+
+
+def _as_sent(settings: Mapping[str, Any], comment: Mapping[str, Any]) -> Sent:
+    number = comment.get("id")
+    if not isinstance(number, int):
+        raise Unsure("the site gave the comment no number")
+    uid = post_uid("wordpress", _origin(str(settings.get("url") or "")), str(number))
+    return Sent(uid=uid, url=absolute(_word(comment.get("link"))), at=_moment(comment))
+
+
+def _pair(settings: Mapping[str, Any]) -> tuple[str, str]:
+    name, password = str(settings.get("username") or ""), str(settings.get("password") or "").replace(" ", "")
+    if not name or not password:
+        raise AskForCredentials("Answering needs a name and an application password.")
+    return name, password
 
 
 connector = WordPress()

@@ -27,6 +27,7 @@ class TimelineRow:
     """Where it can be read in the workspace; empty where nowhere."""
     by_us: bool = False
 
+
 spec = pluggy.HookspecMarker(PROJECT)
 
 

@@ -107,9 +107,7 @@ class WebhookDelivery(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="one_delivery_an_endpoint")]
-        indexes = [
-            models.Index(fields=["due_at"], condition=models.Q(state="waiting"), name="due_webhook_deliveries")
-        ]
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(state="waiting"), name="due_webhook_deliveries")]
 
     def __str__(self) -> str:
         return f"{self.event_id} → {self.endpoint_id}"

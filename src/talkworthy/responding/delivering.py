@@ -26,6 +26,7 @@ from talkworthy.connectors.contract import (
     Sending,
     Sent,
     TryLater,
+    Unsure,
 )
 from talkworthy.connectors.http import Http
 from talkworthy.listening.collecting import settings_of, source_key
@@ -224,6 +225,9 @@ def settle(delivery: Delivery, *, now: datetime, opens: Opens) -> None:
     try:
         with opens(source) as http:
             sent = connector.find_sent(http, settings, outgoing_of(delivery), now=now)
+    except Unsure:
+        _ask_a_person(delivery)
+        return
     except Exception as error:
         after = error.after if isinstance(error, TryLater) else 300.0
         _postpone(delivery, str(error) or type(error).__name__, due_at=now + timedelta(seconds=max(after, 5.0)))
@@ -370,7 +374,7 @@ def _back(delivery: Delivery, *, now: datetime, error: str) -> None:
 
 
 def _ask_a_person(delivery: Delivery) -> None:
-    why = _("This channel cannot be searched. Look there, and say whether the answer is there.")
+    why = _("The channel does not say whether it arrived. Look there, and say so.")
     _postpone(delivery, why, due_at=(delivery.began_at or delivery.due_at) + ASK)
     tell(
         concerned(delivery.draft),

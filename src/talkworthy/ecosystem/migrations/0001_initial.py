@@ -7,61 +7,125 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('workspaces', '0002_alter_member_role_team_teammember_team_members_and_more'),
+        ("workspaces", "0002_alter_member_role_team_teammember_team_members_and_more"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Touchpoint',
+            name="Touchpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('slug', models.SlugField(max_length=60)),
-                ('kind', models.CharField(choices=[('product', 'Product'), ('service', 'Service'), ('partner', 'Partner'), ('sales', 'Sales channel'), ('support', 'Support channel'), ('value', 'Value')], default='product', max_length=10, verbose_name='kind')),
-                ('query', models.TextField(verbose_name='query')),
-                ('about', models.TextField(blank=True, verbose_name='what it is')),
-                ('colour', models.CharField(default='teal', max_length=16, verbose_name='colour')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='touchpoints', to='workspaces.member', verbose_name='owner')),
-                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='touchpoints', to='workspaces.team', verbose_name='team')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='touchpoints', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("slug", models.SlugField(max_length=60)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("product", "Product"),
+                            ("service", "Service"),
+                            ("partner", "Partner"),
+                            ("sales", "Sales channel"),
+                            ("support", "Support channel"),
+                            ("value", "Value"),
+                        ],
+                        default="product",
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("query", models.TextField(verbose_name="query")),
+                ("about", models.TextField(blank=True, verbose_name="what it is")),
+                ("colour", models.CharField(default="teal", max_length=16, verbose_name="colour")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="touchpoints",
+                        to="workspaces.member",
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="touchpoints",
+                        to="workspaces.team",
+                        verbose_name="team",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="touchpoints",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Promise',
+            name="Promise",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('words', models.TextField(verbose_name='the words')),
-                ('made_in', models.CharField(max_length=200, verbose_name='where it was made')),
-                ('address', models.URLField(blank=True, max_length=500, verbose_name='address')),
-                ('valid_from', models.DateField(verbose_name='holds from')),
-                ('valid_to', models.DateField(blank=True, null=True, verbose_name='holds to')),
-                ('query', models.TextField(blank=True, verbose_name='mentions that speak of it')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='promises', to='workspaces.workspace')),
-                ('touchpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='promises', to='ecosystem.touchpoint')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("words", models.TextField(verbose_name="the words")),
+                ("made_in", models.CharField(max_length=200, verbose_name="where it was made")),
+                ("address", models.URLField(blank=True, max_length=500, verbose_name="address")),
+                ("valid_from", models.DateField(verbose_name="holds from")),
+                ("valid_to", models.DateField(blank=True, null=True, verbose_name="holds to")),
+                ("query", models.TextField(blank=True, verbose_name="mentions that speak of it")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="promises", to="workspaces.workspace"
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="promises", to="ecosystem.touchpoint"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-valid_from', '-id'],
+                "ordering": ["-valid_from", "-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='touchpoint',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('workspace', 'slug'), name='one_touchpoint_of_a_slug'),
+            model_name="touchpoint",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at", None)), fields=("workspace", "slug"), name="one_touchpoint_of_a_slug"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promise',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='a_promise_ends_after_it_begins'),
+            model_name="promise",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
+                name="a_promise_ends_after_it_begins",
+            ),
         ),
     ]

@@ -6,53 +6,82 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('workspaces', '0001_initial'),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='member',
-            name='role',
-            field=models.CharField(choices=[('administrator', 'administrator'), ('analyst', 'analyst'), ('lead', 'lead'), ('agent', 'agent'), ('viewer', 'viewer')], default='viewer', max_length=20, verbose_name='role'),
+            model_name="member",
+            name="role",
+            field=models.CharField(
+                choices=[
+                    ("administrator", "administrator"),
+                    ("analyst", "analyst"),
+                    ("lead", "lead"),
+                    ("agent", "agent"),
+                    ("viewer", "viewer"),
+                ],
+                default="viewer",
+                max_length=20,
+                verbose_name="role",
+            ),
         ),
         migrations.CreateModel(
-            name='Team',
+            name="Team",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('slug', models.SlugField(max_length=60)),
-                ('about', models.TextField(blank=True, verbose_name='what it takes care of')),
-                ('colour', models.CharField(default='slate', max_length=16, verbose_name='colour')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='teams', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("slug", models.SlugField(max_length=60)),
+                ("about", models.TextField(blank=True, verbose_name="what it takes care of")),
+                ("colour", models.CharField(default="slate", max_length=16, verbose_name="colour")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="teams", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='TeamMember',
+            name="TeamMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_lead', models.BooleanField(default=False, verbose_name='leads it')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='team_memberships', to='workspaces.member')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='workspaces.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("is_lead", models.BooleanField(default=False, verbose_name="leads it")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="team_memberships",
+                        to="workspaces.member",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="workspaces.team"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='team',
-            name='members',
-            field=models.ManyToManyField(related_name='teams', through='workspaces.TeamMember', to='workspaces.member'),
+            model_name="team",
+            name="members",
+            field=models.ManyToManyField(related_name="teams", through="workspaces.TeamMember", to="workspaces.member"),
         ),
         migrations.AddConstraint(
-            model_name='teammember',
-            constraint=models.UniqueConstraint(fields=('team', 'member'), name='once_in_a_team'),
+            model_name="teammember",
+            constraint=models.UniqueConstraint(fields=("team", "member"), name="once_in_a_team"),
         ),
         migrations.AddConstraint(
-            model_name='team',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('workspace', 'slug'), name='one_team_of_a_slug'),
+            model_name="team",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at", None)), fields=("workspace", "slug"), name="one_team_of_a_slug"
+            ),
         ),
     ]
