@@ -113,6 +113,29 @@ def doctor() -> None:
         raise SystemExit(examine(click.echo))
 
 
+@main.command("move-desk")
+@click.option("--to", "url", required=True, help="Address of an empty database; - reads it from standard input.")
+def move_desk(url: str) -> None:
+    """Copy the desk from SQLite to an empty PostgreSQL database. Stop Talkworthy first.
+
+    Every row is copied and compared, in one transaction there: all of it or nothing. The desk here stays as it is,
+    and the archive and the files stay where they are.
+
+    \b
+    talkworthy move-desk --to postgresql://talkworthy:PASSWORD@db.example.org/talkworthy
+    """
+    with _said_plainly():
+        _desk()
+        from talkworthy.worker.moving import move_desk as move
+
+        moved = move(_argument(url).strip(), told=_told_by_table())
+        for table, rows in moved.rows.items():
+            if rows:
+                click.echo(f"{rows:>12,}  {table}")
+        click.echo(f"{sum(moved.rows.values()):,} rows are there, and equal to those here.")
+        click.echo("Set TALKWORTHY_DATABASE_URL to that address, and start Talkworthy again.")
+
+
 # Posts in and out
 
 
@@ -510,6 +533,16 @@ def _told(unit: str) -> Any:
     def told(done: int, total: int | None) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r{done:,}{f' of {total:,}' if total else ''} {unit}", nl=False, err=True)
+
+    return told
+
+
+def _told_by_table() -> Any:
+    """Show how far each table is on a terminal, and nowhere else."""
+
+    def told(table: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{table} {done:,} of {total:,} rows\033[K", nl=done == total, err=True)
 
     return told
 

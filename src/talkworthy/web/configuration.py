@@ -166,7 +166,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         bind=values["TALKWORTHY_BIND"],
         public_address=values["TALKWORTHY_PUBLIC_ADDRESS"] or f"http://localhost:{port}",
         behind_proxy=values["TALKWORTHY_BEHIND_PROXY"],
-        database=_database(values["TALKWORTHY_DATABASE_URL"], data),
+        database=database_of(values["TALKWORTHY_DATABASE_URL"], data),
         secret_key=values["TALKWORTHY_SECRET_KEY"] or _kept_key(data),
         allow_hosts=values["TALKWORTHY_ALLOW_HOSTS"],
         memory_mb=values["TALKWORTHY_MEMORY_MB"],
@@ -201,7 +201,8 @@ def _kept_key(data: Path) -> str:
     return key
 
 
-def _database(url: str, data: Path) -> dict[str, Any]:
+def database_of(url: str, data: Path) -> dict[str, Any]:
+    """Django's description of the database of a URL; of the desk in the data folder where it is empty."""
     if not url:
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -218,7 +219,7 @@ def _database(url: str, data: Path) -> dict[str, Any]:
         }
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
-        raise BadSetting("TALKWORTHY_DATABASE_URL must look like postgresql://user:password@host:5432/name.")
+        raise BadSetting("The desk’s address (TALKWORTHY_DATABASE_URL) must look like postgresql://user:password@host:5432/name.")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")),
