@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("ecosystem", "0001_initial"),
-        ("listening", "0002_initial"),
+        ("listening", "0001_initial"),
     ]
 
     operations = [

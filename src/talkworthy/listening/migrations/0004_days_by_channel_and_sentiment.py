@@ -9,9 +9,11 @@ from django.db.models.functions import TruncDate
 def count_days(apps: Any, schema_editor: Any) -> None:
     """Sum the hours that are counted already, so that long periods are read by the day from now on."""
     hours, days = apps.get_model("listening", "HourCube"), apps.get_model("listening", "DayCube")
+    desk = schema_editor.connection.alias
     for dimension in ("channel", "sentiment"):
         cells = (
-            hours.objects.order_by()
+            hours.objects.using(desk)
+            .order_by()
             .values_list("workspace_id", TruncDate("hour", tzinfo=UTC), "monitor", dimension)
             .annotate(n=Sum("posts"))
         )
@@ -19,12 +21,13 @@ def count_days(apps: Any, schema_editor: Any) -> None:
             days(workspace_id=workspace, day=day, monitor=monitor, dimension=dimension, value=value, posts=posts)
             for workspace, day, monitor, value, posts in cells
         ]
-        days.objects.bulk_create(rows, batch_size=2_000)
+        days.objects.using(desk).bulk_create(rows, batch_size=2_000)
 
 
 def forget_days(apps: Any, schema_editor: Any) -> None:
     """Take them away again."""
-    apps.get_model("listening", "DayCube").objects.filter(dimension__in=("channel", "sentiment")).delete()
+    days = apps.get_model("listening", "DayCube").objects.using(schema_editor.connection.alias)
+    days.filter(dimension__in=("channel", "sentiment")).delete()
 
 
 class Migration(migrations.Migration):
