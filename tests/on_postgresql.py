@@ -19,6 +19,9 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="talkworthy-postgresql-") as folder,
         get_server(Path(folder) / "data") as server,
     ):
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody will want these rows back
+            server.psql(f"ALTER SYSTEM SET {name} = off")
+        server.psql("SELECT pg_reload_conf()")
         socket = server.get_postmaster_info().socket_dir
         address = f"postgresql:///postgres?host={socket}&user=postgres"
         environment = {**os.environ, "TALKWORTHY_DATABASE_URL": address}

@@ -107,7 +107,7 @@ def stop_sending(workspace: Workspace, *, why: str, machines_only: bool, by: Mem
         stopped = 0
         for delivery in waiting.filter(automatic=True) if machines_only else waiting:
             draft = (
-                Draft.objects.select_for_update()
+                Draft.objects.select_for_update(of=("self",))
                 .select_related("workspace", "case__owner", "by")
                 .get(pk=delivery.draft_id)
             )
