@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from django.http import Http404
 from django.utils.translation import gettext as _
 
@@ -14,7 +15,7 @@ from talkworthy.archive import Archive, Scan
 from talkworthy.listening.filters import Filter
 from talkworthy.listening.models import Correction, Mark, Monitor, SavedView
 from talkworthy.listening.periods import Period
-from talkworthy.listening.searching import narrowed
+from talkworthy.listening.searching import columns_for, narrowed
 from talkworthy.listening.selectors import series
 from talkworthy.listening.stores import archive_of
 from talkworthy.query import CompiledQuery, compile_query, parse
@@ -116,16 +117,22 @@ def mentions(
     archive = archive_of(viewer.workspace)
     compiled = compiled_words(asked.words, now=now)
     scan = scan_of(asked, period, compiled, before=before, after=after)
-    found: list[Post] = []
     if scan is None:
         return Mentions(())
+    if compiled is None:
+        rows = archive.table(replace(scan, limit=limit + 1)).to_pylist()
+        return Mentions(tuple(rows[:limit]), rows[limit - 1]["id"] if len(rows) > limit else None)
+    found: list[int] = []
+    last, reached = None, None
     for look in _looks(archive, scan, compiled, first=limit + 1, seconds=seconds):
-        found += look.matched.slice(0, limit + 1 - len(found)).to_pylist()
+        found += look.matched["id"].to_pylist()
+        last, reached = look.last, look.reached
         if len(found) > limit:
-            return Mentions(tuple(found[:limit]), found[limit - 1]["id"])
-        if look.reached is not None:
-            return Mentions(tuple(found), look.last, look.reached)
-    return Mentions(tuple(found))
+            break
+    posts = archive.table(Scan(columns=COLUMNS, ids=tuple(found[:limit]))).to_pylist()
+    if len(found) > limit:
+        return Mentions(tuple(posts), found[limit - 1])
+    return Mentions(tuple(posts), last if reached else None, reached)
 
 
 def count_mentions(asked: Filter, *, viewer: Member, period: Period, now: datetime, seconds: float = 4.0) -> Counted:
@@ -140,10 +147,12 @@ def count_mentions(asked: Filter, *, viewer: Member, period: Period, now: dateti
         return Counted(0)
     if compiled is None:
         return Counted(archive.count(scan)["posts"][0].as_py())
-    total, reached = 0, None
-    for look in _looks(archive, scan, compiled, first=20_000, seconds=seconds):
-        total, reached = total + look.matched.num_rows, look.reached
-    return Counted(total, reached)
+    total, start = 0, time.monotonic()
+    for batch in archive.scan(replace(scan, columns=columns_for(compiled))):
+        total += pc.sum(compiled.match(batch)).as_py() or 0
+        if time.monotonic() - start > seconds:
+            return Counted(total, batch["published_at"][-1].as_py().astimezone(UTC))
+    return Counted(total)
 
 
 def cube_count(asked: Filter, period: Period, *, viewer: Member) -> int | None:
@@ -160,13 +169,14 @@ def preview(
     query: CompiledQuery, *, viewer: Member, limit: int = 8, seconds: float = 0.8
 ) -> tuple[tuple[Post, ...], int, datetime | None]:
     """The newest posts that a query finds, how many it found, and how far back it looked (None: to the end)."""
-    scan = narrowed(Scan(columns=COLUMNS), query)
-    found: list[Post] = []
-    total, reached = 0, None
-    for look in _looks(archive_of(viewer.workspace), scan, query, first=FIRST_LOOK, seconds=seconds) if scan else ():
-        found += look.matched.slice(0, limit - len(found)).to_pylist()
-        total, reached = total + look.matched.num_rows, look.reached
-    return tuple(found), total, reached
+    archive, scan = archive_of(viewer.workspace), scan_of(Filter(), None, query)
+    found: list[int] = []
+    reached = None
+    for look in _looks(archive, scan, query, first=FIRST_LOOK, seconds=seconds) if scan else ():
+        found += look.matched["id"].to_pylist()
+        reached = look.reached
+    posts = archive.table(Scan(columns=COLUMNS, ids=tuple(found[:limit]))).to_pylist()
+    return tuple(posts), len(found), reached
 
 
 def post_or_404(post_id: int, *, viewer: Member) -> Post:
@@ -317,16 +327,15 @@ class _Look:
     reached: datetime | None = None
 
 
-def _looks(
-    archive: Archive, scan: Scan, compiled: CompiledQuery | None, *, first: int, seconds: float
-) -> Iterator[_Look]:
-    """The scan stretch by stretch, newest first, until its end or until the time is over."""
-    if compiled is None:
-        yield _Look(archive.table(replace(scan, limit=first)))
-        return
+def _looks(archive: Archive, scan: Scan, compiled: CompiledQuery, *, first: int, seconds: float) -> Iterator[_Look]:
+    """The scan stretch by stretch, newest first, until its end or until the time is over.
+
+    It reads the columns that the query looks at; who shows posts fetches theirs by id.
+    """
     start, size, before = time.monotonic(), max(first, FIRST_LOOK), scan.before
+    columns = columns_for(compiled)
     while True:
-        rows = archive.table(replace(scan, limit=size, before=before))
+        rows = archive.table(replace(scan, columns=columns, limit=size, before=before))
         matched = rows.filter(compiled.match(rows))
         if rows.num_rows < size:
             yield _Look(matched)

@@ -152,7 +152,7 @@ def totals(
 ) -> dict[int, int]:
     """Posts of each monitor in the whole period."""
     found: Counter[int] = Counter()
-    for cell in _cells(set(monitors), period, viewer, channels=channels, sentiments=sentiments):
+    for cell in _cells(set(monitors), period, viewer, in_steps=False, channels=channels, sentiments=sentiments):
         found[cell.monitor] += cell.posts
     return {monitor: found[monitor] for monitor in monitors}
 
@@ -205,7 +205,7 @@ def facets(monitor_ids: Sequence[int], period: Period, *, viewer: Member) -> dic
     wanted = monitor_ids[0] if len(monitor_ids) == 1 else EVERY_POST
     counted = {name: Counter[str]() for name in ("channel", "sentiment")}
     for name, sums in counted.items():
-        for cell in _cells({wanted}, period, viewer, by=name):
+        for cell in _cells({wanted}, period, viewer, by=name, in_steps=False):
             sums[cell.value] += cell.posts
     counted["language"] = Counter(_by_dimension(wanted, "language", period.of_sources(), viewer))
     return {name: [(value, n) for value, n in sums.most_common() if n > 0] for name, sums in counted.items()}
@@ -227,10 +227,11 @@ def _cells(
     viewer: Member,
     *,
     by: str = "",
+    in_steps: bool = True,
     channels: Sequence[str] = (),
     sentiments: Sequence[str] = (),
 ) -> Iterator[_Cell]:
-    """What the cubes hold of a period, `by` channel, sentiment, or neither.
+    """What the cubes hold of a period, `by` channel, sentiment, or neither; `in_steps` for each hour or day.
 
     A long period is read by the day where the day cube can tell, and by the hour only around the ends of its buckets,
     which are those of the viewer's days: a year then costs what a month does.
@@ -239,33 +240,33 @@ def _cells(
     asked = narrowed | {by} - {""}
     hours = _hours(monitors, period, viewer, channels, sentiments)
     if period.grain in ("week", "month") and len(asked) < 2:
-        dimension = next(iter(asked), "sentiment")
-        cut = _cut_days(period)
+        cut = _cut_days(period, in_steps=in_steps)
         days = DayCube.objects.filter(
             workspace_id=viewer.workspace_id,
             monitor__in=sorted(monitors),
-            dimension=dimension,
+            dimension=next(iter(asked), "sentiment"),
             day__gte=period.since.date(),
             day__lt=_day_after(period.until),
             **({"value__in": [*channels, *sentiments]} if narrowed else {}),
-        )
-        for monitor, day, value, posts in _summed(days, "day", "value" if by else ""):
-            if day not in cut:
-                yield _Cell(monitor, datetime.combine(day, time.min, UTC), value, posts)
-        edges = [at for day in cut for at in _hours_of(day) if period.since <= at < period.until]
+        ).exclude(day__in=cut)
+        for monitor, at, value, posts in _summed(days, "day" if in_steps else "", "value" if by else ""):
+            yield _Cell(monitor, datetime.combine(at, time.min, UTC) if at else period.since, value, posts)
+        edges = [at for day in sorted(cut) for at in _hours_of(day) if period.since <= at < period.until]
         hours = hours.filter(hour__in=edges)
-    for monitor, hour, value, posts in _summed(hours, "hour", by):
-        yield _Cell(monitor, hour, value, posts)
+    for monitor, at, value, posts in _summed(hours, "hour" if in_steps else "", by):
+        yield _Cell(monitor, at or period.since, value, posts)
 
 
 def _summed(cells: Any, at: str, by: str) -> Iterator[tuple[int, Any, str, int]]:
-    value = F(by) if by else Value("")
-    yield from cells.order_by().values_list("monitor", at, value).annotate(n=Sum("posts"))
+    """Monitor, moment, value and posts, summed over the moments and values that are not asked for."""
+    nothing = Value("")
+    keys = ("monitor", F(at) if at else nothing, F(by) if by else nothing)
+    yield from cells.order_by().values_list(*keys).annotate(n=Sum("posts"))
 
 
-def _cut_days(period: Period) -> set[date]:
-    """The days of UTC that do not lie within one bucket of a period."""
-    borders = {period.since, period.until, *(bucket.since for bucket in period.buckets())}
+def _cut_days(period: Period, *, in_steps: bool) -> set[date]:
+    """The days of UTC that do not lie within one bucket of a period; else within the period."""
+    borders = {period.since, period.until, *(bucket.since for bucket in (period.buckets() if in_steps else ()))}
     return {border.date() for border in borders if border.hour}
 
 
@@ -332,7 +333,7 @@ def _sums(buckets: Sequence[Bucket], counted: Mapping[datetime, int]) -> list[in
 
 def _by_channel(monitor: int, period: Period, viewer: Member) -> dict[str, int]:
     counted: Counter[str] = Counter()
-    for cell in _cells({monitor}, period, viewer, by="channel"):
+    for cell in _cells({monitor}, period, viewer, by="channel", in_steps=False):
         counted[cell.value] += cell.posts
     return dict(counted)
 
