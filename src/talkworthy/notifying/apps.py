@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from talkworthy.hooks import hooks
+
 
 class NotifyingConfig(AppConfig):
     """Notifying."""
@@ -9,3 +11,10 @@ class NotifyingConfig(AppConfig):
     name = "talkworthy.notifying"
     label = "notifying"
     verbose_name = "Notifying"
+
+    def ready(self) -> None:
+        """Join the hooks."""
+        from talkworthy.notifying import joining
+
+        if not hooks().is_registered(joining):
+            hooks().register(joining)

@@ -25,11 +25,17 @@ class Notification(models.Model):
     seen_at = models.DateTimeField(null=True)
     mailed_at = models.DateTimeField(null=True)
     claimed_until = models.DateTimeField(null=True)
+    in_page = models.BooleanField(default=True)
+    by_mail = models.BooleanField(default=False)
+    """What the member had chosen when it happened."""
 
     class Meta:
         ordering = ["-at", "-id"]
         constraints = [models.UniqueConstraint(fields=["member", "key"], name="told_once")]
-        indexes = [models.Index(fields=["member", "seen_at"], name="unseen_notifications")]
+        indexes = [
+            models.Index(fields=["member", "seen_at"], name="unseen_notifications"),
+            models.Index(fields=["at"], condition=models.Q(by_mail=True, mailed_at=None), name="notifications_to_mail"),
+        ]
 
     def __str__(self) -> str:
         return self.kind
@@ -58,11 +64,18 @@ class Endpoint(models.Model):
     url = models.URLField(_("address"), max_length=500)
     secret = models.BinaryField(default=bytes)
     """The signing secret, encrypted with the key that stands outside the database."""
+    old_secret = models.BinaryField(default=bytes)
+    """The one before; it signs beside the new one until `old_secret_until`."""
+    old_secret_until = models.DateTimeField(null=True)
     events = models.JSONField(_("events"), default=list)
     """Names of events such as case.opened; empty: all."""
     enabled = models.BooleanField(_("on"), default=True)
     created_at = models.DateTimeField(default=now)
     failing_since = models.DateTimeField(null=True)
+    """Since when every call fails; null after one that was taken."""
+
+    class Meta:
+        ordering = ["name", "id"]
 
     def __str__(self) -> str:
         return self.name

@@ -20,6 +20,7 @@ urlpatterns = [
     path("<slug:workspace>/", views.workspace, name="workspace"),
     path("<slug:workspace>/jump/", views.jump, name="jump"),
     path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
+    path("<slug:workspace>/", include("talkworthy.notifying.urls")),
     path("<slug:workspace>/", include("talkworthy.listening.urls")),
 ]
 
