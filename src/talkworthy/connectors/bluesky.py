@@ -1294,7 +1294,13 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
         "rkey": _own_key(outgoing, now),
         "record": {name: value for name, value in written.items() if value is not None},
     }
-    response = _write(http, settings, "com.atproto.repo.createRecord", json=body)
+    try:
+        response = _write(http, settings, "com.atproto.repo.createRecord", json=body)
+    except Unsure:  # some servers answer 500 where the record is there already
+        there = _found(http, settings, outgoing, now=now)
+        if there is None:
+            raise
+        return there
     if response.status in (400, 409):
         there = _found(http, settings, outgoing, now=now)
         if there is not None:

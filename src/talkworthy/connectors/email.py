@@ -12,7 +12,7 @@ import re
 import smtplib
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -1076,9 +1076,10 @@ def _post_office(http: "Http", settings: Mapping[str, Any]) -> Iterator[_Post]:
     password = str(settings.get("smtp_password") or settings.get("password") or "")
     port = _number(settings, "smtp_port", 465 if security == "implicit" else 587)
     given = http.socket(host, port, tls=security, timeout=30.0)  # type: ignore[arg-type]
-    with closing(given):
+    with closing(given), ExitStack() as ending:
         try:
             office = _Post(given, host)
+            ending.callback(office.close)  # STARTTLS puts another socket in the place of the given one
             office.ehlo_or_helo_if_needed()
             if security == "starttls":
                 office.starttls(context=http.tls_context)

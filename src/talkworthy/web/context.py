@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from talkworthy.listening.models import Alert
+from talkworthy.responding.situation import current_stop
 from talkworthy.workspaces.models import Member
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ RAIL: tuple[Stop, ...] = (
     Stop("listen", _("Listen"), "listen", "listening:river", "l"),
     Stop("trends", _("Trends"), "trends", "listening:trends", "t"),
     Stop("monitors", _("Monitors"), "monitor", "listening:monitors", "m"),
+    Stop("replies", _("Replies"), "reply", "responding:approvals", "r"),
     Stop("alerts", _("Alerts"), "bell", "listening:alerts", "a"),
     Stop("sources", _("Sources"), "source", "listening:sources", "s"),
     Stop("settings", _("Settings"), "settings", "workspaces:general", "e"),
@@ -54,6 +56,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "rail": RAIL,
         "here": _here(request),
         "ask_timezone": member.user.timezone == "UTC" and not request.session.get(ZONE_TOLD),
+        "sending_stop": current_stop(member.workspace_id) if getattr(member, "sending_is_stopped", False) else None,
         "unseen_alerts": SimpleLazyObject(lambda: _unseen(member)),
         "other_workspaces": SimpleLazyObject(lambda: _others(member)),
     }

@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
+from talkworthy.responding.models import Stop
 from talkworthy.workspaces.models import Member, User
 
 Answering = Callable[[HttpRequest], HttpResponse]
@@ -113,7 +115,9 @@ def _is_before(request: HttpRequest) -> bool:
 
 def _join(request: HttpRequest, user: User, slug: str) -> None:
     """Put the member and the workspace on the request."""
-    member = Member.objects.select_related("workspace").filter(user=user, workspace__slug=slug).first()
+    stopped = Stop.objects.filter(workspace=OuterRef("workspace"), lifted_at=None)
+    members = Member.objects.select_related("workspace").annotate(sending_is_stopped=Exists(stopped))
+    member = members.filter(user=user, workspace__slug=slug).first()
     if member is None:
         raise Http404(_("There is no workspace of this name that you are a member of."))
     member.user = user

@@ -22,6 +22,7 @@ urlpatterns = [
     path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
     path("<slug:workspace>/", include("talkworthy.notifying.urls")),
     path("<slug:workspace>/", include("talkworthy.listening.urls")),
+    path("<slug:workspace>/", include("talkworthy.responding.urls")),
 ]
 
 handler400 = "talkworthy.web.views.bad_request"

@@ -1,0 +1,119 @@
+"""Everything that the composer of a case shows: one frozen view of a draft for one viewer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from talkworthy.connectors.contract import SendingLimits
+from talkworthy.connectors.lengths import length_of
+from talkworthy.listening.models import Source
+from talkworthy.responding import actions
+from talkworthy.responding.models import Attachment, Delivery, Draft, Presence, Stop
+from talkworthy.responding.reasons import warning_in_words
+from talkworthy.responding.reply import warnings_for, words_of
+from talkworthy.responding.selectors import drafts as reads
+from talkworthy.responding.selectors.snippets import Ready, ready_for
+from talkworthy.responding.selectors.suggestions import suggestions_for
+from talkworthy.responding.sending import limits_of
+from talkworthy.responding.situation import current_stop, standing_of
+from talkworthy.responding.suggesting import Suggestion
+from talkworthy.responding.warnings import OPEN
+from talkworthy.routing.models import Case, Message
+from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.permissions import Permission, may
+
+
+@dataclass(frozen=True)
+class Told:
+    """A warning in words: what is wrong, what to do, the words that are meant, and whether it stops the reply."""
+
+    said: str
+    remedy: str
+    words: str
+    stops: bool
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A draft as it stands: how long it is, how it will read, what is wrong with it, and who sees it."""
+
+    whole: str
+    length: int
+    most: int | None
+    left: int | None
+    warnings: tuple[Told, ...]
+    everybody: bool
+    """Whether everybody can read it."""
+
+    @property
+    def over(self) -> int:
+        """Characters too many."""
+        return max(0, -(self.left or 0))
+
+    @property
+    def stops(self) -> bool:
+        """Whether it cannot go out like this."""
+        return any(told.stops for told in self.warnings)
+
+
+@dataclass(frozen=True)
+class Composer:
+    """The composer of a case."""
+
+    case: Case
+    message: Message | None
+    draft: Draft | None
+    limits: SendingLimits
+    looked: Looked | None
+    accounts: tuple[Source, ...]
+    attachments: tuple[Attachment, ...]
+    snippets: tuple[Ready, ...]
+    suggestions: tuple[Suggestion, ...]
+    others: tuple[Presence, ...]
+    approvers: tuple[str, ...]
+    """Names of those whose approval is lacking."""
+    lacking: tuple[tuple[str, int], ...]
+    """Rules that are not met, and how many approvals each lacks."""
+    delivery: Delivery | None
+    stop: Stop | None
+    may_write: bool
+    has_drafter: bool
+
+
+def composer_of(case: Case, *, viewer: Member, now: datetime) -> Composer:
+    """What the composer of a case shows to a viewer."""
+    draft = reads.open_draft(case, viewer=viewer)
+    message = reads.message_of(draft) if draft else actions.last_inward(case)
+    limits = limits_of(draft.source) if draft and draft.source else SendingLimits()
+    standing = standing_of(draft) if draft else None
+    asked = actions.approvers(draft) if draft and standing and standing.lacking else []
+    return Composer(
+        case=case,
+        message=message,
+        draft=draft,
+        limits=limits,
+        looked=looked_at(draft, sender=viewer) if draft else None,
+        accounts=tuple(reads.accounts_for(draft)) if draft else (),
+        attachments=tuple(draft.attachments.order_by("pk")) if draft else (),
+        snippets=tuple(ready_for(draft, viewer=viewer, message=message, now=now)) if draft else (),
+        suggestions=suggestions_for(message) if message else (),
+        others=tuple(actions.others_here(case, viewer=viewer, now=now)),
+        approvers=tuple(str(one) for one in asked),
+        lacking=tuple((one.rule.name, one.missing) for one in standing.lacking) if standing else (),
+        delivery=draft.deliveries.order_by("-pk").first() if draft else None,
+        stop=current_stop(case.workspace_id),
+        may_write=may(viewer.role, Permission.WORK_CASES),
+        has_drafter=reads.has_drafter(case.workspace_id),
+    )
+
+
+def looked_at(draft: Draft, *, sender: Member | None) -> Looked:
+    """A draft, saved or not, as it would leave if somebody sent it now."""
+    limits = limits_of(draft.source) if draft.source else SendingLimits()
+    whole = words_of(draft, sender=sender)
+    length = length_of(whole, limits)
+    told = []
+    for warned in warnings_for(draft, sender=sender):
+        said, remedy = warning_in_words(warned)
+        told.append(Told(said, remedy, draft.text[warned.start : warned.end], warned.stops))
+    left = None if limits.characters is None else limits.characters - length
+    return Looked(whole, length, limits.characters, left, tuple(told), draft.visibility in OPEN)
