@@ -243,3 +243,21 @@ def test_fetching_and_parsing_cut_short_and_done_again_brings_all_once(source, f
     collect(source)
     assert len(stored(source)) == 3
     agree(source.workspace)
+
+
+def test_a_damaged_batch_of_the_spool_is_parsed_again_and_holds_nobody_up(source, folder, agree):
+    put(folder, "a.jsonl", *GOOD[:2])
+    archive = archive_of(source.workspace)
+    with http_for(source.workspace) as http:
+        fetch_source(source, http, now=NOW)
+    parse_pending(source.workspace, archive=archive)
+    (spooled,) = archive.spool.pending()
+    path = next(archive.spool.folder.glob("*/*.arrow"))
+    path.write_bytes(path.read_bytes()[:100])
+    put(folder, "b.jsonl", GOOD[2])
+    collect(source)
+    collect(source)
+    assert stored(source) == [post["uid"] for post in GOOD]
+    assert spooled not in archive.spool.pending()
+    assert archive.damaged() == archive.spool.damaged() != []
+    agree(source.workspace)

@@ -52,6 +52,17 @@ def test_the_doctor_names_a_source_that_is_not_well_with_its_reason(filled):
     assert any(line.startswith("BAD") and "The token ran out." in line for line in said)
 
 
+def test_the_doctor_names_a_damaged_file_of_the_archive_and_what_to_do(filled):
+    from talkworthy.listening.stores import archive_of
+
+    archive = archive_of(filled)
+    path = archive.posts.folder / archive.posts.snapshot().files[0].path
+    path.write_bytes(path.read_bytes()[:-9])
+    said: list[str] = []
+    assert examine(said.append) == 1
+    assert any(str(path) in line and "backup" in line for line in said)
+
+
 def test_the_doctor_shows_no_secret(monkeypatch):
     monkeypatch.setenv("TALKWORTHY_SECRET_KEY", "hunter2")
     monkeypatch.setenv("TALKWORTHY_EMAIL_URL", "smtp://me:hunter2@mail")

@@ -2,7 +2,7 @@
 
 from talkworthy.archive.arriving import Unfit, unfit
 from talkworthy.archive.columns import ARRIVING, CHANGED, STORED
-from talkworthy.archive.durable import Locked
+from talkworthy.archive.durable import Damaged, Locked
 from talkworthy.archive.erasure import Receipt
 from talkworthy.archive.keeper import Keeper, Kept, Pace, Retention
 from talkworthy.archive.later import Recounted
@@ -20,6 +20,7 @@ __all__ = [
     "Archive",
     "Aside",
     "Batch",
+    "Damaged",
     "FileList",
     "Keeper",
     "Kept",

@@ -1,12 +1,15 @@
 """The one place where DuckDB is spoken to: SQL and Arrow tables in, Arrow out."""
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+
+from talkworthy.archive.durable import Damaged
 
 
 class MissingFile(RuntimeError):
@@ -84,7 +87,7 @@ class Duck:
 
 
 class _Reading:
-    """Turns DuckDB's complaint about a vanished file into MissingFile."""
+    """Turns DuckDB's complaint about a vanished file into MissingFile, about an unreadable one into Damaged."""
 
     def __enter__(self) -> None:
         return None
@@ -93,6 +96,12 @@ class _Reading:
         told = str(error)
         if isinstance(error, duckdb.IOException) and ".parquet" in told and "No " in told:
             raise MissingFile(told.splitlines()[0]) from error
+        named = _FILE.search(told)
+        if isinstance(error, duckdb.Error) and named:
+            raise Damaged(named[0], told.splitlines()[0]) from error
+
+
+_FILE = re.compile(r"/[^'\"]+\.parquet")
 
 
 def quoted(text: str) -> str:

@@ -17,6 +17,14 @@ class Locked(RuntimeError):
         self.holder = holder
 
 
+class Damaged(RuntimeError):
+    """A file cannot be read: cut short, overwritten, or gone. `path` names it; what else is stored is not touched."""
+
+    def __init__(self, path: Path | str, why: object = "") -> None:
+        super().__init__(f"{path} is damaged. Put it back from a backup; nothing else is lost. {why}".rstrip())
+        self.path = Path(path)
+
+
 def write_durably(path: Path, content: bytes | memoryview) -> None:
     """Put content at path so that a reader sees all of it or nothing, also after a power cut.
 

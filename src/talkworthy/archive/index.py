@@ -6,9 +6,9 @@ as fresh as the table. Removing the folder costs one reading of the table.
 """
 
 import json
+import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from talkworthy.archive.columns import digests
-from talkworthy.archive.durable import sync_file, write_durably
+from talkworthy.archive.durable import Damaged, sync_file, write_durably
 from talkworthy.archive.table import Snapshot
+
+log = logging.getLogger(__name__)
 
 Numbers = npt.NDArray[np.int64]
 
@@ -58,7 +60,11 @@ class Index:
         for path in self._memory.keys() - wanted:
             del self._memory[path]
         for path in wanted - self._memory.keys():
-            self.learn(path, pq.read_table(self.posts / path, columns=list(INDEXED), partitioning=None))
+            try:
+                rows = pq.read_table(self.posts / path, columns=list(INDEXED), partitioning=None)
+            except pa.ArrowInvalid as error:
+                raise Damaged(self.posts / path, error) from error
+            self.learn(path, rows)
 
     def learn(self, path: str, posts: pa.Table) -> None:
         """Take in a file of posts whose rows are at hand."""
@@ -157,9 +163,15 @@ class Index:
             stamp = self._stamp()
             if stamp == self._disk.stamp:
                 return
-            with suppress(FileNotFoundError):
+            try:
                 self._disk = self._opened(stamp)
-                return
+            except FileNotFoundError:
+                continue
+            except (ValueError, KeyError) as error:
+                log.error("the index in %s is damaged and is made anew: %s", self.folder, error)
+                (self.folder / "manifest.json").unlink(missing_ok=True)
+                break
+            return
         self._disk = _Runs()
 
     def _stamp(self) -> tuple[int, int] | None:
@@ -174,32 +186,42 @@ class Index:
             return _Runs()
         manifest = json.loads((self.folder / "manifest.json").read_bytes())
         names = {kind: list(manifest["runs"].get(kind, [])) for kind in KINDS}
+        lengths = manifest.get("lengths", {})
         kept = {
             name: run for kind in KINDS for name, run in zip(self._disk.names[kind], self._disk.runs[kind], strict=True)
         }
-        runs = {kind: [kept[name] if name in kept else self._mapped(name) for name in names[kind]] for kind in KINDS}
+        runs = {
+            kind: [kept[name] if name in kept else self._mapped(name, lengths.get(name)) for name in names[kind]]
+            for kind in KINDS
+        }
         return _Runs(stamp, frozenset(manifest["covered"]), names, runs)
 
-    def _mapped(self, name: str) -> Numbers:
+    def _mapped(self, name: str, rows: int | None) -> Numbers:
         run: Numbers = np.memmap(self.folder / name, dtype=np.int64, mode="r").reshape(2, -1)
+        if rows is not None and run.shape[1] != rows:
+            raise ValueError(f"{name} holds {run.shape[1]} entries instead of {rows}")
         return run
 
     def _store(self, covered: Iterable[str], fresh: Mapping[str, Numbers]) -> None:
         """Add a run of each kind, merging it with those that are not much longer, and name them in the manifest."""
         self.folder.mkdir(parents=True, exist_ok=True)
         names: dict[str, list[str]] = {}
+        lengths: dict[str, int] = {}
         dropped: list[str] = []
         for kind in KINDS:
             run, older = fresh.get(kind, _EMPTY), list(zip(self._disk.names[kind], self._disk.runs[kind], strict=True))
             if not run.shape[1]:
                 names[kind] = [name for name, _ in older]
+                lengths |= {name: last.shape[1] for name, last in older}
                 continue
             while older and older[-1][1].shape[1] < _GROWTH * run.shape[1]:
                 name, last = older.pop()
                 run = _merged([last, run])
                 dropped.append(name)
-            names[kind] = [*(name for name, _ in older), self._written(kind, run)]
-        manifest = {"covered": sorted(covered), "runs": names}
+            fresh_name = self._written(kind, run)
+            names[kind] = [*(name for name, _ in older), fresh_name]
+            lengths |= {name: last.shape[1] for name, last in older} | {fresh_name: run.shape[1]}
+        manifest = {"covered": sorted(covered), "runs": names, "lengths": lengths}
         write_durably(self.folder / "manifest.json", json.dumps(manifest).encode())
         for name in dropped:
             (self.folder / name).unlink(missing_ok=True)

@@ -132,6 +132,10 @@ class PayloadStore:
         self.drop(aside)
         return ref
 
+    def again(self, ref: PayloadRef) -> PayloadRef:
+        """Queue the payloads of a fetch once more, under a new number. Raises FileNotFoundError as `load` does."""
+        return self.keep(ref.source, self.load(ref))
+
     def drop(self, aside: Aside) -> None:
         """Take a payload off the list of those set aside, for good."""
         folder = self._path(aside.source) / "aside"

@@ -340,6 +340,11 @@ class Archive:
             newest=_when(max(file.high for file in files)) if files else None,
         )
 
+    def damaged(self) -> list[Path]:
+        """The files of the archive that are gone or cut short; what they hold is read again once they are back."""
+        tables = (self.posts, self.observations, self.changes, self.tombstones)
+        return [*(path for table in tables for path in table.damaged()), *self.spool.damaged()]
+
     def view(self) -> tuple[Snapshot, Overlay]:
         """The files of posts at this moment and what readers lay over them; for the keeper."""
         return self._overlays.view()

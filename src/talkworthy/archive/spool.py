@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
-from talkworthy.archive.durable import sync_folder, write_durably
+from talkworthy.archive.durable import Damaged, sync_folder, write_durably
 from talkworthy.schema import OBSERVATION, POST, TOMBSTONE
 
 
@@ -65,9 +65,13 @@ class Spool:
         return found
 
     def read(self, spooled: Spooled) -> Batch:
-        """The tables of a batch, read whole. Raises FileNotFoundError where it is gone."""
-        with pa.OSFile(str(self._path(spooled))) as file:
-            posts, observations, tombstones = (pa.ipc.open_stream(file).read_all() for _ in range(3))
+        """The tables of a batch, read whole. Raises FileNotFoundError where it is gone, or Damaged."""
+        path = self._path(spooled)
+        try:
+            with pa.OSFile(str(path)) as file:
+                posts, observations, tombstones = (pa.ipc.open_stream(file).read_all() for _ in range(3))
+        except pa.ArrowInvalid as error:
+            raise Damaged(path, error) from error
         return Batch(posts, observations, tombstones)
 
     def remove(self, spooled: Spooled) -> None:
@@ -76,6 +80,15 @@ class Spool:
         with suppress(FileNotFoundError):
             path.unlink()
             sync_folder(path.parent)
+
+    def put_aside(self, spooled: Spooled) -> Path:
+        """Keep a damaged batch apart, so that the others go on; where it lies now."""
+        path = self._path(spooled)
+        return path.replace(path.with_suffix(".damaged"))
+
+    def damaged(self) -> list[Path]:
+        """Where the batches lie that were put aside."""
+        return sorted(self.folder.glob("*/*.damaged"))
 
     def rewrite(self, spooled: Spooled, batch: Batch) -> None:
         """Replace a waiting batch, as erasure does; a batch that went meanwhile stays gone."""

@@ -7,6 +7,7 @@ writer Delta's optimistic commit decides, and a commit that lost is tried again.
 
 import hashlib
 import json
+import logging
 import os
 import random
 import threading
@@ -15,6 +16,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,9 @@ from deltalake._internal import RemoveAction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
-from talkworthy.archive.durable import sync_file, sync_folder
+from talkworthy.archive.durable import Damaged, sync_file, sync_folder
+
+log = logging.getLogger(__name__)
 
 _ATTEMPTS = 12
 ROW_GROUP = 4_096
@@ -91,8 +95,12 @@ class Table:
         self._read: dict[str, pa.Table] = {}
 
     def create(self) -> None:
-        """Make the table where it is not there, and add columns that a newer version of the product brought."""
+        """Make the table where it is not there, and add columns that a newer version of the product brought.
+
+        Call it under the commit lock: the last entry of the log is set aside where a power cut has torn it.
+        """
         with self._guard:
+            torn = self._set_aside_torn()
             if not DeltaTable.is_deltatable(str(self.folder)):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 DeltaTable.create(
@@ -106,6 +114,8 @@ class Table:
             if missing:
                 delta.alter.add_columns(missing)
             self._delta = None
+            if torn:
+                self._list_again()
 
     def snapshot(self) -> Snapshot:
         """The newest version. Cheap where nothing changed. Raises UnreadableTable."""
@@ -174,6 +184,7 @@ class Table:
                     self._delta = None
                     time.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)  # noqa: S311 no secret hangs on it
             version = self._newest().version()
+            sync_file(self._entry(version))  # the library leaves it to the system, and a power cut may leave it empty
             sync_folder(self.folder / "_delta_log")
             for file in removed:
                 with suppress(FileNotFoundError):
@@ -230,6 +241,34 @@ class Table:
             paths += [path for path in added if path.startswith("new/")]
         return paths
 
+    def _set_aside_torn(self) -> bool:
+        """Put away the newest entries of the log that cannot be read, down to one that can."""
+        entries = sorted((self.folder / "_delta_log").glob("[0-9]*.json"), reverse=True)
+        torn = list(takewhile(lambda path: not _is_whole(path), entries))
+        for path in torn:
+            log.error("%s was torn by a crash or is damaged: it is put aside, and what it listed is looked for", path)
+            path.replace(path.with_name(f"{path.name}.torn"))
+        return bool(torn)
+
+    def _list_again(self) -> None:
+        """List whole files that name transactions which no entry of the log has: those that torn entries listed."""
+        known = {file.path for file in self.snapshot().files}
+        for path in sorted((self.folder / "new").iterdir(), key=_last_touched):
+            name = f"new/{path.name}"
+            notes = _notes_of(path) if name not in known and path.suffix == ".parquet" else {}
+            transactions = json.loads(notes.get("transactions", "{}"))
+            if transactions and all((self.transaction(source) or 0) < seq for source, seq in transactions.items()):
+                rows = pq.read_table(path, columns=["id", "published_at", "revision"], partitioning=None)
+                log.error("%s is listed again", path)
+                self.commit([added(rows, name, path.stat().st_size)], transactions=transactions)
+
+    def _entry(self, version: int) -> Path:
+        return self.folder / "_delta_log" / f"{version:020d}.json"
+
+    def damaged(self) -> list[Path]:
+        """The listed files that are gone, or have not the length and the end that they were written with."""
+        return [self.folder / file.path for file in self.snapshot().files if not _is_as_written(self.folder, file)]
+
     def log_length(self) -> int:
         """Entries in the log, which older versions could be read by."""
         return len(list((self.folder / "_delta_log").glob("*.json")))
@@ -247,7 +286,11 @@ class Table:
     def _rows_of(self, file: DataFile) -> pa.Table:
         if file.path in self._read:
             return self._read[file.path]
-        return completed(pq.read_table(self.folder / file.path, partitioning=None), self.schema)
+        path = self.folder / file.path
+        try:
+            return completed(pq.read_table(path, partitioning=None), self.schema)
+        except pa.ArrowInvalid as error:
+            raise Damaged(path, error) from error
 
     def _newest(self) -> DeltaTable:
         if self._delta is None:
@@ -386,6 +429,33 @@ def _check_protocol(delta: DeltaTable) -> None:
 
 def _delta_schema(schema: pa.Schema) -> Schema:
     return Schema.from_arrow(pa.schema([field.remove_metadata().with_nullable(True) for field in schema]))
+
+
+def _is_whole(entry: Path) -> bool:
+    """Whether an entry of the log can be read."""
+    try:
+        actions = [json.loads(line) for line in entry.read_text(encoding="utf-8").splitlines()]
+    except ValueError:
+        return False
+    return any("commitInfo" in action for action in actions)
+
+
+def _notes_of(path: Path) -> dict[str, str]:
+    """What was noted in a Parquet file; nothing where it is not whole."""
+    try:
+        notes = pq.read_schema(path).metadata or {}
+    except (pa.ArrowInvalid, OSError):
+        return {}
+    return {name.decode(): value.decode() for name, value in notes.items()}
+
+
+def _is_as_written(folder: Path, file: DataFile) -> bool:
+    try:
+        with (folder / file.path).open("rb") as opened:
+            opened.seek(-4, os.SEEK_END)
+            return opened.read() == b"PAR1" and opened.tell() == file.size
+    except OSError:
+        return False
 
 
 def _last_touched(path: Path) -> float:

@@ -275,7 +275,11 @@ def _groups(pending: Sequence[Spooled], archive: Archive) -> Iterable[list[Spool
     group: list[Spooled] = []
     posts = 0
     for spooled in pending:
-        rows = archive.spool.read(spooled).posts.num_rows
+        try:
+            rows = archive.spool.read(spooled).posts.num_rows
+        except river.Damaged as error:
+            _parse_again(spooled, archive, error)
+            continue
         if group and posts + rows > POSTS_A_BATCH:
             yield group
             group, posts = [], 0
@@ -326,6 +330,17 @@ def _note_refused(spooled: Spooled, refused: Sequence[str], archive: Archive) ->
         archive.payloads.set_aside(PayloadRef(spooled.source, spooled.seq), 0, "\n".join(lines))
     except (FileNotFoundError, IndexError):
         log.warning("fetch %s of %s: %s", spooled.seq, spooled.source, "; ".join(refused))
+
+
+def _parse_again(spooled: Spooled, archive: Archive, error: river.Damaged) -> None:
+    """Put a damaged batch aside, and let what it was made from be parsed once more, as long as that is kept."""
+    archive.spool.put_aside(spooled)
+    try:
+        archive.payloads.again(PayloadRef(spooled.source, spooled.seq))
+    except FileNotFoundError:
+        log.error("%s What it was made from is not kept any more.", error)
+    else:
+        log.error("%s It is parsed again from what the channel sent.", error)
 
 
 def _with_monitors(batch: pa.RecordBatch, matcher: "Matcher[int]") -> pa.RecordBatch:

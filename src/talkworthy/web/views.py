@@ -1,5 +1,7 @@
 """Pages that belong to no workspace: home, profile, a new workspace, and errors."""
 
+import errno
+import sys
 from copy import copy
 from zoneinfo import available_timezones
 
@@ -13,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from talkworthy.archive import Damaged
 from talkworthy.listening.actions import ensure_alert_rules
 from talkworthy.web.context import ZONE_TOLD
 from talkworthy.web.jumping import jumps
@@ -116,7 +119,19 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def failed(request: HttpRequest) -> HttpResponse:
     """500: nothing is asked of the database, which may be what failed."""
-    return HttpResponse(render_to_string("500.html"), status=500)
+    return HttpResponse(render_to_string("500.html", {"said": _told(sys.exception())}), status=500)
+
+
+def _told(error: BaseException | None) -> str:
+    """What happened and what helps, where that is known: a full disk, or a damaged file of the archive."""
+    while error is not None:
+        if isinstance(error, Damaged):
+            said = _("The file %(name)s of the archive is damaged. The administrator can put it back from a backup.")
+            return said % {"name": error.path.name}
+        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+            return _("The disk is full. Nothing new can be kept until the administrator makes room.")
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _error(request: HttpRequest, status: int, exception: Exception | None) -> HttpResponse:

@@ -88,6 +88,14 @@ def _of(workspace: Workspace) -> Iterator[Finding]:
         None,
         f"{name}: {stats.rows:,} rows in {stats.files} files, {stats.bytes / 1e6:.1f} MB, {waiting} fetches waiting",
     )
+    damaged = archive.damaged()
+    yield Finding(
+        not damaged,
+        f"{name}: every file of the archive is as it was written",
+        f"Put back from a backup: {', '.join(map(str, damaged))}. docs/operate/archive.md says what is missing.",
+    )
+    if damaged:
+        return
     found = cube.differences(workspace, archive)
     yield Finding(
         not found,

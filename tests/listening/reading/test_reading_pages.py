@@ -403,3 +403,15 @@ def test_a_fragment_is_never_taken_for_the_page(room, client_of):
     assert "<html" not in client.get(address, headers=HTMX).content.decode()
     assert "<html" in client.get(address).content.decode()
     assert "HX-Request" in client.get(address)["Vary"]
+
+
+def test_a_page_over_a_damaged_archive_says_which_file_and_what_to_do(room, client_of):
+    archive = archive_of(room.workspace)
+    path = archive.posts.folder / archive.posts.snapshot().files[0].path
+    path.write_bytes(path.read_bytes()[:-9])
+    client = client_of(room.carol)
+    client.raise_request_exception = False
+    answer = client.get("/acme/listen/")
+    assert answer.status_code == 500
+    assert f"{path.name} of the archive is damaged" in answer.content.decode()
+    assert "backup" in answer.content.decode()
