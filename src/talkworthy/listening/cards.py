@@ -1,14 +1,16 @@
 """A post as a card shows it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from talkworthy.listening.families import Family, Spread, spread_of
 from talkworthy.listening.labels import URGENT_FROM, channel_title, value_label
 from talkworthy.listening.models import Monitor
 from talkworthy.query import CompiledQuery, QueryError, compile_query, highlights, parse
@@ -67,6 +69,17 @@ class Card:
     media: Sequence[Mapping[str, Any]]
     engagement_type: str
     near_copy: bool
+    copies: "Copies | None" = None
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The near copies that a card stands for: how many, where, by whom, and the address that shows them."""
+
+    n: int
+    channels: Sequence[tuple[str, int]]
+    spread: Spread
+    address: str
 
 
 class Cards:
@@ -115,6 +128,17 @@ class Cards:
             engagement_type=post["engagement_type"] or "",
             near_copy=post["near_hash"] is not None,
         )
+
+    def family(self, family: Family, *, corrected: Mapping[int, Iterable[str]]) -> Card:
+        """The card of a family's first, with what stands behind it."""
+        card = self.card(family.post, corrected=corrected.get(family.post["id"], ()))
+        if not family.copies:
+            return card
+        spread = spread_of(family.posts)
+        query = urlencode({"posts": ",".join(str(post["id"]) for post in family.copies)})
+        address = f"{self._address('listening:copies', card.id)}?{query}"
+        channels = [(channel_title(channel), n) for channel, n in spread.channels]
+        return replace(card, copies=Copies(len(family.copies), channels, spread, address))
 
     def compiled(self, monitor: Monitor) -> CompiledQuery | None:
         """The monitor's query made ready; None where it cannot be used any more."""

@@ -17,7 +17,8 @@ class Parameters(Protocol):
 class Filter:
     """Which mentions are shown. Within one field any value will do, and every field must hold.
 
-    `period` is a name such as 30d; `since` and `until` (ISO 8601) come before it. No field set: every post.
+    `period` is a name such as 30d; `since` and `until` (ISO 8601) come before it. No field set: every post. `copies`
+    is no condition: "apart" shows near copies each for itself, where else the first stands for all.
     """
 
     words: str = ""
@@ -33,6 +34,7 @@ class Filter:
     period: str = ""
     since: str = ""
     until: str = ""
+    copies: str = ""
 
     @property
     def address(self) -> str:
@@ -52,7 +54,7 @@ class Filter:
     @property
     def narrows(self) -> bool:
         """Whether it lets through less than every post of its period."""
-        return replace(self, period="", since="", until="") != Filter()
+        return replace(self, period="", since="", until="", copies="") != Filter()
 
     @property
     def query(self) -> str:
@@ -101,6 +103,7 @@ PARAMETERS: dict[str, str] = {
     "period": "period",
     "since": "since",
     "until": "until",
+    "copies": "copies",
 }
 """Field of the filter → name in the address."""
 

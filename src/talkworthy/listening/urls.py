@@ -10,6 +10,7 @@ reading: list[URLPattern] = [
     path("listen/", river.river, name="river"),
     path("listen/newer/", river.newer, name="newer"),
     path("listen/count/", river.count, name="count"),
+    path("listen/post/<int:post_id>/copies/", river.copies, name="copies"),
     path("listen/check/", river.check_words, name="check_words"),
     path("listen/export/", river.export, name="export"),
     path("listen/views/", river.save_view, name="save_view"),

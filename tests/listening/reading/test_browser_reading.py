@@ -105,6 +105,21 @@ def test_a_walk_through_the_river_by_keyboard(page, room, live_server, said):
     assert said == []
 
 
+@pytest.mark.parametrize("page", [(390, "dark")], indirect=True)
+def test_near_copies_unfold_by_one_key_and_the_rows_walk_on(page, room, live_server, said):
+    page.goto(f"{live_server.url}/acme/listen/")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    copies = page.locator("details.copies").first
+    expect(copies.locator(".river-post").first).to_be_visible()
+    page.keyboard.press("j")
+    expect(copies.locator(".river-post.at")).to_have_count(1)
+    assert violations(page) == []
+    page.keyboard.press("c")
+    expect(copies.locator(".river-post").first).to_be_hidden()
+    assert said == []
+
+
 @pytest.mark.parametrize("page", [(1440, "light")], indirect=True)
 def test_what_arrives_is_seen_within_two_seconds(page, room, live_server, said):
     page.goto(f"{live_server.url}/acme/listen/")

@@ -66,6 +66,7 @@ COLUMNS = tuple(
         "intent",
         "intent_probability",
         "urgency",
+        "text_hash",
         "near_hash",
         "analysed_by",
         "monitors",
@@ -199,6 +200,11 @@ def posts_of_uids(uids: Sequence[str], *, viewer: Member) -> list[Post]:
     rows = archive_of(viewer.workspace).named(uids).select(list(COLUMNS)).to_pylist()
     found = {post["uid"]: post for post in rows}
     return [found[uid] for uid in uids if uid in found]
+
+
+def posts_of_ids(ids: Sequence[int], *, viewer: Member) -> list[Post]:
+    """Posts by the archive's numbers, newest first; those that are gone are left out."""
+    return archive_of(viewer.workspace).table(Scan(columns=COLUMNS, ids=tuple(ids))).to_pylist() if ids else []
 
 
 def thread_of(post: Post, *, viewer: Member) -> list[Post]:

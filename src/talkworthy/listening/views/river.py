@@ -18,6 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening import actions
 from talkworthy.listening.cards import Card, Cards
+from talkworthy.listening.families import Family, first_families
 from talkworthy.listening.filters import Filter, read_filter
 from talkworthy.listening.labels import SENTIMENT, channel_title, language_name, value_label
 from talkworthy.listening.models import Correction, Monitor, SavedView
@@ -32,6 +33,9 @@ from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
 FACET_MOST = 14
+
+COPIES_MOST = 3
+"""Posts that a page reads for each text that it has room for; a text that went round further goes on below."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,30 @@ def newer(request: MemberRequest) -> HttpResponse:
         "full": found.is_cut,
     }
     return render(request, "listening/river/newer.html", context)
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+@permission_required(Permission.READ)
+def copies(request: MemberRequest, post_id: int) -> HttpResponse:
+    """The near copies of a post that stood with it in a list: under its card, or as a page."""
+    now = timezone.now()
+    try:
+        numbers = [int(number) for number in request.GET.get("posts", "").split(",") if number]
+    except ValueError as error:
+        raise Http404 from error
+    found = mentions.posts_of_ids(numbers[: mentions.PAGE * COPIES_MOST], viewer=request.member)
+    cards = _cards(request.member, found, mentions.monitors_of(viewer=request.member), Filter(), now=now)
+    if request.htmx:
+        return render(request, "listening/river/copies.html", {"cards": cards})
+    first = _cards(
+        request.member,
+        [mentions.post_or_404(post_id, viewer=request.member)],
+        mentions.monitors_of(viewer=request.member),
+        Filter(),
+        now=now,
+    )
+    return render(request, "listening/river/copies_page.html", {"cards": [*first, *cards], "post_id": post_id})
 
 
 @require_GET
@@ -282,14 +310,21 @@ def _listed(
     before: int | None,
     now: datetime,
 ) -> dict[str, Any]:
-    found = mentions.mentions(asked, viewer=viewer, period=bounds, now=now, before=before)
-    older = ""
-    if found.older is not None:
-        older = "&".join(part for part in (asked.address, f"before={found.older}") if part)
+    apart = asked.copies == "apart"
+    limit = mentions.PAGE if apart else mentions.PAGE * COPIES_MOST
+    found = mentions.mentions(asked, viewer=viewer, period=bounds, now=now, before=before, limit=limit)
+    grouped = [Family(post) for post in found.posts] if apart else first_families(found.posts, mentions.PAGE)
+    shown = sum(len(family.posts) for family in grouped)
+    last, reached = found.older, found.reached
+    if shown < len(found.posts):
+        last, reached = found.posts[shown - 1]["id"], None
+    older = "&".join(part for part in (asked.address, f"before={last}") if part) if last is not None else ""
     return {
-        "cards": _cards(viewer, found.posts, monitors, asked, now=now),
+        "cards": _family_cards(viewer, grouped, monitors, asked, now=now),
+        "shown": shown,
+        "switched": replace(asked, copies="" if apart else "apart").address,
         "older": older,
-        "reached": found.reached,
+        "reached": reached,
         "newest": found.posts[0]["id"] if found.posts and before is None else 0,
         "version": mentions.version(viewer=viewer),
         "is_first": before is None,
@@ -302,6 +337,14 @@ def _cards(
     cards = Cards(viewer.workspace.slug, monitors, now=now, words=mentions.compiled_words(asked.words, now=now))
     corrected = mentions.corrected_tasks([post["id"] for post in posts], viewer=viewer)
     return [cards.card(post, corrected=corrected.get(post["id"], ())) for post in posts]
+
+
+def _family_cards(
+    viewer: Member, grouped: Sequence[Family], monitors: Sequence[Monitor], asked: Filter, *, now: datetime
+) -> list[Card]:
+    cards = Cards(viewer.workspace.slug, monitors, now=now, words=mentions.compiled_words(asked.words, now=now))
+    corrected = mentions.corrected_tasks([family.post["id"] for family in grouped], viewer=viewer)
+    return [cards.family(family, corrected=corrected) for family in grouped]
 
 
 def _facets(

@@ -83,6 +83,7 @@
   if (key && list) {
     key("y", (row) => { const place = row && document.getElementById(`why-${row.dataset.post}`); if (place?.childElementCount) place.replaceChildren(); else whyOf(row)?.click(); });
     key("e", (row) => { const whole = row?.querySelector("details.whole"); if (whole) whole.open = !whole.open; });
+    key("c", (row) => { const copies = row?.nextElementSibling?.closest("[data-copies]") || row?.closest("[data-copies]"); if (copies) copies.open = !copies.open; });
     key("o", (row) => row?.querySelector("[data-published]")?.click());
     key("n", () => document.querySelector("[data-show-newer]:not([hidden])")?.click());
     key("f", () => document.getElementById("words")?.focus());
