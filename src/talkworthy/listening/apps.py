@@ -11,5 +11,12 @@ class ListeningConfig(AppConfig):
     verbose_name = "Listening"
 
     def ready(self) -> None:
-        """Hand over what a leaving member owned."""
-        from talkworthy.listening import ownership  # noqa: F401 - its receiver connects on import
+        """Hand over what a leaving member owned, and join the hooks."""
+        from talkworthy.hooks import hooks
+        from talkworthy.listening import (
+            joining,
+            ownership,  # noqa: F401 - its receiver connects on import
+        )
+
+        if not hooks().is_registered(joining):
+            hooks().register(joining)

@@ -1,7 +1,8 @@
 """Long work that somebody waits for: one job at a time, with progress, on from where it was after a crash."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,23 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from talkworthy.archive import Archive, Scan
-from talkworthy.archive.erasure import begin_erasure, erasure_receipt
+from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
 from talkworthy.archive.keeper import Keeper
+from talkworthy.connectors.contract import ConnectorError
+from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, replay
 from talkworthy.listening.collecting import Listener, source_key
 from talkworthy.listening.exchange import export_file, import_batches
 from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
 from talkworthy.listening.searching import search
+from talkworthy.listening.stores import http_for
+from talkworthy.people.crm import syncing
+from talkworthy.people.forgetting import forget
 from talkworthy.people.linking import suggest_links
+from talkworthy.people.models import CrmAccount
 from talkworthy.query import CompiledQuery, compile_query, parse
 from talkworthy.schema import POST
+from talkworthy.workspaces.credentials import LockedCredentials
 
 log = logging.getLogger(__name__)
 
@@ -187,47 +195,83 @@ def _export(job: Job, listener: Listener) -> Mapping[str, Any]:
 
 
 def _erase(job: Job, listener: Listener) -> Mapping[str, Any]:
-    """Hide, count out, rewrite every file, and take the person's posts out of the desk; then the receipt."""
+    """Hide, count out, rewrite every file, and take what was derived out of every room; then the receipt."""
     request, archive, workspace = job.request, listener.archive, job.workspace
-    author = (request["channel"], request["author_id"]) if request["author_id"] else None
+    authors = [(channel, account) for channel, account in request.get("accounts", ())]
+    if request["author_id"]:
+        authors.append((request["channel"], request["author_id"]))
     with listener.turn:
-        gone = _rows_of(archive, author, request["uids"])
+        gone = _rows_of(archive, authors, request["uids"])
         uids = sorted({*request["uids"], *request.get("found", ()), *gone["uid"].to_pylist()})
         request["found"] = uids  # once they are hidden, nobody could find them again after a crash
         Job.objects.filter(pk=job.pk).update(request=request)
-        receipt = begin_erasure(archive, author=author, uids=request["uids"], now=timezone.now())
+        receipts = [
+            begin_erasure(archive, author=author, uids=request["uids"] if first else (), now=timezone.now())
+            for first, author in _asked(authors, request["uids"])
+        ]
         if job.attempts > 1:
             cube.rebuild(workspace, archive)
         else:
             cube.count_changes(workspace, f"erasure {job.pk}", added=[], removed=[gone], now=timezone.now())
     _progress(job)(len(uids), len(uids))
     desk = _erase_from_desk(job, uids)
+    tables = _erase_from_rooms(job, uids, authors)
     with listener.turn:
         Keeper(archive).run_once(everything=True)
-    receipt = erasure_receipt(archive, receipt.id)
-    named = {
-        name: str(getattr(receipt, name))
-        for name in ("id", "state", "requested_at", "due_at", "completed_at", "waiting_for")
-    }
-    counts = {
-        name: getattr(receipt, name)
-        for name in ("posts", "files_rewritten", "payloads_emptied", "spooled_posts_removed")
-    }
+    receipts = [erasure_receipt(archive, receipt.id) for receipt in receipts]
     Job.objects.filter(pk=job.pk).update(
         request={"why": request["why"], "channel": request["channel"], "uids": [], "author_id": "erased"}
     )
-    return {**named, **counts, **desk}
+    return {**_told(receipts), **desk, "tables": tables}
 
 
-def _rows_of(archive: Archive, author: tuple[str, str] | None, uids: list[str]) -> pa.Table:
+def _asked(authors: Sequence[tuple[str, str]], uids: Sequence[str]) -> list[tuple[bool, tuple[str, str] | None]]:
+    """An erasure for each account; the posts that were named go with the first."""
+    if not authors:
+        return [(True, None)] if uids else []
+    return [(place == 0, author) for place, author in enumerate(authors)]
+
+
+def _told(receipts: Sequence[Receipt]) -> dict[str, Any]:
+    """The receipts of all accounts as one: complete when the last is."""
+    counted = ("posts", "files_rewritten", "payloads_emptied", "spooled_posts_removed")
+    if not receipts:
+        at = str(timezone.now())
+        times = {"requested_at": at, "due_at": at, "completed_at": at}
+        return {"id": "", "state": "complete", "waiting_for": "", **times, **dict.fromkeys(counted, 0)}
+    waiting = next((receipt for receipt in receipts if receipt.completed_at is None), receipts[-1])
+    named = ("state", "requested_at", "due_at", "completed_at", "waiting_for")
+    return {
+        "id": ", ".join(receipt.id for receipt in receipts),
+        **{name: str(getattr(waiting, name)) for name in named},
+        **{name: sum(getattr(receipt, name) for receipt in receipts) for name in counted},
+    }
+
+
+def _erase_from_rooms(job: Job, uids: Sequence[str], authors: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """What every room derived from the posts and accounts, and the person's own record; rows removed by table."""
+    asked: dict[str, Any] = {"workspace": job.workspace, "uids": uids, "authors": authors, "now": timezone.now()}
+    removed = Counter[str](job.request.get("removed", {}))
+    for answer in call("data_forgotten", **asked):
+        removed.update(answer)
+    if job.request.get("records"):
+        removed.update(forget(job.workspace, job.request["records"], ()))
+    job.request["removed"] = dict(removed)  # a second try finds nothing more, and must not forget the first
+    Job.objects.filter(pk=job.pk).update(request=job.request)
+    return {name: count for name, count in sorted(removed.items()) if count}
+
+
+def _rows_of(archive: Archive, authors: Sequence[tuple[str, str]], uids: list[str]) -> pa.Table:
     tables = (
         [archive.table(Scan(columns=cube.COLUMNS, ids=tuple(post["id"] for uid in uids if (post := archive.get(uid)))))]
         if uids
         else []
     )
-    if author:
-        tables.append(archive.table(Scan(columns=cube.COLUMNS, channels=(author[0],), authors=(author[1],))))
-    joined = pa.concat_tables(tables)
+    tables += [
+        archive.table(Scan(columns=cube.COLUMNS, channels=(channel,), authors=(account,)))
+        for channel, account in authors
+    ]
+    joined = pa.concat_tables(tables or [archive.table(Scan(columns=cube.COLUMNS, ids=()))])
     kept, seen = [], set()
     for place, number in enumerate(joined["id"].to_pylist()):
         if number not in seen:
@@ -263,6 +307,18 @@ def _link(job: Job, listener: Listener) -> Mapping[str, Any]:
     return suggest_links(job.workspace, now=timezone.now(), told=_progress(job))
 
 
+def _sync(job: Job, listener: Listener) -> Mapping[str, Any]:
+    """Exchange persons with a CRM; what went wrong stands with the account, too."""
+    account = CrmAccount.objects.select_related("workspace").get(pk=job.request["account"], workspace=job.workspace)
+    Job.objects.filter(pk=job.pk).update(unit="contacts")
+    try:
+        with http_for(job.workspace) as http:
+            return syncing.sync(account, syncing.crm_of(account, http), now=timezone.now(), told=_progress(job))
+    except (ConnectorError, LockedCredentials) as error:
+        CrmAccount.objects.filter(pk=account.pk).update(error=str(error)[:500])
+        raise
+
+
 _WORK: dict[Job.Kind, Callable[[Job, Listener], Mapping[str, Any]]] = {
     Job.Kind.BACKTEST: _backtest,
     Job.Kind.REMATCH: _rematch,
@@ -270,6 +326,7 @@ _WORK: dict[Job.Kind, Callable[[Job, Listener], Mapping[str, Any]]] = {
     Job.Kind.EXPORT: _export,
     Job.Kind.ERASURE: _erase,
     Job.Kind.LINK: _link,
+    Job.Kind.SYNC: _sync,
 }
 
 

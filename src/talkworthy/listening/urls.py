@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.listening.views import alerts, follow, jobs, monitors, posts, river, sources, trends
+from talkworthy.listening.views import alerts, follow, jobs, monitors, people, posts, river, sources, trends
 
 app_name = "listening"
 
@@ -72,6 +72,9 @@ collecting: list[URLPattern] = [
     path("settings/data/import/", jobs.start_import, name="start_import"),
     path("settings/data/import/<str:token>/", jobs.mapping, name="mapping"),
     path("settings/data/export/", jobs.start_export, name="start_export"),
+    path("people/links/find/", people.find_links, name="find_links"),
+    path("people/<int:person_id>/export/", people.export_person, name="export_person"),
+    path("people/<int:person_id>/erase/", people.erase_person, name="erase_person"),
     path("settings/erasure/", jobs.erasure, name="erasure"),
     path("settings/erasure/count/", jobs.erasure_count, name="erasure_count"),
 ]

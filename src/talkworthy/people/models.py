@@ -337,6 +337,8 @@ class CrmLink(models.Model):
     remote = models.CharField(max_length=80)
     base = models.JSONField(default=dict)
     """Field → value as it stood on both sides after the last exchange."""
+    decided = models.JSONField(default=dict)
+    """Field → value that a person chose and that is still to be written there."""
     synced_at = models.DateTimeField(default=now)
     gone_at = models.DateTimeField(null=True)
     """When it was found to be gone there; nothing here is deleted for that."""

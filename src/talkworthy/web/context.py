@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from talkworthy.listening.models import Alert
 from talkworthy.responding.situation import current_stop
 from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.permissions import Permission, may
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -25,6 +26,8 @@ class Stop:
     route: str
     key: str
     """The second key after `g` that goes there."""
+    needs: Permission = Permission.READ
+    """Without it the stop is not shown."""
 
 
 ZONE_TOLD = "zone told"
@@ -36,6 +39,7 @@ RAIL: tuple[Stop, ...] = (
     Stop("monitors", _("Monitors"), "monitor", "listening:monitors", "m"),
     Stop("replies", _("Replies"), "reply", "responding:approvals", "r"),
     Stop("alerts", _("Alerts"), "bell", "listening:alerts", "a"),
+    Stop("people", _("People"), "people", "people:persons", "p", Permission.READ_PEOPLE),
     Stop("sources", _("Sources"), "source", "listening:sources", "s"),
     Stop("settings", _("Settings"), "settings", "workspaces:general", "e"),
 )
@@ -53,7 +57,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if member is None:
         return found
     return found | {
-        "rail": RAIL,
+        "rail": [stop for stop in RAIL if may(member.role, stop.needs)],
         "here": _here(request),
         "ask_timezone": member.user.timezone == "UTC" and not request.session.get(ZONE_TOLD),
         "sending_stop": current_stop(member.workspace_id) if getattr(member, "sending_is_stopped", False) else None,

@@ -21,6 +21,7 @@ urlpatterns = [
     path("<slug:workspace>/jump/", views.jump, name="jump"),
     path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
     path("<slug:workspace>/", include("talkworthy.notifying.urls")),
+    path("<slug:workspace>/", include("talkworthy.people.urls")),
     path("<slug:workspace>/", include("talkworthy.listening.urls")),
     path("<slug:workspace>/", include("talkworthy.responding.urls")),
 ]

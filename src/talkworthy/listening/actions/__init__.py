@@ -10,7 +10,14 @@ from talkworthy.listening.actions.alerts import (
     see_all_alerts,
 )
 from talkworthy.listening.actions.annotations import correct_annotation, undo_correction
-from talkworthy.listening.actions.jobs import start_erasure, start_export, start_import, stop_job
+from talkworthy.listening.actions.jobs import (
+    start_erasure,
+    start_export,
+    start_import,
+    start_link_search,
+    start_person_erasure,
+    stop_job,
+)
 from talkworthy.listening.actions.monitors import (
     COLOURS,
     change_monitor,
@@ -70,6 +77,8 @@ __all__ = [
     "start_erasure",
     "start_export",
     "start_import",
+    "start_link_search",
+    "start_person_erasure",
     "stop_job",
     "undo_correction",
 ]

@@ -14,7 +14,7 @@ from talkworthy.query import QueryError, parse
 from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import User, Workspace
 
-UNTOLD = frozenset({"path", "author_id", "uids"})
+UNTOLD = frozenset({"path", "author_id", "uids", "accounts", "records"})
 """What the trail does not hold: it cannot be changed later, so a person who is erased must not stand in it."""
 
 FORMATS = ("jsonl", "parquet", "activitystreams", "csv")
@@ -74,6 +74,36 @@ def start_erasure(
         raise Refused(_("Name a channel and an account, or the posts."))
     request = {"channel": channel, "author_id": author_id, "uids": list(uids), "why": why}
     return _started(workspace, Job.Kind.ERASURE, request, by=by, now=now)
+
+
+def start_person_erasure(
+    workspace: Workspace,
+    *,
+    accounts: Sequence[tuple[str, str]],
+    records: Sequence[int],
+    why: str,
+    by: User | None,
+    now: datetime,
+) -> Job:
+    """Erase everything of a person: the posts of their accounts, what every room derived, and their records."""
+    if not why.strip():
+        raise Refused(_("Say why: the reason stands in the receipt."))
+    request = {
+        "channel": "",
+        "author_id": "",
+        "uids": [],
+        "accounts": [list(account) for account in accounts],
+        "records": list(records),
+        "why": why,
+    }
+    return _started(workspace, Job.Kind.ERASURE, request, by=by, now=now)
+
+
+def start_link_search(workspace: Workspace, *, by: User | None, now: datetime) -> Job:
+    """Look in the background for records that may be of one person; one search at a time."""
+    open_states = (Job.State.WAITING, Job.State.RUNNING)
+    running = Job.objects.filter(workspace=workspace, kind=Job.Kind.LINK, state__in=open_states).first()
+    return running or _started(workspace, Job.Kind.LINK, {}, by=by, now=now)
 
 
 def stop_job(job: Job, *, by: User | None, now: datetime) -> None:

@@ -204,6 +204,8 @@ _STARTS = {
     Job.Kind.ERASURE: Permission.ERASE,
     Job.Kind.BACKTEST: Permission.EDIT_MONITORS,
     Job.Kind.REMATCH: Permission.EDIT_MONITORS,
+    Job.Kind.LINK: Permission.EDIT_PEOPLE,
+    Job.Kind.SYNC: Permission.EDIT_PEOPLE,
 }
 
 

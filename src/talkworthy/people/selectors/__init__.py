@@ -1,7 +1,7 @@
 """Reads of people, asked as a viewer."""
 
 from talkworthy.people.selectors.facts import DeskFacts, desk_facts
-from talkworthy.people.selectors.persons import (
+from talkworthy.people.selectors.profiles import (
     Profile,
     accounts_of,
     identity_or_404,

@@ -1,0 +1,115 @@
+"""What listening does when others call: somebody's posts on a timeline, handed out, and exchanges that are due."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from django.db.models import Q
+from django.urls import reverse
+
+from talkworthy.archive import Scan
+from talkworthy.archive.columns import STORED
+from talkworthy.hooks import joins
+from talkworthy.hooks.specs import TimelineRow
+from talkworthy.listening.models import Correction, Job, Mark
+from talkworthy.listening.stores import archive_of
+from talkworthy.people.models import CrmAccount
+from talkworthy.workspaces.models import Workspace
+
+TOLD = ("id", "uid", "channel", "author", "title", "text", "published_at")
+MADE_BY_US = frozenset({"folded"})
+"""Columns that only help to search."""
+
+
+@joins
+def timeline_rows(
+    workspace: Workspace,
+    accounts: Sequence[tuple[str, str]],
+    identities: Sequence[int],
+    before: datetime | None,
+    limit: int,
+) -> Sequence[TimelineRow]:
+    """What the accounts wrote, as far as it is stored."""
+    rows = [
+        row
+        for channel, authors in _by_channel(accounts).items()
+        for row in archive_of(workspace)
+        .table(Scan(columns=TOLD, channels=(channel,), authors=authors, until=before, limit=limit))
+        .to_pylist()
+    ]
+    rows.sort(key=lambda row: row["published_at"], reverse=True)
+    return [
+        TimelineRow(
+            at=row["published_at"],
+            kind="post",
+            channel=row["channel"],
+            title=row["title"] or "",
+            text=row["text"] or "",
+            address=reverse("listening:post", args=(workspace.slug, row["id"])),
+        )
+        for row in rows[:limit]
+    ]
+
+
+@joins
+def data_exported(
+    workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]]
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The posts with everything that analysis made of them, corrections, and marks."""
+    archive = archive_of(workspace)
+    columns = tuple(name for name in STORED.names if name not in MADE_BY_US)
+    tables = [
+        archive.table(Scan(columns=columns, channels=(channel,), authors=found))
+        for channel, found in _by_channel(authors).items()
+    ]
+    named = [post["id"] for uid in uids if (post := archive.get(uid))]
+    if named:
+        tables.append(archive.table(Scan(columns=columns, ids=tuple(named))))
+    posts = {row["uid"]: _plain(row) for table in tables for row in table.to_pylist()}
+    known = list(posts)
+    corrections = [
+        {"uid": row.uid, "task": row.task, "old": row.old, "new": row.new, "at": row.at.isoformat()}
+        for start in range(0, len(known), 500)
+        for row in Correction.objects.filter(workspace=workspace, uid__in=known[start : start + 500])
+    ]
+    marks = [
+        {"uid": row.uid, "monitor": row.monitor_id, "right": row.right, "at": row.at.isoformat()}
+        for start in range(0, len(known), 500)
+        for row in Mark.objects.filter(monitor__workspace=workspace, uid__in=known[start : start + 500])
+    ]
+    found = {"posts": list(posts.values()), "listening.Correction": corrections, "listening.Mark": marks}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+@joins
+def work_due(now: datetime) -> int:
+    """Begin the exchanges with CRMs that are due; the job does them."""
+    free = Q(claimed_until=None) | Q(claimed_until__lt=now)
+    begun = 0
+    for account in CrmAccount.objects.filter(free, due_at__lte=now).select_related("workspace")[:5]:
+        next_time = now + timedelta(hours=account.every_hours)
+        if CrmAccount.objects.filter(pk=account.pk, due_at=account.due_at).update(due_at=next_time):
+            Job.objects.create(
+                workspace=account.workspace, kind=Job.Kind.SYNC, request={"account": account.pk}, created_at=now
+            )
+            begun += 1
+    return begun
+
+
+def _by_channel(accounts: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for channel, account in accounts:
+        found.setdefault(channel, []).append(account)
+    return {channel: tuple(each) for channel, each in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A row as JSON can hold it."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value.as_py() if isinstance(value, pa.Scalar) else value
