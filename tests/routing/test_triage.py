@@ -9,7 +9,7 @@ from tests.conftest import NOW
 from talkworthy.analysis import default_pipeline
 from talkworthy.routing.askers import ASKERS, Facts, Seen
 from talkworthy.routing.playbook import Compiled, compile_playbook, default_tree
-from talkworthy.routing.triage import Triage, decide, known
+from talkworthy.routing.triage import Triage, decide, decide_all, known
 from talkworthy.schema import posts_table
 
 US, RIVAL, FIELD = Seen(1, "Acme", "brand"), Seen(2, "Globex", "rival"), Seen(3, "Routers", "field")
@@ -166,6 +166,22 @@ def test_who_leaves_us_comes_before_other_service(playbook: Compiled) -> None:
 def test_the_same_facts_give_the_same_path(playbook: Compiled) -> None:
     first, second = (triaged(playbook, "How do I reset it? Please help me", US) for _ in range(2))
     assert first.as_json() == second.as_json()
+
+
+def test_many_at_once_come_out_where_each_does_alone(playbook: Compiled) -> None:
+    texts = [
+        "How do I reset it? Please help me", "acme you are all idiots", "Cancel my Acme contract, I am disappointed!",
+        "Globex is fine", "", "I love it, thank you!",
+    ]  # fmt: skip
+    facts = [Facts(post=post(text), monitors=[US]) for text in texts]
+    together = [found.as_json() for found in decide_all(playbook, facts)]
+    assert together == [decide(playbook, one).as_json() for one in facts]
+
+
+def test_what_is_told_to_us_is_taken_at_its_word(playbook: Compiled) -> None:
+    found = triaged(playbook, "Your website is broken and support is useless, terrible company", US, is_told_to_us=True)
+    assert answers(found)["Q4"] == "true"
+    assert found.outcome.name == "apologise_and_fix"
 
 
 def test_every_step_says_on_what_it_rests(playbook: Compiled) -> None:

@@ -54,6 +54,10 @@ class Facts:
     may_share: bool = False
     """The person agreed that we share what they say of us."""
     is_automated: bool = False
+    is_told_to_us: bool = False
+    """It answers us, or names our account first: whoever writes so speaks of what they met."""
+    offensive: float | None = None
+    """Chance of offence, where it was scored with others; None: scored when it is needed."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ Asker = Callable[[Facts], Told | None]
 
 def risk(facts: Facts) -> Told | None:
     """Phrases of self-harm, danger or law in a mention that is not about somebody else."""
-    folded = tokens.folded(None, _whole(facts))
+    folded = tokens.folded(None, whole_text(facts))
     heard = [alarm for alarm in urgency.alarms(folded) if alarm.kind in GRAVE]
     pieces = tuple((f"{alarm.kind}: {alarm.phrase}", alarm.points, None, None) for alarm in heard[:MOST_PIECES])
     strongest = max((alarm.points for alarm in heard), default=0.0)
@@ -134,7 +138,7 @@ def kind(facts: Facts) -> Told | None:
     intent = str(facts.post.get("intent") or "")
     if intent in ("help", "purchase", "suggestion", "praise"):
         return intent, _intent(facts)
-    chance = _chance("offensive", _whole(facts))
+    chance = _chance("offensive", whole_text(facts)) if facts.offensive is None else round(facts.offensive, 4)
     card = model("offensive")
     offence = Evidence("model", "offensive", "", chance, _named(card), _accuracy(card))
     if intent == "complaint":
@@ -145,7 +149,7 @@ def kind(facts: Facts) -> Told | None:
 
 
 def truth(facts: Facts) -> Told | None:
-    """What speaks of one's own experience, asks or wishes is taken at its word; a claim about us is not known."""
+    """What speaks of one's own experience, is told to us, asks or wishes is taken at its word; a claim is not known."""
     intent = str(facts.post.get("intent") or "")
     if intent in ("help", "purchase", "suggestion", "praise"):
         return "true", Evidence("rule", "own_wish", intent)
@@ -154,6 +158,8 @@ def truth(facts: Facts) -> Told | None:
     own = _first_person(facts)
     if own:
         return "true", Evidence("rule", "own_experience", pieces=own)
+    if facts.is_told_to_us or str(facts.post.get("text") or "").lstrip().startswith("@"):
+        return "true", Evidence("rule", "told_to_us")
     if _asks(facts):
         return "true", Evidence("rule", "question")
     if intent == "complaint" or facts.post.get("sentiment") == "negative":
@@ -258,14 +264,15 @@ def influence(facts: Facts) -> dict[str, float]:
     return {name: round(part, 3) for name, part in parts.items()}
 
 
-def _whole(facts: Facts) -> str:
+def whole_text(facts: Facts) -> str:
+    """Title and text as one, as models and evidence see them."""
     title, text = facts.post.get("title"), str(facts.post.get("text") or "")
     return f"{title}\n{text}" if title else text
 
 
 def _asks(facts: Facts) -> bool:
     """A sign of a question in any script, outside of links."""
-    return bool(_QUESTION.search(_LINK.sub(" ", _whole(facts))))
+    return bool(_QUESTION.search(_LINK.sub(" ", whole_text(facts))))
 
 
 _LINK = regex.compile(r"https?://\S+")
@@ -277,7 +284,7 @@ def _first_person(facts: Facts) -> tuple[tuple[str, float, int | None, int | Non
     language = str(facts.post.get("detected_language") or facts.post.get("language") or "")[:2]
     known = _first_persons()
     words = known.get(language) or known.get("en", frozenset())
-    whole = _whole(facts)
+    whole = whole_text(facts)
     found = []
     for match in _WORD.finditer(whole):
         if match.group().replace("’", "'").casefold() in words:

@@ -462,6 +462,13 @@ class Playbook(models.Model):
     created_at = models.DateTimeField(default=now, editable=False)
     deleted_at = models.DateTimeField(null=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace"], condition=models.Q(deleted_at=None), name="one_playbook_a_workspace"
+            )
+        ]
+
     def __str__(self) -> str:
         return self.name
 

@@ -5,17 +5,21 @@ nobody knows, the node's `otherwise`. The same facts, playbook and words of pers
 is what lets a replay be compared with what happened.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import pyarrow as pa
+
+from talkworthy.analysis.heads import scorer_of
 from talkworthy.query import Branch, explain
-from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, influence
+from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, influence, whole_text
 from talkworthy.routing.playbook import Answer, Compiled, Node, Outcome, Playbook, read_playbook
-from talkworthy.schema import ANNOTATIONS, POST
+from talkworthy.schema import ANNOTATIONS, POST, posts_table
 
 SHOWN = frozenset([*POST.names, *ANNOTATIONS.names])
 COMMUNITY = "community"
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,25 +73,68 @@ def known(tree: Mapping[str, Any]) -> Playbook:
     return read_playbook(tree, askers=ANSWERS)
 
 
+def decide_all(
+    compiled: Compiled, facts: Sequence[Facts], *, overrides: Sequence[Mapping[str, str]] | None = None
+) -> list[Triage]:
+    """As `decide` says of each, some ten times as fast: queries and models look at all of them at once."""
+    if not facts:
+        return []
+    glances = _glances(compiled, facts)
+    given = overrides or [{}] * len(facts)
+    return [
+        _decide(compiled, replace(one, offensive=glance.offensive), words, glance.found)
+        for one, words, glance in zip(facts, given, glances, strict=True)
+    ]
+
+
 def decide(compiled: Compiled, facts: Facts, *, overrides: Mapping[str, str] | None = None) -> Triage:
     """Follow the tree from its start. `overrides` are a person's answers by node; one that the node lacks is passed
     over, because the tree may have changed since.
     """
-    playbook, given = compiled.playbook, overrides or {}
+    return _decide(compiled, facts, overrides or {}, None)
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """What was seen of one mention among many: the places whose queries match it, and the chance of offence."""
+
+    found: frozenset[Place]
+    offensive: float | None
+
+
+def _glances(compiled: Compiled, facts: Sequence[Facts]) -> list[_Glance]:
+    rows = [{"uid": "", **{name: value for name, value in one.post.items() if name in POST.names}} for one in facts]
+    posts = posts_table(rows)
+    for column in ANNOTATIONS:
+        posts = posts.append_column(column, pa.array([one.post.get(column.name) for one in facts], column.type))
+    found: list[set[Place]] = [set() for _ in facts]
+    for place, query in compiled.queries.items():
+        for row, matches in enumerate(query.match(posts).to_pylist()):
+            if matches:
+                found[row].add(place)
+    chances = scorer_of("offensive").score([whole_text(one) for one in facts])["offensive"][:, 0]
+    return [
+        _Glance(frozenset(places), one.offensive if one.offensive is not None else float(chance))
+        for places, chance, one in zip(found, chances, facts, strict=True)
+    ]
+
+
+def _decide(compiled: Compiled, facts: Facts, given: Mapping[str, str], found: frozenset[Place] | None) -> Triage:
+    playbook = compiled.playbook
     path: list[Step] = []
     place = playbook.start
     while place in playbook.nodes:
-        step = _ask(compiled, playbook.nodes[place], facts, given)
+        step = _ask(compiled, playbook.nodes[place], facts, given, found)
         path.append(step)
         place = step.to
     outcome = playbook.outcomes[place]
     wait = None
     beside = playbook.beside.get(COMMUNITY)
     if beside is not None and outcome.answers and outcome.waits:
-        step = _ask(compiled, beside, facts, given)
+        step = _ask(compiled, beside, facts, given, found)
         path.append(step)
         wait = (beside.minutes or 60) if step.to else None
-    priority, evidence = _priority(compiled, outcome, facts)
+    priority, evidence = _priority(compiled, outcome, facts, found)
     return Triage(
         tuple(path),
         outcome,
@@ -99,17 +146,21 @@ def decide(compiled: Compiled, facts: Facts, *, overrides: Mapping[str, str] | N
     )
 
 
-def _ask(compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str]) -> Step:
-    answer, evidence = _answer(compiled, node, facts, given)
+def _ask(
+    compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str], found: frozenset[Place] | None
+) -> Step:
+    answer, evidence = _answer(compiled, node, facts, given, found)
     return Step(node.name, node.question, answer.name, answer.label, answer.to, evidence)
 
 
-def _answer(compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str]) -> tuple[Answer, Evidence]:
+def _answer(
+    compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, str], found: frozenset[Place] | None
+) -> tuple[Answer, Evidence]:
     word = given.get(node.name, "")
     if word in node.answers:
         return node.answers[word], Evidence("person", "override", word)
     for answer in node.answers.values():
-        evidence = _matched(compiled, (node.name, answer.name), facts) if answer.when else None
+        evidence = _matched(compiled, (node.name, answer.name), facts, found) if answer.when else None
         if evidence is not None:
             return answer, evidence
     if node.ask:
@@ -119,8 +170,10 @@ def _answer(compiled: Compiled, node: Node, facts: Facts, given: Mapping[str, st
     return node.answers[node.otherwise], Evidence("nobody", "otherwise", node.otherwise)
 
 
-def _matched(compiled: Compiled, where: tuple[str, str], facts: Facts) -> Evidence | None:
+def _matched(compiled: Compiled, where: Place, facts: Facts, found: frozenset[Place] | None) -> Evidence | None:
     """The query of a place, where it matches the post, with the words that it found."""
+    if found is not None and where not in found:
+        return None
     query = compiled.queries[where]
     shown = {name: value for name, value in facts.post.items() if name in SHOWN}
     told = explain(query, shown, now=compiled.now, similarity=compiled.similarity)
@@ -142,13 +195,15 @@ def _branches(branch: Branch) -> Iterator[Branch]:
         yield from _branches(below)
 
 
-def _priority(compiled: Compiled, outcome: Outcome, facts: Facts) -> tuple[str, Evidence]:
+def _priority(
+    compiled: Compiled, outcome: Outcome, facts: Facts, found: frozenset[Place] | None
+) -> tuple[str, Evidence]:
     """The first class that takes the mention, in the order in which the playbook lists them."""
     for place, ranking in enumerate(compiled.playbook.priorities):
         if outcome.name in ranking.outcomes:
             return ranking.priority, Evidence("rule", "outcome", outcome.name)
         if ranking.when:
-            evidence = _matched(compiled, ("priorities", str(place)), facts)
+            evidence = _matched(compiled, ("priorities", str(place)), facts, found)
             if evidence is not None:
                 return ranking.priority, evidence
         elif not ranking.outcomes:
