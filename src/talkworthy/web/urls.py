@@ -24,6 +24,7 @@ urlpatterns = [
     path("<slug:workspace>/", include("talkworthy.people.urls")),
     path("<slug:workspace>/", include("talkworthy.listening.urls")),
     path("<slug:workspace>/", include("talkworthy.responding.urls")),
+    path("<slug:workspace>/", include("talkworthy.routing.urls")),
 ]
 
 handler400 = "talkworthy.web.views.bad_request"

@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('routing', '0001_initial'),
-        ('workspaces', '0002_alter_member_role_team_teammember_team_members_and_more'),
+        ("routing", "0001_initial"),
+        ("workspaces", "0002_alter_member_role_team_teammember_team_members_and_more"),
     ]
 
     operations = [
         migrations.AddConstraint(
-            model_name='playbook',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('workspace',), name='one_playbook_a_workspace'),
+            model_name="playbook",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at", None)), fields=("workspace",), name="one_playbook_a_workspace"
+            ),
         ),
     ]

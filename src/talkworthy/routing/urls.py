@@ -1,0 +1,16 @@
+"""Addresses of the room that routes, beneath `/<workspace>/`."""
+
+from django.urls import URLPattern, path
+
+from talkworthy.routing.views import playbooks
+
+app_name = "routing"
+
+triage: list[URLPattern] = [
+    path("routing/playbook/", playbooks.playbook, name="playbook"),
+    path("routing/playbook/<int:number>/", playbooks.version, name="playbook_version"),
+    path("routing/playbook/<int:number>/edit/", playbooks.edit, name="edit_playbook"),
+    path("routing/playbook/<int:number>/activate/", playbooks.activate, name="activate_playbook"),
+]
+
+urlpatterns: list[URLPattern] = [*triage]
