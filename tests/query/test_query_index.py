@@ -1,13 +1,14 @@
 """Many queries over many posts: common words, several slices, growing vocabularies; and the columns a query reads."""
 
 import random
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
 
 from talkworthy.query import Matcher, compile_query
-from talkworthy.query.index import GATE, WIDE
-from talkworthy.query.match import SLICE
+from talkworthy.query.batch import CHARACTERS, ROWS, batches
+from talkworthy.query.layout import BIG
 from talkworthy.schema import POST, posts_table
 
 COMMON = [f"c{number}" for number in range(12)]
@@ -44,26 +45,67 @@ def test_common_and_rare_words_over_several_slices_match_as_one_query_does_alone
     chance = random.Random(5)
     batch = posts_table(
         {"uid": f"feed:a:{n}", "text": text, "title": chance.choice([None, "c1 rare2"]), "published_at": "2026-01-01"}
-        for n, text in enumerate(texts(SLICE + 200, chance))
+        for n, text in enumerate(texts(ROWS + 200, chance))
     )
     compiled = {number: compile_query(text) for number, text in enumerate(queries(40, chance))}
     together = Matcher(compiled).match(batch)
     found: dict[int, set[int]] = {number: set() for number in compiled}
     for row, position in zip(together.row_indices.tolist(), together.key_positions.tolist(), strict=True):
         found[together.keys[position]].add(row)
-    assert len(together) == sum(len(rows) for rows in found.values()) > SLICE
+    assert len(together) == sum(len(rows) for rows in found.values()) > ROWS
     for number, query in compiled.items():
         assert found[number] == {row for row, matched in enumerate(query.match(batch).to_pylist()) if matched}
-    assert any(len(rows) > WIDE for rows in found.values())
+    assert any(len(rows) > ROWS // 8 for rows in found.values())
 
 
-def test_more_gate_words_than_bits_lose_nothing() -> None:
-    words = [f"gate{number}" for number in range(64 * GATE + 80)]
-    compiled = {word: compile_query(f"uncommonname AND ({word} OR longerthanthename{word})") for word in words}
+def test_groups_of_many_words_match_as_they_do_alone() -> None:
+    many = [f"word{number}" for number in range(BIG + 30)]
+    group = " OR ".join(many)
+    asked = [
+        f"uncommonname AND ({group})",
+        f"uncommonname NOT ({group} OR other)",
+        f"({group}) AND (uncommonname OR other)",
+        f'uncommonname AND ({group} OR (other NEAR/1 thing) OR "two words")',
+    ]
+    compiled = {text: compile_query(text) for text in asked}
+    written = ["uncommonname", "uncommonname word3", "word5 word70 other", "uncommonname other thing", "two words"]
     posts = posts_table(
-        {"uid": f"feed:a:{w}", "text": f"uncommonname {w}", "published_at": "2026-01-01"} for w in words
+        {"uid": f"feed:a:{n}", "text": text, "published_at": "2026-01-01"} for n, text in enumerate(written)
     )
-    assert list(Matcher(compiled).match(posts).by_row()) == [[word] for word in words]
+    together = list(Matcher(compiled).match(posts).by_row())
+    for text, query in compiled.items():
+        assert [text in names for names in together] == query.match(posts).to_pylist()
+    assert together == [[asked[1]], [asked[0], asked[2], asked[3]], [asked[2]], [asked[3]], []]
+
+
+def test_long_posts_are_looked_at_in_smaller_batches() -> None:
+    long = posts_table({"uid": f"feed:a:{n}", "text": "acme " * 400, "published_at": "2026-01-01"} for n in range(1000))
+    parts = list(batches(long))
+    assert [start for start, _ in parts] == [sum(part.num_rows for _, part in parts[:n]) for n in range(len(parts))]
+    assert sum(part.num_rows for _, part in parts) == 1000
+    assert all(part.num_rows * 2000 <= CHARACTERS for _, part in parts)
+
+
+def test_conditions_on_metadata_are_true_false_or_unknown_row_by_row() -> None:
+    queries = {
+        text: compile_query(text, now=datetime(2026, 1, 2, tzinfo=UTC))
+        for text in (
+            "acme language:en",
+            "acme -language:en",
+            "acme (language:en OR -has:rating)",
+            "acme since:36h",
+            "acme since:6h",
+            "acme NOT (language:de rating:>3)",
+        )
+    }
+    posts = posts_table(
+        {"uid": f"feed:a:{n}", "text": "acme", "published_at": "2026-01-01T12:00:00Z", **more}
+        for n, more in enumerate([{"language": "en"}, {"language": "de", "rating": 4.0}, {}, {"rating": 2.0}])
+    )
+    together = list(Matcher(queries).match(posts).by_row())
+    for text, query in queries.items():
+        assert [text in names for names in together] == query.match(posts).to_pylist()
+    assert [len(names) for names in together] == [4, 2, 2, 2]
 
 
 def test_a_matcher_remembers_tokens_from_batch_to_batch() -> None:

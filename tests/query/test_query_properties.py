@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from talkworthy.query import Matcher, check, compile_query, folded, format_query, highlights, parse
+from talkworthy.query.batch import SHORT, Vocabulary
 from talkworthy.query.explain import post_batch
 from talkworthy.query.prefilter import Prefilter
+from talkworthy.query.tokens import fold_joined, query_tokens, spellings, tokenise
 
 PIECES = [
     "aa",
@@ -213,6 +215,39 @@ def test_many_at_once_one_at_a_time_and_the_reference_agree(asked: list[str], so
         wanted = [reference.matches(tree, post) for post in some]
         assert compiled[text].match(table).to_pylist() == wanted
         assert [text in together.names(row) for row in range(len(some))] == wanted
+
+
+FILLER = {
+    "uid": "feed:example.org:2",
+    "text": "zz it's, " * SHORT,
+    "channel": "feed",
+    "published_at": datetime(2026, 1, 1, tzinfo=UTC),
+}
+
+
+@slow
+@given(st.lists(queries, min_size=1, max_size=6), st.lists(posts, min_size=1, max_size=6))
+def test_much_text_read_by_arrays_matches_as_little_text_does(asked: list[str], some: list[dict[str, Any]]) -> None:
+    compiled = {text: compile_query(found.tree) for text in asked if (found := check(text)).tree is not None}
+    little, much = table_of(some), table_of([*some, FILLER])
+    matcher = Matcher(compiled)
+    assert list(matcher.match(much).by_row())[: len(some)] == list(matcher.match(little).by_row())
+    for query in compiled.values():
+        assert query.match(much).to_pylist()[: len(some)] == query.match(little).to_pylist()
+
+
+signs = st.text(alphabet="ab1_'.:,;#@$w/h<\"- \x00\n\x1ctpséя東🎉\u200d\u0301’", max_size=40)
+
+
+@slow
+@given(st.lists(st.one_of(texts, signs, st.sampled_from(["http://a.b/c", "www.ab", "#www.ab", "ftp://x", "aa_b"]))))
+def test_arrays_and_expressions_find_the_same_tokens(parts: list[str]) -> None:
+    folded_text = fold_joined("".join(parts))
+    words = [word for word in WORDS for word in query_tokens(word)]
+    vocabulary = Vocabulary(words)
+    assert vocabulary.numbers_scanned(folded_text).tolist() == vocabulary.numbers_found(folded_text).tolist()
+    everything = Vocabulary(spelling for token in tokenise("".join(parts)) for spelling in spellings(token))
+    assert everything.numbers_scanned(folded_text).tolist() == everything.numbers_found(folded_text).tolist()
 
 
 @slow

@@ -4,11 +4,11 @@ A set of rows is a Python integer whose bit i stands for row i: AND, OR and NOT 
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,24 @@ import pyarrow.compute as pc
 
 from talkworthy.query import tokens
 from talkworthy.query.languages import primary_code
+from talkworthy.query.scanning import TokenFilter, scan
 from talkworthy.schema.annotations import UNDECIDED
 
 NOTHING, BORDER, LINK = 0, 1, 2
 _CACHE = 400_000
+_LONG_PIECE = 32
 FEW, MANY = 4, 48
+
+SHORT = 4096
+"""Characters below which one expression over the whole text is sooner than arrays."""
+
+ROWS, CHARACTERS = 4096, 1 << 19
+"""The most posts of one batch, and about how many characters they may have together: arrays that fit the caches."""
+
+PLACE = 32
+"""Bits of a place in a key that puts a number or a term before it."""
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Vocabulary(dict[str, int]):
@@ -33,11 +46,15 @@ class Vocabulary(dict[str, int]):
     def __init__(self, terms: Iterable[str]) -> None:
         super().__init__()
         self.terms = frozenset(terms)
-        self._wild: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        self._wild: dict[str, list[tuple[str, re.Pattern[str] | None]]] = {}
         for term in self.terms:
             if tokens.is_wild(term):
-                self._wild.setdefault(tokens.prefix_of(term), []).append((term, tokens.wildcard(term)))
+                prefix = tokens.prefix_of(term)
+                pattern = None if term == prefix + tokens.ANY else tokens.wildcard(term)
+                self._wild.setdefault(prefix, []).append((term, pattern))
         self._prefix_lengths = sorted({len(prefix) for prefix in self._wild})
+        self._filter: TokenFilter | None = None
+        self._pieces: dict[str, tuple[int, ...]] = {}
         self.answers: list[tuple[str, ...]] = [(), (), ()]
         self.numbers_of: dict[str, list[int]] = {}
         self._numbers: dict[tuple[str, ...], int] = {(): NOTHING}
@@ -52,6 +69,58 @@ class Vocabulary(dict[str, int]):
         number = self[raw] = self._number(self._answers(tokens.clean(raw)))
         return number
 
+    def numbers_in(self, folded: str) -> "np.ndarray[Any, np.dtype[np.int32]]":
+        """The numbers of the tokens of folded text that was joined with \\x00, BORDER for each of these; no links."""
+        return self.numbers_found(folded) if len(folded) < SHORT else self.numbers_scanned(folded)
+
+    def numbers_found(self, folded: str) -> "np.ndarray[Any, np.dtype[np.int32]]":
+        """As `numbers_in`, by one expression over the whole text."""
+        numbers = np.array(list(map(self.__getitem__, tokens.raw_tokens(folded))), dtype=np.int32)
+        words: np.ndarray[Any, np.dtype[np.int32]] = numbers[numbers != LINK]
+        return words
+
+    def numbers_scanned(self, folded: str) -> "np.ndarray[Any, np.dtype[np.int32]]":
+        """As `numbers_in`, by arrays."""
+        if self._filter is None:
+            self._filter = TokenFilter(self.terms)
+        found = scan(folded)
+        numbers = np.zeros(len(found.starts), dtype=np.int32)
+        asked = np.flatnonzero(self._filter.may_answer(found))
+        bounds = zip(found.starts[asked].tolist(), found.ends[asked].tolist(), strict=True)
+        numbers[asked] = list(map(self.__getitem__, [folded[start:end] for start, end in bounds]))
+        starts = found.starts
+        if len(found.hard_starts):
+            bounds = zip(found.hard_starts.tolist(), found.hard_ends.tolist(), strict=True)
+            read = self._numbers_of_pieces([folded[start:end] for start, end in bounds])
+            starts = np.concatenate((starts, np.repeat(found.hard_starts, [len(each) for each in read])))
+            numbers = np.concatenate((numbers, np.array(list(chain.from_iterable(read)), dtype=np.int32)))
+            order = np.argsort(starts, kind="stable")
+            starts, numbers = starts[order], numbers[order]
+        return np.insert(numbers, np.searchsorted(starts, found.borders), BORDER)
+
+    def _numbers_of_pieces(self, pieces: list[str]) -> list[tuple[int, ...]]:
+        """The numbers of the tokens of each piece of text without blanks; short pieces are remembered."""
+        known = self._pieces
+        if len(known) > _CACHE:
+            known.clear()
+        unread = {piece for piece in pieces if piece not in known}
+        fresh: dict[str, tuple[int, ...]] = {}
+        basic = [piece for piece in unread if tokens.is_basic(piece)]
+        raw = tokens.raw_tokens("".join(f"{piece}\x00" for piece in basic))
+        at = 0
+        for piece in basic:
+            end = raw.index("\x00", at)
+            fresh[piece] = self._numbered(raw[at:end])
+            at = end + 1
+        for piece in unread.difference(basic):
+            fresh[piece] = self._numbered(tokens.raw_tokens(piece))
+        read = [known[piece] if piece in known else fresh[piece] for piece in pieces]
+        known.update((piece, found) for piece, found in fresh.items() if len(piece) <= _LONG_PIECE)
+        return read
+
+    def _numbered(self, raw: Sequence[str]) -> tuple[int, ...]:
+        return tuple(number for token in raw if (number := self[token]) != LINK)
+
     def _answers(self, token: str) -> tuple[str, ...]:
         if not token:
             return ()
@@ -63,7 +132,7 @@ class Vocabulary(dict[str, int]):
                 if length > len(spelling):
                     break
                 for term, pattern in self._wild.get(spelling[:length], ()):
-                    if pattern.fullmatch(spelling):
+                    if pattern is None or pattern.fullmatch(spelling):
                         found.append(term)
         return tuple(sorted(set(found)))
 
@@ -86,19 +155,13 @@ class Segment:
     name: str
     row: int
     batch: "Batch"
-    _places: dict[str, list[int]] | None = None
 
-    @property
-    def places(self) -> dict[str, list[int]]:
-        """Where each query term stands, in order."""
-        if self._places is None:
-            found: dict[str, list[int]] = {}
-            answers, numbers = self.batch.answers, self.batch.numbers
-            for at in range(self.start, self.end):
-                for term in answers[numbers[at]]:
-                    found.setdefault(term, []).append(at)
-            self._places = found
-        return self._places
+    def at(self, term: str) -> list[int]:
+        """Where a query term stands, in order."""
+        if not self.batch.bits[term] >> self.row & 1:
+            return []
+        places = self.batch.places(term)
+        return places[bisect_left(places, self.start) : bisect_left(places, self.end)]
 
 
 @dataclass(slots=True)
@@ -147,6 +210,7 @@ class Batch:
         self._lists: dict[str, list[Any] | None] = {}
         self._row_terms: list[set[str] | None] | None = None
         self._segments_of: dict[int, list[int]] | None = None
+        self._bounds: tuple[Numbers, Numbers, Numbers, Numbers] | None = None
         self._index_tokens()
 
     # text ----------------------------------------------------------------------------------------------------------
@@ -158,18 +222,14 @@ class Batch:
         names, rows, written = self._segments()
         ascii_at = [at for at, text in enumerate(written) if text.isascii()]
         other_at = [at for at, text in enumerate(written) if not text.isascii()]
-        numbers: list[int] = []
-        if ascii_at:
-            joined = _joined([written[at] for at in ascii_at])
-            numbers = list(map(self.vocabulary.__getitem__, tokens.raw_tokens(joined.lower())))
+        folded = [_joined([written[at] for at in ascii_at]).lower()] if ascii_at else []
         if other_at:
-            joined = _joined([written[at] for at in other_at])
-            raw = tokens.raw_tokens(tokens.fold_joined(joined))
-            numbers += [BORDER] * bool(ascii_at) + list(map(self.vocabulary.__getitem__, raw))
+            folded.append(tokens.fold_joined(_joined([written[at] for at in other_at])))
         order = ascii_at + other_at
         self.segment_rows = [rows[at] for at in order]
         self.segment_names = [names[at] for at in order]
-        self._post_numbers(np.array(numbers, dtype=np.int32))
+        self.row_array = np.array(self.segment_rows, dtype=np.int64)
+        self._post_numbers(self.vocabulary.numbers_in("\x00".join(folded)))
 
     def _segments(self) -> tuple[list[str], list[int], list[str]]:
         names: list[str] = []
@@ -186,31 +246,42 @@ class Batch:
         return names, rows, written
 
     def _post_numbers(self, numbers: "np.ndarray[Any, np.dtype[np.int32]]") -> None:
-        numbers = numbers[numbers != LINK]
         borders = numbers == BORDER
         self._array = numbers
+        self.length = len(numbers)
         self._listed: list[int] | None = None
         self.segment_starts = [0, *(np.flatnonzero(borders) + 1).tolist()]
         self._segment_of = np.cumsum(borders)
         self.bits = TermRows(self)
         self._slices: dict[int, tuple[int, int]] = {}
+        self._places_of: dict[str, list[int]] = {}
         places = np.flatnonzero(numbers > LINK)
-        places = places[np.argsort(numbers[places], kind="stable")]
-        self._places = places
-        self._occurrences = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
-        if not len(places):
-            return
-        row_of_segment = np.array(self.segment_rows, dtype=np.int64)
-        rows = row_of_segment[self._segment_of[places]]
-        sorted_numbers = numbers[places]
-        self._occurrences = (sorted_numbers.astype(np.int64), rows)
-        starts = np.flatnonzero(np.concatenate(([True], sorted_numbers[1:] != sorted_numbers[:-1])))
-        bounds = [*starts.tolist(), len(places)]
-        self._slices = dict(zip(sorted_numbers[starts].tolist(), pairwise(bounds), strict=True))
+        keys = (numbers[places].astype(np.int64) << PLACE) | places
+        keys.sort()
+        self.place_numbers, self.places_by_number = keys >> PLACE, keys & ((1 << PLACE) - 1)
+        if len(keys):
+            starts = np.flatnonzero(np.concatenate(([True], self.place_numbers[1:] != self.place_numbers[:-1])))
+            bounds = pairwise([*starts.tolist(), len(keys)])
+            self._slices = dict(zip(self.place_numbers[starts].tolist(), bounds, strict=True))
 
-    def occurrences(self) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", "np.ndarray[Any, np.dtype[np.int64]]"]:
-        """Every token that answers to a query term: its number and its row, ordered by number."""
-        return self._occurrences
+    def rows_at(self, places: Numbers) -> Numbers:
+        """The row of each place."""
+        rows: Numbers = self.row_array[self._segment_of[places]]
+        return rows
+
+    def segments_at(self, row_array: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        """For each of some rows its segments: the number of the asking row, where the segment starts, where it ends."""
+        if self._bounds is None:
+            order = np.argsort(self.row_array, kind="stable")
+            starts = np.array(self.segment_starts, dtype=np.int64)
+            ends = np.concatenate((starts[1:] - 1, [len(self._array)]))
+            counts = np.bincount(self.row_array, minlength=self.size)
+            self._bounds = (np.cumsum(counts) - counts, counts, starts[order], ends[order])
+        first, counts, starts, ends = self._bounds
+        many = counts[row_array]
+        asking = np.repeat(np.arange(len(row_array)), many)
+        at = np.arange(len(asking)) + np.repeat(first[row_array] - np.cumsum(many) + many, many)
+        return asking, starts[at], ends[at]
 
     def rows_holding(self, term: str) -> int:
         """The rows that hold a term, put together from the tokens that answer to it."""
@@ -219,7 +290,7 @@ class Batch:
             if number not in self._slices:
                 continue
             start, end = self._slices[number]
-            rows = self._occurrences[1][start:end]
+            rows = self.rows_at(self.places_by_number[start:end])
             if end - start > MANY:
                 flags = np.zeros(self.size, dtype=np.bool_)
                 flags[rows] = True
@@ -265,12 +336,16 @@ class Batch:
         return self._listed
 
     def places(self, term: str) -> list[int]:
-        """All places of a term in the batch."""
-        found: list[int] = []
-        for number in self.vocabulary.numbers_of.get(term, ()):
-            if number in self._slices:
-                start, end = self._slices[number]
-                found += self._places[start:end].tolist()
+        """All places of a term in the batch, in order."""
+        found = self._places_of.get(term)
+        if found is None:
+            found = []
+            for number in self.vocabulary.numbers_of.get(term, ()):
+                if number in self._slices:
+                    start, end = self._slices[number]
+                    found += self.places_by_number[start:end].tolist()
+            found.sort()
+            self._places_of[term] = found
         return found
 
     def segment_number(self, place: int) -> int:
@@ -496,6 +571,14 @@ class Batch:
             self.cache["languages"] = found
         languages: dict[str, int] = self.cache["languages"]
         return languages
+
+
+def batches(posts: pa.RecordBatch | pa.Table) -> Iterator[tuple[int, pa.RecordBatch | pa.Table]]:
+    """Posts in parts that are best looked at together, each with the place of its first row."""
+    written = sum(posts.column(name).nbytes for name in ("title", "text") if name in posts.schema.names)
+    each = max(min(ROWS, CHARACTERS * posts.num_rows // max(written, 1)), ROWS // 16)
+    for start in range(0, posts.num_rows, each):
+        yield start, posts.slice(start, each)
 
 
 def bits_from(flags: "np.ndarray[Any, np.dtype[np.bool_]]") -> int:

@@ -3,7 +3,7 @@
 The cost follows the matches: a query none of whose anchors stands in a batch costs nothing.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -11,19 +11,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from talkworthy.query.batch import Batch, Vocabulary, rows_in
-from talkworthy.query.match import SLICE, CompiledQuery
-from talkworthy.query.plan import Plan
+from talkworthy.query.batch import Batch, Vocabulary, batches, rows_in
+from talkworthy.query.layout import Layout
+from talkworthy.query.lists import Lists, Numbers, Words, either, run_starts
+from talkworthy.query.match import CompiledQuery
+from talkworthy.query.table import Table
 
 K = TypeVar("K", bound=Hashable)
-WIDE = 48
-"""A token in more rows of a slice than this has its queries evaluated on the whole slice."""
-
-GATE = 4
-"""Words of 64 bits in a signature."""
-
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
-Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +48,9 @@ class Matches(Generic[K]):
 class Matcher(Generic[K]):
     """Many compiled queries, matched together. Immutable: `with_query` and `without` give a new one.
 
-    Three sieves: the anchors of the queries against the tokens of the batch give pairs of query and row; sets of
-    tokens decide most pairs; what is left (phrases, distances, fields) is evaluated on those rows only. A query
-    whose anchors stand in many rows is evaluated over the whole batch at once instead.
+    Rows are looked at 64 at a time, as the bits of a word. The anchors that stand in a batch give the queries and
+    words worth a look; groups, exclusions, conditions and distances take bits away, each looked up for all that is
+    left; only what a plan cannot tell (braces, windows, sentences, nested parts) is evaluated query by query.
     """
 
     def __init__(self, queries: Mapping[K, CompiledQuery]) -> None:
@@ -64,10 +58,10 @@ class Matcher(Generic[K]):
         self.keys: tuple[K, ...] = tuple(self._queries)
         self._evaluate = [query.knowledge for query in self._queries.values()]
         plans = [query.plan for query in self._queries.values()]
-        self._tests = [_test(plan) for plan in plans]
         self._always = [position for position, plan in enumerate(plans) if plan is None]
         terms = {term for query in self._queries.values() for term in query.terms}
-        self._anchors = _Anchors(plans, Vocabulary(terms))
+        self._vocabulary = Vocabulary(terms)
+        self._layout = Layout(plans, self._vocabulary)
 
     def with_query(self, key: K, query: CompiledQuery) -> "Matcher[K]":
         """A matcher that has this query under this key as well."""
@@ -81,180 +75,131 @@ class Matcher(Generic[K]):
 
     def match(self, posts: pa.RecordBatch | pa.Table) -> Matches[K]:
         """Which queries match which posts."""
-        rows: list[Numbers] = []
-        positions: list[Numbers] = []
-        for start in range(0, posts.num_rows, SLICE):
-            found_rows, found_positions = self._match_slice(posts.slice(start, SLICE))
-            rows.append(found_rows + start)
-            positions.append(found_positions)
-        empty = np.zeros(0, dtype=np.int64)
-        return Matches(
-            self.keys,
-            np.concatenate(rows) if rows else empty,
-            np.concatenate(positions) if positions else empty,
-            posts.num_rows,
-        )
+        keys = [np.zeros(0, dtype=np.int64)]
+        for start, some in batches(posts):
+            keys.append(self._match_batch(Batch(some, self._vocabulary)) + start * len(self.keys))
+        found = np.concatenate(keys)
+        return Matches(self.keys, *np.divmod(found, max(len(self.keys), 1)), posts.num_rows)
 
-    def _match_slice(self, posts: pa.RecordBatch | pa.Table) -> tuple[Numbers, Numbers]:
-        batch = Batch(posts, self._anchors.vocabulary)
-        pairs, wide = self._anchors.candidates(batch)
-        rows: list[int] = []
-        positions: list[int] = []
-        for position in [*self._always, *wide]:
-            matched = rows_in(self._evaluate[position](batch, batch.all)[0])
-            rows += matched
-            positions += [position] * len(matched)
-        self._judge(batch, pairs, rows, positions)
-        row_array, position_array = np.array(rows, dtype=np.int64), np.array(positions, dtype=np.int64)
-        order = np.lexsort((position_array, row_array))
-        return row_array[order], position_array[order]
-
-    def _judge(self, batch: Batch, pairs: tuple[list[int], list[int]], rows: list[int], positions: list[int]) -> None:
-        """Add the pairs that match: by their tokens where these decide, else by evaluation."""
-        row_terms: list[set[str] | None] = [None] * batch.size
-        unsure: dict[int, int] = {}
-        last, test = -1, _test(None)
-        for position, row in zip(*pairs, strict=True):
-            if position != last:
-                last, test = position, self._tests[position]
-            terms = row_terms[row]
-            if terms is None:
-                terms = row_terms[row] = batch.row_terms(row)
-            sure = test.complete
-            for at_once, perhaps in test.groups:
-                if at_once.isdisjoint(terms):
-                    if perhaps is None or perhaps.isdisjoint(terms):
-                        break
-                    sure = False
-            else:
-                if not test.excluded.isdisjoint(terms):
-                    continue
-                if sure:
-                    rows.append(row)
-                    positions.append(position)
-                else:
-                    unsure[position] = unsure.get(position, 0) | 1 << row
-        for position, alive in unsure.items():
-            matched = rows_in(self._evaluate[position](batch, alive)[0] & alive)
-            rows += matched
-            positions += [position] * len(matched)
+    def _match_batch(self, batch: Batch) -> Numbers:
+        """Row times the number of queries, plus the query, of each match; in order."""
+        count = len(self.keys)
+        found = [np.zeros(0, dtype=np.int64)]
+        for position in self._always:
+            rows = rows_in(self._evaluate[position](batch, batch.all)[0])
+            found.append(np.array(rows, dtype=np.int64) * count + position)
+        sure, unsure = judged(self._layout, batch)
+        found.append(rows_of(sure) * count + np.repeat(sure.queries, np.bitwise_count(sure.bits)))
+        for position, alive in _alive_by_query(unsure):
+            rows = rows_in(self._evaluate[position](batch, alive)[0] & alive)
+            found.append(np.array(rows, dtype=np.int64) * count + position)
+        keys = np.concatenate(found)
+        keys.sort()
+        return keys
 
 
-class _Test(NamedTuple):
-    """A plan laid out for the inner loop: groups that fail most often first, None for an empty set."""
+class Judged(NamedTuple):
+    """Queries with rows that may match: a query, a word's number, and the bits of the rows; ordered by query."""
 
-    groups: tuple[tuple[frozenset[str], frozenset[str] | None], ...]
-    excluded: frozenset[str]
-    complete: bool
+    queries: Numbers
+    words: Numbers
+    bits: Words
 
+    def taken(self, kept: "np.ndarray[Any, Any]") -> "Judged":
+        return Judged(self.queries[kept], self.words[kept], self.bits[kept])
 
-def _test(plan: Plan | None) -> _Test:
-    if plan is None:
-        return _Test((), frozenset(), False)
-    ordered = sorted(plan.groups, key=lambda group: group.terms == plan.anchors)
-    return _Test(tuple((group.sure, group.maybe or None) for group in ordered), plan.excluded, plan.complete)
-
-
-class _Anchors:
-    """From the tokens of a batch to pairs of query and row worth a look.
-
-    A gate keeps most pairs out: each query's next group of tokens as a signature of a few words of bits, against
-    the signature of all tokens of the row. Two tokens may share a bit, so a gate lets too much through, never too
-    little.
-    """
-
-    def __init__(self, plans: Sequence[Plan | None], vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-        self._anchored: dict[str, list[int]] = {}
-        gates: list[frozenset[str]] = []
-        for position, plan in enumerate(plans):
-            for term in plan.anchors if plan else ():
-                self._anchored.setdefault(term, []).append(position)
-            others = [group.terms for group in plan.groups if group.terms != plan.anchors] if plan else []
-            gates.append(min(others, key=len) if others else frozenset())
-        self._bits = {term: number % (64 * GATE) for number, term in enumerate(sorted(frozenset().union(*gates)))}
-        self._gates = _words_of_bits([self._signature(gate) for gate in gates])
-        self._ungated = np.array([not gate for gate in gates], dtype=np.bool_)
-        self._queries: list[int] = []
-        self._starts: list[int] = []
-        self._counts: list[int] = []
-        self._signatures: list[int] = []
-        self._arrays = (np.zeros(0, dtype=np.int64),) * 3
-        self._signature_words = _words_of_bits([])
-
-    def _signature(self, terms: Iterable[str]) -> int:
-        found = 0
-        for term in terms:
-            if term in self._bits:
-                found |= 1 << self._bits[term]
-        return found
-
-    def candidates(self, batch: Batch) -> tuple[tuple[list[int], list[int]], list[int]]:
-        """Distinct pairs (query, row) as two lists, and the queries to be evaluated on the whole batch instead."""
-        queries, starts, counts = self._known()
-        numbers, rows = batch.occurrences()
-        often = np.bincount(numbers, minlength=len(starts)) > WIDE
-        wide = sorted(
-            {
-                query
-                for number in np.flatnonzero(often & (counts > 0)).tolist()
-                for query in queries[starts[number] : starts[number] + counts[number]].tolist()
-            }
-        )
-        signatures = self._row_signatures(batch.size, numbers, rows)
-        kept = (counts[numbers] > 0) & ~often[numbers]
-        numbers, rows = numbers[kept], rows[kept]
-        many = counts[numbers]
-        if not len(many):
-            return ([], []), wide
-        ends = np.cumsum(many)
-        paired = queries[np.repeat(starts[numbers] - ends + many, many) + np.arange(ends[-1])]
-        paired_rows = np.repeat(rows, many)
-        passed = self._ungated[paired]
-        for word, gate in zip(signatures, self._gates, strict=True):
-            passed |= (word[paired_rows] & gate[paired]) != 0
-        if wide:
-            passed &= ~np.isin(paired, wide)
-        keys = _distinct(paired[passed] * batch.size + paired_rows[passed])
-        return ((keys // batch.size).tolist(), (keys % batch.size).tolist()), wide
-
-    def _row_signatures(self, size: int, numbers: Numbers, rows: Numbers) -> list[Words]:
-        found = []
-        for word in self._signature_words:
-            signature = np.zeros(size, dtype=np.uint64)
-            np.bitwise_or.at(signature, rows, word[numbers])
-            found.append(signature)
-        return found
-
-    def _known(self) -> tuple[Numbers, Numbers, Numbers]:
-        """Queries by the number of a token, as one array with a start and a count for each number."""
-        answers = self.vocabulary.answers
-        if len(self._starts) < len(answers):
-            for terms in answers[len(self._starts) :]:
-                found = {query for term in terms for query in self._anchored.get(term, ())}
-                self._starts.append(len(self._queries))
-                self._counts.append(len(found))
-                self._queries.extend(found)
-                self._signatures.append(self._signature(terms))
-            self._arrays = (
-                np.array(self._queries, dtype=np.int64),
-                np.array(self._starts, dtype=np.int64),
-                np.array(self._counts, dtype=np.int64),
-            )
-            self._signature_words = _words_of_bits(self._signatures)
-        queries, starts, counts = self._arrays
-        return queries, starts, counts
+    def keeping(self, at: Numbers, bits: Words) -> "Judged":
+        """Only these bits at some places; what has none left goes."""
+        self.bits[at] &= bits
+        return self.taken(np.flatnonzero(self.bits))
 
 
-def _words_of_bits(signatures: Sequence[int]) -> list[Words]:
-    """Signatures as GATE arrays of 64 bits each."""
-    low = (1 << 64) - 1
-    return [
-        np.array([signature >> (64 * word) & low for signature in signatures], dtype=np.uint64) for word in range(GATE)
-    ]
+def judged(layout: Layout, batch: Batch) -> tuple[Judged, Judged]:
+    """What matches by the plans alone, and what is left to be evaluated."""
+    table = Table(layout, batch)
+    left = _anchored(layout, table)
+    left = _grouped(layout, table, left, layout.others, layout.members)
+    excluded = np.flatnonzero(layout.excluded.having(0, left.queries))
+    gone = _any_of(table, layout.excluded, left.queries[excluded], left.words[excluded])
+    left = left.keeping(excluded, ~gone)
+    left = _grouped(layout, table, left, layout.conditions, layout.members)
+    for number in range(int(layout.beside.counts.max(initial=0))):
+        at = np.flatnonzero(layout.beside.having(number, left.queries))
+        if len(at):
+            pairs = layout.beside.flat[layout.beside.starts[left.queries[at]] + number]
+            left = left.keeping(at, table.close(pairs, left.words[at], left.bits[at]))
+    complete = layout.complete[left.queries]
+    sure = left.taken(complete)
+    sure = _grouped(layout, table, sure._replace(bits=sure.bits.copy()), layout.doubtful, layout.sure_members)
+    return sure, _without(left, sure)
 
 
-def _distinct(keys: Numbers) -> Numbers:
-    """Sorted, without doubles: for arrays of this size quicker than numpy's unique."""
-    keys.sort()
-    return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
+def _anchored(layout: Layout, table: Table) -> Judged:
+    """The queries any of whose anchors stand in the batch, and the rows."""
+    atoms = layout.anchoring[table.slots[layout.anchoring] > 0]
+    held = table.words[table.slots[atoms]]
+    at, words = np.nonzero(held)
+    bits = held[at, words]
+    owners, queries = layout.anchored.taken(atoms[at])
+    if not len(queries):
+        return Judged(queries, queries, bits[:0])
+    asked = np.flatnonzero(np.bincount(queries))
+    local = np.zeros(len(layout.complete), dtype=np.int64)
+    local[asked] = np.arange(len(asked))
+    alive = np.zeros(len(asked) * table.width, dtype=np.uint64)
+    np.bitwise_or.at(alive, local[queries] * table.width + words[owners], bits[owners])
+    filled = np.flatnonzero(alive)
+    return Judged(asked[filled // table.width], filled % table.width, alive[filled])
+
+
+def _grouped(layout: Layout, table: Table, left: Judged, groups: Lists, members: Lists) -> Judged:
+    """What holds a member of each of its query's groups: one group after the other, the rarest first."""
+    for number in range(int(groups.counts.max(initial=0))):
+        at = np.flatnonzero(groups.having(number, left.queries))
+        if not len(at):
+            break
+        asked = groups.flat[groups.starts[left.queries[at]] + number]
+        left = left.keeping(at, _any_of(table, members, asked, left.words[at]))
+    return left
+
+
+_AT_ONCE = 1 << 20
+"""Look-ups that are made together: more would leave the caches."""
+
+
+def _any_of(table: Table, members: Lists, asked: Numbers, words: Numbers) -> Words:
+    """For each of some lists and words the rows that hold any member of the list."""
+    ends = np.cumsum(members.counts[asked])
+    parts, first = [], 0
+    while first < len(asked):
+        last = max(int(np.searchsorted(ends, (ends[first - 1] if first else 0) + _AT_ONCE)), first + 1)
+        owners, atoms = members.taken(asked[first:last])
+        table.fill(atoms)
+        bits = table.flat[table.slots[atoms] * table.width + words[first:last][owners]]
+        parts.append(either(bits, members.counts[asked[first:last]]))
+        first = last
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
+
+
+def _without(left: Judged, sure: Judged) -> Judged:
+    """What is left where what is sure is taken away; of a complete query that has no doubtful group, nothing."""
+    width = int(left.words.max(initial=0)) + 1
+    known = np.searchsorted(left.queries * width + left.words, sure.queries * width + sure.words)
+    left.bits[known] &= ~sure.bits
+    return left.taken(np.flatnonzero(left.bits))
+
+
+def rows_of(some: Judged) -> Numbers:
+    """The rows, one for each bit, in the order of the words."""
+    spread = np.unpackbits(some.bits.astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+    at, bit = np.nonzero(spread)
+    rows: Numbers = some.words[at] * 64 + bit
+    return rows
+
+
+def _alive_by_query(some: Judged) -> Iterator[tuple[int, int]]:
+    """Each query that has to be evaluated, and the rows as one integer."""
+    starts = run_starts(some.queries).tolist()
+    words, bits = some.words.tolist(), some.bits.tolist()
+    for start, end in pairwise([*starts, len(words)]):
+        yield int(some.queries[start]), sum(bits[at] << (64 * words[at]) for at in range(start, end))

@@ -4,14 +4,14 @@ A part of a query becomes a function from (batch, alive rows) to rows. Parts tha
 the rows where they are true, and those where they are true or unknown. Bits outside `alive` mean nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 
-from talkworthy.query.batch import Batch, Vocabulary, rows_in
+from talkworthy.query.batch import Batch, Vocabulary, batches, rows_in
 from talkworthy.query.parser import parse
 from talkworthy.query.plan import Plan, plan_of
 from talkworthy.query.predicates import columns_read, predicate
@@ -45,7 +45,6 @@ Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 Rows = Callable[[Batch, int], int]
 Knowledge = Callable[[Batch, int], tuple[int, int]]
 
-SLICE = 4096
 LIKENESS = 0.75
 
 
@@ -69,7 +68,7 @@ class CompiledQuery:
         """For each post whether the query matches: one true or false a row, never null."""
         if not self._vocabulary:
             self._vocabulary.append(Vocabulary(self.terms))
-        parts = [self._mask(posts.slice(start, SLICE)) for start in range(0, posts.num_rows, SLICE)]
+        parts = [self._mask(some) for _, some in batches(posts)]
         return pa.array(np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_))
 
     def _mask(self, posts: pa.RecordBatch | pa.Table) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
@@ -94,12 +93,23 @@ def compile_query(
     """
     parsed = parse(query, stage="desk") if isinstance(query, str) else query
     knowledge = _Compiler(now, similarity).knowledge(parsed.root, None)
-    terms = frozenset(
-        token for node in walk(parsed.root) if isinstance(node, Word | Phrase | Cased) for token in term_tokens(node)
-    )
     return CompiledQuery(
-        parsed, knowledge, terms, plan_of(parsed.root), prefilter_of(parsed.root, now), _columns(parsed.root)
+        parsed,
+        knowledge,
+        frozenset(_text_terms(parsed.root)),
+        plan_of(parsed.root, now),
+        prefilter_of(parsed.root, now),
+        _columns(parsed.root),
     )
+
+
+def _text_terms(node: Node) -> Iterator[str]:
+    """The query tokens that are looked for in title and text: not the values of other fields."""
+    if isinstance(node, Word | Phrase | Cased):
+        yield from term_tokens(node)
+    elif not isinstance(node, Field) or node.name in ("title", "text"):
+        for child in children(node):
+            yield from _text_terms(child)
 
 
 def _columns(root: Node) -> frozenset[str]:

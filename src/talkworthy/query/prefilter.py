@@ -1,6 +1,6 @@
 """What every match of a query must have: a sound and cheap first sieve for searches over the archive."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,12 +49,12 @@ def required_terms(node: Node) -> frozenset[str] | None:
 
 def rarest_group(groups: Sequence[frozenset[str]]) -> frozenset[str]:
     """The group that the fewest posts are likely to hold."""
-    return min(groups, key=_commonness)
+    return min(groups, key=lambda group: sum(map(commonness, group)))
 
 
-def _commonness(group: Set[str]) -> float:
-    """A guess at how many posts hold a term of the group: short words are common ones."""
-    return sum(1.0 / max(len(_longest_piece(term)), 1) ** 3 for term in group)
+def commonness(term: str) -> float:
+    """A guess at how many posts hold a term: short words are common ones."""
+    return 1.0 / max(len(_longest_piece(term)), 1) ** 3
 
 
 def _longest_piece(term: str) -> str:

@@ -82,16 +82,16 @@ def cased_tokens(text: str) -> list[str]:
 def _run(terms: tuple[str, ...]) -> Spans:
     if len(terms) == 1:
         only = terms[0]
-        return lambda segment: [(place, place + 1) for place in segment.places.get(only, ())]
+        return lambda segment: [(place, place + 1) for place in segment.at(only)]
 
     def run(segment: Segment) -> list[Span]:
-        places = segment.places
-        if any(term not in places for term in terms):
+        first = segment.at(terms[0])
+        if not first:
             return []
-        others = [set(places[term]) for term in terms[1:]]
+        others = [set(segment.at(term)) for term in terms[1:]]
         return [
             (place, place + len(terms))
-            for place in places[terms[0]]
+            for place in first
             if all(place + at in other for at, other in enumerate(others, 1))
         ]
 
@@ -141,8 +141,7 @@ def single_terms(node: Or) -> tuple[frozenset[str], list[Node]]:
 
 def _any(singles: frozenset[str], parts: Sequence[Spans]) -> Spans:
     def run(segment: Segment) -> list[Span]:
-        places = segment.places
-        found = {(place, place + 1) for term in places.keys() & singles for place in places[term]}
+        found = {(place, place + 1) for term in singles for place in segment.at(term)}
         for part in parts:
             found.update(part(segment))
         return sorted(found)

@@ -189,7 +189,12 @@ def raw_tokens(folded_text: str) -> list[str]:
     """All matches in folded text, links and \\x00 among them, not yet cleaned."""
     if folded_text.isascii():
         return _ASCII.findall(folded_text)
-    return general_tokens(folded_text) if _BEYOND_BASIC.search(folded_text) else _BASIC.findall(folded_text)
+    return _BASIC.findall(folded_text) if is_basic(folded_text) else general_tokens(folded_text)
+
+
+def is_basic(folded_text: str) -> bool:
+    """Whether no letter lies beyond the basic plane."""
+    return _BEYOND_BASIC.search(folded_text) is None
 
 
 def general_tokens(folded_text: str) -> list[str]:
