@@ -40,7 +40,7 @@ from talkworthy.responding.reply import warnings_for, words_of
 from talkworthy.responding.sending import limits_of, sending_connector
 from talkworthy.responding.situation import allowed_of, current_stop, situation_of, standing_of
 from talkworthy.responding.states import DELIVERY, DRAFT, OPEN
-from talkworthy.responding.telling import case_address, concerned, tell
+from talkworthy.responding.telling import case_address, concerned, tell, tell_failed, tell_sent
 from talkworthy.routing.models import Conversation, Message
 from talkworthy.schema import POST
 from talkworthy.states.claims import claim, free
@@ -217,7 +217,7 @@ def settle(delivery: Delivery, *, now: datetime, opens: Opens) -> None:
         return
     connector, source, settings = found
     if not limits_of(source).searchable:
-        _ask_a_person(delivery)
+        _ask_a_person(delivery, now=now)
         return
     if delivery.tried_at is not None and now - delivery.tried_at < SETTLE:
         _postpone(delivery, delivery.error, due_at=delivery.tried_at + SETTLE)
@@ -226,7 +226,7 @@ def settle(delivery: Delivery, *, now: datetime, opens: Opens) -> None:
         with opens(source) as http:
             sent = connector.find_sent(http, settings, outgoing_of(delivery), now=now)
     except Unsure:
-        _ask_a_person(delivery)
+        _ask_a_person(delivery, now=now)
         return
     except Exception as error:
         after = error.after if isinstance(error, TryLater) else 300.0
@@ -292,6 +292,7 @@ def record_sent(delivery: Delivery, sent: Sent, *, now: datetime) -> None:
         )
         note_answer(locked, draft, sent, now=now)
         _supersede_others(draft, now=now)
+        tell_sent(locked, draft, now=now)
         note_change(
             draft.workspace,
             verb="send",
@@ -315,7 +316,9 @@ def fail(delivery: Delivery, error: str, *, now: datetime) -> None:
             text=_("The answer in case %(case)s did not go out.") % {"case": locked.draft.case},
             address=case_address(locked.draft),
             key=f"delivery {locked.pk} failed {locked.attempts}",
+            now=now,
         )
+        tell_failed(locked, locked.draft, now=now)
 
 
 def stop_delivery(delivery: Delivery, draft: Draft, *, why: str, now: datetime, superseded: bool = False) -> None:
@@ -335,6 +338,7 @@ def stop_delivery(delivery: Delivery, draft: Draft, *, why: str, now: datetime, 
         text=_("The answer in case %(case)s was held back: %(why)s") % {"case": draft.case, "why": why},
         address=case_address(draft),
         key=f"delivery {delivery.pk} stopped",
+        now=now,
     )
 
 
@@ -373,7 +377,7 @@ def _back(delivery: Delivery, *, now: datetime, error: str) -> None:
     _move(delivery, Delivery.State.WAITING, now=now, error=error, due_at=now)
 
 
-def _ask_a_person(delivery: Delivery) -> None:
+def _ask_a_person(delivery: Delivery, *, now: datetime) -> None:
     why = _("The channel does not say whether it arrived. Look there, and say so.")
     _postpone(delivery, why, due_at=(delivery.began_at or delivery.due_at) + ASK)
     tell(
@@ -383,6 +387,7 @@ def _ask_a_person(delivery: Delivery) -> None:
         % {"case": delivery.draft.case},
         address=case_address(delivery.draft),
         key=f"delivery {delivery.pk} unsure {delivery.attempts}",
+        now=now,
     )
 
 

@@ -1,23 +1,48 @@
-"""Whom a reply's fate concerns, and the row that tells them."""
+"""Whom a reply's fate concerns, and how they are told."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from talkworthy.notifying.models import Notification
-from talkworthy.responding.models import Draft
+from django.conf import settings
+from django.urls import reverse
+
+from talkworthy.notifying.actions import notify
+from talkworthy.notifying.actions import tell as tell_programs
+from talkworthy.responding.models import Delivery, Draft
 from talkworthy.workspaces.models import Member
 
 
 def tell(
-    members: Iterable[Member | None], *, kind: str, text: str, address: str, key: str, but: Member | None = None
+    members: Iterable[Member | None],
+    *,
+    kind: str,
+    text: str,
+    address: str,
+    key: str,
+    now: datetime,
+    but: Member | None = None,
 ) -> None:
-    """Tell each member once of what the key names."""
+    """Tell each member once of what the key names, as they chose."""
     for member in {member.pk: member for member in members if member is not None}.values():
         if but is None or member.pk != but.pk:
-            Notification.objects.get_or_create(
-                member=member,
-                key=key[:120],
-                defaults={"workspace_id": member.workspace_id, "kind": kind, "text": text, "address": address},
-            )
+            notify(member, kind=kind, text=text, address=address, key=key, now=now)
+
+
+def tell_sent(delivery: Delivery, draft: Draft, *, now: datetime) -> None:
+    """Tell programs that a reply was delivered."""
+    data = {
+        "case": draft.case.number,
+        "url": delivery.remote_url,
+        "automatic": delivery.automatic,
+        "address": settings.CONFIGURATION.public_address + case_address(draft),
+    }
+    tell_programs(draft.workspace, type="reply.sent", data=data, now=now)
+
+
+def tell_failed(delivery: Delivery, draft: Draft, *, now: datetime) -> None:
+    """Tell programs that a reply could not be delivered."""
+    data = {"case": draft.case.number, "error": delivery.error}
+    tell_programs(draft.workspace, type="reply.failed", data=data, now=now)
 
 
 def concerned(draft: Draft) -> list[Member | None]:
@@ -26,5 +51,5 @@ def concerned(draft: Draft) -> list[Member | None]:
 
 
 def case_address(draft: Draft) -> str:
-    """Where the case stands."""
-    return f"/{draft.workspace.slug}/cases/{draft.case.number}/"
+    """Where the answer stands."""
+    return reverse("responding:composer", args=[draft.workspace.slug, draft.case.number])

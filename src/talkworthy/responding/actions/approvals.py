@@ -31,6 +31,7 @@ def ask_approval(draft: Draft, *, by: Member, now: datetime) -> Draft:
             text=_("An answer in case %(case)s waits for your approval.") % {"case": locked.case},
             address=case_address(locked),
             key=f"draft {locked.pk} v{locked.version} asked",
+            now=now,
             but=by,
         )
     return locked
@@ -49,6 +50,7 @@ def approve_draft(draft: Draft, *, version: int, by: Member, now: datetime, why:
                 text=_("Your answer in case %(case)s is approved.") % {"case": locked.case},
                 address=case_address(locked),
                 key=f"draft {locked.pk} v{locked.version} approved",
+                now=now,
                 but=by,
             )
     return locked
@@ -68,6 +70,7 @@ def refuse_draft(draft: Draft, *, version: int, why: str, by: Member, now: datet
             text=_("Your answer in case %(case)s was not approved.") % {"case": locked.case},
             address=case_address(locked),
             key=f"draft {locked.pk} v{locked.version} refused",
+            now=now,
             but=by,
         )
     return locked

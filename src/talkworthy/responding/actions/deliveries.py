@@ -125,6 +125,7 @@ def stop_sending(workspace: Workspace, *, why: str, machines_only: bool, by: Mem
                 text=_("The answer in case %(case)s was stopped, with everything else.") % {"case": draft.case},
                 address=case_address(draft),
                 key=f"delivery {delivery.pk} stopped",
+                now=now,
             )
             stopped += 1
         note_change(
