@@ -45,7 +45,7 @@ def test_a_text_stands_once_with_its_copies_counted_named_and_summed(chained, cl
     assert "Mastodon 6, Reddit 3" in said
     assert "Ben بن 🚀, Ann" in said
     assert "120 followers (of 1 account that says)" in said
-    assert "of the newest 9 posts 1 text" in said
+    assert "the newest 9 posts are 1 text" in said
 
 
 def test_the_count_is_that_of_posts(chained, client_of):

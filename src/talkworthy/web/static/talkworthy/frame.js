@@ -142,6 +142,7 @@
 
   /* Work under way */
   let busy = 0;
+  document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden && event.target.matches("[hx-trigger^=every]")) event.preventDefault(); }); /* nobody looks */
   document.addEventListener("htmx:beforeRequest", (event) => { if (event.target.closest("[data-silent]")) return; busy += 1; root.classList.add("htmx-busy"); });
   document.addEventListener("htmx:afterRequest", (event) => { if (event.target.closest("[data-silent]")) return; busy = Math.max(0, busy - 1); if (!busy) root.classList.remove("htmx-busy"); });
   const said = document.body.dataset;
