@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 
@@ -12,9 +13,13 @@ from talkworthy.archive import Scan
 from talkworthy.archive.columns import STORED
 from talkworthy.hooks import joins
 from talkworthy.hooks.specs import TimelineRow
+from talkworthy.listening.actions.jobs import start_person_erasure
 from talkworthy.listening.models import Correction, Job, Mark
 from talkworthy.listening.stores import archive_of
+from talkworthy.people.forgetting import records_of
 from talkworthy.people.models import CrmAccount
+from talkworthy.people.retention import begin, due_for_erasure
+from talkworthy.people.selectors import accounts_of
 from talkworthy.workspaces.models import Workspace
 
 TOLD = ("id", "uid", "channel", "author", "title", "text", "published_at")
@@ -84,7 +89,7 @@ def data_exported(
 
 @joins
 def work_due(now: datetime) -> int:
-    """Begin the exchanges with CRMs that are due; the job does them."""
+    """Begin the exchanges with CRMs that are due, and the erasure of records whose day has come: jobs do them."""
     free = Q(claimed_until=None) | Q(claimed_until__lt=now)
     begun = 0
     for account in CrmAccount.objects.filter(free, due_at__lte=now).select_related("workspace")[:5]:
@@ -94,6 +99,23 @@ def work_due(now: datetime) -> int:
                 workspace=account.workspace, kind=Job.Kind.SYNC, request={"account": account.pk}, created_at=now
             )
             begun += 1
+    return begun + _begin_erasures(now)
+
+
+def _begin_erasures(now: datetime) -> int:
+    begun = 0
+    for person in due_for_erasure(now=now):
+        with transaction.atomic():
+            if begin(person, now=now):
+                start_person_erasure(
+                    person.workspace,
+                    accounts=accounts_of(person),
+                    records=records_of(person),
+                    why="The day came until which the record was kept.",
+                    by=None,
+                    now=now,
+                )
+                begun += 1
     return begun
 
 

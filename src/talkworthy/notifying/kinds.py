@@ -33,6 +33,7 @@ KINDS = (
     Kind("reply stopped", _("A reply of mine was stopped")),
     Kind("reply failed", _("A reply of mine could not be sent")),
     Kind("reply unsure", _("Nobody knows whether a reply of mine arrived")),
+    Kind("record due", _("The record of a person should end"), by_mail=True),
     Kind("endpoint failing", _("A webhook endpoint has given up"), by_mail=True),
 )
 

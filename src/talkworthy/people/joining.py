@@ -1,11 +1,11 @@
-"""What people does when others call: forget and hand out what was derived."""
+"""What people does when others call: forget and hand out what was derived, and keep to the terms of records."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from talkworthy.hooks import joins
-from talkworthy.people import forgetting
+from talkworthy.people import forgetting, retention
 from talkworthy.workspaces.models import Workspace
 
 
@@ -30,3 +30,9 @@ def data_exported(
         for record in forgetting.records_of(identity.person)
     }
     return forgetting.kept_of(workspace, sorted(persons), [identity.pk for identity in identities])
+
+
+@joins
+def work_due(now: datetime) -> int:
+    """Ask about records whose day has come, and purge those that were put away."""
+    return retention.keep_terms(now=now)
