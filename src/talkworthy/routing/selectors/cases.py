@@ -1,0 +1,26 @@
+"""Reads of cases, asked as a viewer."""
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from talkworthy.routing.models import Case
+from talkworthy.workspaces.models import Member
+
+
+def cases(*, viewer: Member) -> "QuerySet[Case]":
+    """Every case of the viewer's workspace, in the order of the queue."""
+    return Case.objects.filter(workspace_id=viewer.workspace_id)
+
+
+def case_or_404(number: int, *, viewer: Member) -> Case:
+    """A case by its number, with what its page shows first."""
+    found = (
+        cases(viewer=viewer)
+        .filter(number=number)
+        .select_related("workspace", "team", "owner__user", "requester__person", "touchpoint")
+        .first()
+    )
+    if found is None:
+        raise Http404(_("There is no case #%(n)s here.") % {"n": number})
+    return found
