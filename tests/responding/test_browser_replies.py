@@ -74,6 +74,7 @@ def browser_page(request, live_server) -> Iterator[Page]:
 def answering(workspace, alice, people, source, case, inward) -> Draft:
     """Something on every page, with earlier answers, rules, and a right-to-left name."""
     alice.set_password(PASSWORD)
+    alice.timezone = "Europe/Berlin"  # else the browser's is asked for, beside what the test writes
     alice.save()
     now = timezone.now()
     inward(

@@ -355,3 +355,32 @@ def test_a_snippet_with_an_unknown_variable_stays_in_the_form(frank):
 )
 def test_an_empty_page_teaches_what_will_stand_there(client_of, carol, address, words):
     assert words in page(client_of(carol), address)
+
+
+def test_the_queue_of_approvals_costs_the_same_for_many(
+    erin, case, workspace, people, source, inward, django_assert_num_queries
+):
+    inward()
+    ApprovalRule.objects.create(workspace=workspace, name="Everything")
+    for _ in range(20):
+        draft = actions.start_draft(case, text="x", by=people["frank"], now=NOW)
+        actions.ask_approval(draft, by=people["frank"], now=NOW)
+    erin.get("/acme/replies/")
+    with django_assert_num_queries(12):  # the frame's five, teams, rules, drafts, versions, approvals, files, messages
+        assert erin.get("/acme/replies/").content.decode().count("data-approve") == 20
+
+
+def test_earlier_answers_are_shown_where_a_machine_may_suggest_only(frank, draft, workspace, case, inward):
+    from talkworthy.routing.models import Case, Conversation, Message
+
+    talk = Conversation.objects.create(workspace=workspace, channel="letterbox", root="a", first_at=NOW, last_at=NOW)
+    earlier = Case.objects.create(workspace=workspace, number=90, title="x", state="resolved")
+    Message.objects.create(
+        workspace=workspace, conversation=talk, uid="a", text="The router is lovely, thank you", at=NOW
+    )
+    Draft.objects.create(
+        workspace=workspace, case=earlier, conversation=talk, in_reply_to="a", text="With pleasure!", state="sent"
+    )
+    assert "With pleasure!" in page(frank, CASE)
+    Autonomy.objects.create(workspace=workspace, outcome="thank", level="observe")
+    assert "With pleasure!" not in page(frank, CASE)

@@ -7,6 +7,7 @@ from talkworthy.connectors.contract import SendingLimits
 from talkworthy.connectors.lengths import length_of
 from talkworthy.listening.models import Source
 from talkworthy.responding import actions
+from talkworthy.responding.autonomy import Deed, Situation, refusals
 from talkworthy.responding.models import Attachment, Delivery, Draft, Presence, Stop
 from talkworthy.responding.reasons import warning_in_words
 from talkworthy.responding.reply import warnings_for, words_of
@@ -14,7 +15,7 @@ from talkworthy.responding.selectors import drafts as reads
 from talkworthy.responding.selectors.snippets import Ready, ready_for
 from talkworthy.responding.selectors.suggestions import suggestions_for
 from talkworthy.responding.sending import limits_of
-from talkworthy.responding.situation import current_stop, standing_of
+from talkworthy.responding.situation import allowed_of, current_stop, standing_of
 from talkworthy.responding.suggesting import Suggestion
 from talkworthy.responding.warnings import OPEN
 from talkworthy.routing.models import Case, Message
@@ -84,6 +85,7 @@ def composer_of(case: Case, *, viewer: Member, now: datetime) -> Composer:
     draft = reads.open_draft(case, viewer=viewer)
     message = reads.message_of(draft) if draft else actions.last_inward(case)
     limits = limits_of(draft.source) if draft and draft.source else SendingLimits()
+    suggests = not refusals(Deed.SUGGEST, allowed_of(case.workspace_id, case.outcome), Situation())
     standing = standing_of(draft) if draft else None
     asked = actions.approvers(draft) if draft and standing and standing.lacking else []
     return Composer(
@@ -95,7 +97,7 @@ def composer_of(case: Case, *, viewer: Member, now: datetime) -> Composer:
         accounts=tuple(reads.accounts_for(draft)) if draft else (),
         attachments=tuple(draft.attachments.order_by("pk")) if draft else (),
         snippets=tuple(ready_for(draft, viewer=viewer, message=message, now=now)) if draft else (),
-        suggestions=suggestions_for(message) if message else (),
+        suggestions=suggestions_for(message) if message and suggests else (),
         others=tuple(actions.others_here(case, viewer=viewer, now=now)),
         approvers=tuple(str(one) for one in asked),
         lacking=tuple((one.rule.name, one.missing) for one in standing.lacking) if standing else (),

@@ -8,12 +8,13 @@ from talkworthy.hooks import joins
 from talkworthy.responding.delivering import deliver_due
 from talkworthy.responding.models import Draft
 from talkworthy.responding.states import OPEN
+from talkworthy.responding.turns import give_turns, take_turn
 
 
 @joins
 def work_due(now: datetime) -> int:
-    """Bring the next due reply a step on."""
-    return deliver_due(now=now)
+    """Bring the next due reply a step on; then the machine's turn, which may take a model's minute."""
+    return deliver_due(now=now) or take_turn(now=now) or give_turns(now=now)
 
 
 @joins

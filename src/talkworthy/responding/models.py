@@ -277,6 +277,24 @@ class Autonomy(models.Model):
         return f"{self.outcome}: {self.level}"
 
 
+class Turn(models.Model):
+    """A machine's turn at a case: taken once, tried again with pauses, with what came of it."""
+
+    case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="machine_turn")
+    due_at = models.DateTimeField(default=now)
+    claimed_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    done_at = models.DateTimeField(null=True)
+    note = models.TextField(blank=True)
+    """Why nothing was drafted, where nothing was."""
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(done_at=None), name="due_turns")]
+
+    def __str__(self) -> str:
+        return f"turn at {self.case_id}"
+
+
 class Stop(models.Model):
     """The switch that stops everything that is scheduled; lifted by a person, kept as a row."""
 

@@ -52,9 +52,14 @@ def limits_of(source: Source) -> SendingLimits:
     connector = sending_connector(source)
     if connector is None:
         return SendingLimits()
-    told: Mapping[str, Any] = Sender.objects.filter(source=source).values_list("limits", flat=True).first() or {}
+    told = Sender.objects.filter(source=source).values_list("limits", flat=True).first()
+    return laid_over(connector.sending, told or {})
+
+
+def laid_over(declared: SendingLimits, told: Mapping[str, Any]) -> SendingLimits:
+    """What a connector declares, with what its server told in its place."""
     known = {field.name for field in fields(SendingLimits)}
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in known
     }
-    return replace(connector.sending, **given)
+    return replace(declared, **given)

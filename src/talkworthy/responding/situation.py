@@ -37,8 +37,12 @@ def draft_facts(draft: Draft) -> DraftFacts:
 
 def asked_rules(draft: Draft) -> tuple[Rule, ...]:
     """The approval rules that hold of a draft."""
-    rows = ApprovalRule.objects.filter(workspace_id=draft.workspace_id, enabled=True).order_by("id")
-    return rules_for([rule_of(row) for row in rows], draft_facts(draft))
+    return rules_for(rules_of(draft.workspace_id), draft_facts(draft))
+
+
+def rules_of(workspace_id: int) -> list[Rule]:
+    """The approval rules of a workspace that are on."""
+    return [rule_of(row) for row in ApprovalRule.objects.filter(workspace_id=workspace_id, enabled=True).order_by("id")]
 
 
 def rule_of(row: ApprovalRule) -> Rule:
@@ -99,7 +103,12 @@ def allowed_of(workspace: Workspace | int, outcome: str) -> Allowed:
 
 
 def default_level(outcome: str) -> str:
-    """What the default playbook says of an outcome; never to send, which an administrator decides."""
+    """What the default playbook says of an outcome; never to send, which an administrator decides.
+
+    A case that a person opened has no outcome: there a machine may suggest.
+    """
+    if not outcome:
+        return "suggest"
     level = str((default_tree()["outcomes"].get(outcome) or {}).get("autonomy", "observe"))
     return "draft" if level == "send" else level
 

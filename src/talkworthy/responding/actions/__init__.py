@@ -22,7 +22,7 @@ from talkworthy.responding.actions.drafts import (
     start_draft,
 )
 from talkworthy.responding.actions.machines import ask_machine, send_if_allowed
-from talkworthy.responding.actions.presence import forget_stale, note_presence, others_here
+from talkworthy.responding.actions.presence import note_presence, others_here
 from talkworthy.responding.actions.problems import Refused, Stale
 from talkworthy.responding.actions.settings import (
     delete_approval_rule,
@@ -46,7 +46,6 @@ __all__ = [
     "delete_snippet",
     "describe_attachment",
     "drop_draft",
-    "forget_stale",
     "last_inward",
     "lift_stop",
     "note_presence",

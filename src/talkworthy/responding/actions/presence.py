@@ -11,7 +11,8 @@ STALE = timedelta(seconds=45)
 
 
 def note_presence(case: Case, *, member: Member, is_writing: bool, now: datetime) -> None:
-    """They look at the case, or write."""
+    """They look at the case, or write; rows of long ago go."""
+    Presence.objects.filter(case=case, at__lt=now - timedelta(days=1)).delete()
     Presence.objects.update_or_create(case=case, member=member, defaults={"is_writing": is_writing, "at": now})
 
 
@@ -23,8 +24,3 @@ def others_here(case: Case, *, viewer: Member, now: datetime) -> list[Presence]:
         .select_related("member__user")
         .order_by("-is_writing", "member__user__name", "pk")
     )
-
-
-def forget_stale(*, now: datetime) -> int:
-    """Away with rows of long ago."""
-    return Presence.objects.filter(at__lt=now - timedelta(days=1)).delete()[0]

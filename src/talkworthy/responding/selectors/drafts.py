@@ -7,11 +7,11 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from talkworthy.listening.models import Source
-from talkworthy.responding.approval import may_approve
+from talkworthy.responding.approval import may_approve, rules_for
 from talkworthy.responding.differences import Piece, differences
 from talkworthy.responding.models import Approval, Attachment, Draft, Drafter, DraftVersion
 from talkworthy.responding.sending import senders
-from talkworthy.responding.situation import approver_of, asked_rules, writers_of
+from talkworthy.responding.situation import approver_of, draft_facts, rules_of
 from talkworthy.responding.states import OPEN
 from talkworthy.routing.models import Case, Message
 from talkworthy.workspaces.models import Member
@@ -110,19 +110,21 @@ def waiting_for_approval(*, viewer: Member) -> list[Asked]:
             workspace_id=viewer.workspace_id, uid__in=[draft.in_reply_to for draft in found]
         )
     }
-    who = approver_of(viewer)
+    who, rules = approver_of(viewer), rules_of(viewer.workspace_id)
     asked = []
     for draft in found:
-        rules = asked_rules(draft)
-        before = next((one for one in draft.versions.all() if one.version < draft.version), None)
+        holding = rules_for(rules, draft_facts(draft))
+        versions = draft.versions.all()
+        before = next((one for one in versions if one.version < draft.version), None)
+        writers = frozenset(one.by_id for one in versions if one.by_id) | ({draft.by_id} if draft.by_id else set())
         asked.append(
             Asked(
                 draft=draft,
                 message=said.get(draft.in_reply_to),
                 pieces=differences(before.text if before else draft.text, draft.text),
                 has_before=before is not None,
-                mine=may_approve(who, rules, writers_of(draft)),
-                needed=tuple(rule.name for rule in rules),
+                mine=may_approve(who, holding, writers),
+                needed=tuple(rule.name for rule in holding),
             )
         )
     return sorted(asked, key=lambda one: not one.mine)

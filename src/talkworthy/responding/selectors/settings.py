@@ -11,7 +11,7 @@ from talkworthy.connectors.registry import connector_named
 from talkworthy.listening.models import Source
 from talkworthy.responding.actions.settings import BY_PERSONS
 from talkworthy.responding.models import ApprovalRule, Autonomy, Drafter, Manner, Sender
-from talkworthy.responding.sending import has_credentials, limits_of
+from talkworthy.responding.sending import has_credentials, laid_over
 from talkworthy.responding.situation import default_level
 from talkworthy.routing.playbook import default_tree
 from talkworthy.workspaces.models import Member
@@ -65,16 +65,15 @@ def rule_or_404(rule_id: int, *, viewer: Member) -> ApprovalRule:
 
 def accounts(*, viewer: Member) -> list[Account]:
     """Every source whose channel takes replies, and whether it does."""
-    on = set(
-        Sender.objects.filter(source__workspace_id=viewer.workspace_id, enabled=True).values_list("source", flat=True)
-    )
+    senders = Sender.objects.filter(source__workspace_id=viewer.workspace_id, enabled=True)
+    on = dict(senders.values_list("source", "limits"))
     found = []
     for source in Source.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None).order_by("name", "pk"):
         connector = connector_named(source.connector)
         if connector is not None and isinstance(connector, Sending):
             labels = {setting.name: setting.label for setting in connector.settings}
             needs = tuple(labels.get(name, name) for name in connector.sending.needs)
-            limits = limits_of(source) if source.pk in on else connector.sending
+            limits = laid_over(connector.sending, on.get(source.pk) or {})
             found.append(Account(source, connector.title, source.pk in on, has_credentials(source), limits, needs))
     return found
 
