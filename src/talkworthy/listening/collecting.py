@@ -7,7 +7,8 @@ and begins anew where it was cut short.
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,6 @@ import pyarrow.compute as pc
 from django.db.models import F, Max
 
 from talkworthy import archive as river
-from talkworthy.analysis import default_pipeline
 from talkworthy.archive import Archive, PayloadRef, PayloadStore, Spooled
 from talkworthy.connectors import contract
 from talkworthy.connectors.contract import Connector, Malformed, Parsed
@@ -27,7 +27,8 @@ from talkworthy.listening import cube, speaking
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
 from talkworthy.listening.stores import archive_of, payloads_of
-from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
+from talkworthy.listening.understanding import Monitors, NotUnderstood, Understanders, pieces, understood
+from talkworthy.query import Matcher
 from talkworthy.schema import POST
 from talkworthy.workspaces.credentials import opened
 from talkworthy.workspaces.models import Workspace
@@ -36,6 +37,10 @@ log = logging.getLogger(__name__)
 
 PAGES_A_TURN = 20
 POSTS_A_BATCH = 5_000
+WORTH_A_PROCESS = 1_000
+"""Fewer posts than this are understood where they are stored: asking another process would only delay them."""
+AHEAD = 3
+"""Groups that are understood while one before them is stored."""
 FRAGMENTS_SHOWN = 5
 
 
@@ -196,32 +201,86 @@ def _arrived(posts: pa.Table, source: Source, ref: PayloadRef, archive: Archive)
     return posts.set_column(POST.get_field_index("source"), POST.field("source"), named)
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """A group that other processes understand before its turn: its posts and monitors as they were, and the answers."""
+
+    posts: pa.Table
+    monitors: Monitors
+    answers: tuple["Future[pa.RecordBatch]", ...]
+
+
 class Listener:
     """Analyses, matches and stores what waits in the spool of one workspace. One process at a time."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        understanders: Understanders | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self.workspace = workspace
         self.archive = archive_of(workspace)
         self.turn = threading.Lock()
         """Held while posts are stored and while a monitor is counted anew, so that none is counted twice."""
-        self._monitors: tuple[Any, ...] = ()
-        self._matcher: Matcher[int] = Matcher({})
+        self.stopping = stopping or threading.Event()
+        self._understanders = understanders
+        self._storing = threading.Lock()
+        self._sizes: dict[Spooled, int] = {}
+        self._foreseen: dict[tuple[Spooled, ...], Foreseen] = {}
+        self._seen: tuple[Any, ...] = ()
+        self._monitors = Monitors()
+        self._matcher: tuple[Monitors, Matcher[int]] = (self._monitors, Matcher({}))
 
-    def store_pending(self, *, now: datetime) -> Stored:
-        """Store what is in the spool, many fetches in one commit; returns what was done."""
+    def store_pending(self, *, now: datetime, leave: int = 0) -> Stored:
+        """Store what is in the spool, many fetches in one commit, until asked to end; returns what was done.
+
+        The last `leave` groups may stay: they are understood meanwhile, and more is coming.
+        """
         total = Stored()
-        for group in _groups(self.archive.spool.pending(), self.archive):
-            with self.turn:
-                done = self._store(group, now=now)
-            total = Stored(total.posts + done.posts, total.new + done.new, total.batches + 1)
+        with self._storing:
+            while len(groups := self._groups()) > leave and not self.stopping.is_set():
+                self._look_ahead(groups, now=now)
+                with self.turn:
+                    done = self._store(groups[0], now=now)
+                total = Stored(total.posts + done.posts, total.new + done.new, total.batches + 1)
+            self._look_ahead(groups, now=now)
         return total
+
+    def _groups(self) -> list[list[Spooled]]:
+        """What waits, put together up to POSTS_A_BATCH posts, each source in its order."""
+        sizes: dict[Spooled, int] = {}
+        for spooled in self.archive.spool.pending():
+            try:
+                sizes[spooled] = self._sizes.get(spooled) or self.archive.spool.read(spooled).posts.num_rows
+            except river.Damaged as error:
+                _parse_again(spooled, self.archive, error)
+        self._sizes = sizes
+        return _groups(sizes)
+
+    def _look_ahead(self, groups: Sequence[Sequence[Spooled]], *, now: datetime) -> None:
+        """Let other processes begin with the next groups; the last may still grow."""
+        near = [tuple(group) for group in groups[: AHEAD + 1]]
+        self._foreseen = {key: found for key, found in self._foreseen.items() if key in near}
+        if self._understanders is None or len(groups) < 2 or self.stopping.is_set():
+            return
+        for key in near[: len(groups) - 1]:
+            if key not in self._foreseen and sum(self._sizes[spooled] for spooled in key) >= WORTH_A_PROCESS:
+                posts = pa.concat_tables([self.archive.spool.read(spooled).posts for spooled in key])
+                self._foreseen[key] = self._asked(posts, self._understanders, now=now)
+
+    def _asked(self, posts: pa.Table, understanders: Understanders, *, now: datetime) -> Foreseen:
+        monitors = self.monitors(now=now)
+        return Foreseen(posts, monitors, tuple(understanders.ask(piece, monitors) for piece in pieces(posts)))
 
     def _store(self, group: Sequence[Spooled], *, now: datetime) -> Stored:
         transactions = {spooled.source: spooled.seq for spooled in group}
         sources = {source_key(source): source for source in Source.objects.filter(workspace=self.workspace)}
         batches = _within_their_rights(group, sources, self.archive)
-        understood = self.understand(pa.concat_tables([batch.posts for batch in batches]), now=now)
-        chosen = _chosen(understood, sources)
+        posts = pa.concat_tables([batch.posts for batch in batches])
+        seen = self.understand(posts, now=now, foreseen=self._foreseen.pop(tuple(group), None))
+        chosen = _chosen(seen, sources)
         cursors = {name: self.archive.payloads.cursor(name) for name in transactions}
         names = [f"{spooled.source}:{spooled.seq}" for spooled in group]
         cut_short = cube.begin(self.workspace, names, now=now)
@@ -235,58 +294,58 @@ class Listener:
             added = [appended.new, appended.edited, appended.recounted.rows, observed.rows]
             removed = [appended.previous, appended.recounted.previous, observed.previous, gone]
             cube.count_stored(self.workspace, names, added=added, removed=removed, now=now)
-        _note_arrivals(understood, appended.new, sources, now=now)
+        _note_arrivals(seen, appended.new, sources, now=now)
         for spooled in group:
             self.archive.spool.remove(spooled)
         return Stored(chosen.num_rows, appended.new.num_rows)
 
-    def understand(self, posts: pa.Table, *, now: datetime) -> pa.Table:
-        """Analyse posts and say which monitors they match (columns of ARRIVING)."""
-        pipeline, matcher = default_pipeline(), self.matcher(now=now)
-        pieces = []
-        for batch in posts.combine_chunks().to_batches(max_chunksize=2_048):
-            annotated = pipeline.run(batch)
-            pieces.append(_with_monitors(annotated, matcher))
-        return pa.Table.from_batches(pieces) if pieces else river.ARRIVING.empty_table()
+    def understand(self, posts: pa.Table, *, now: datetime, foreseen: Foreseen | None = None) -> pa.Table:
+        """Analyse posts and say which monitors they match (columns of ARRIVING).
 
-    def matcher(self, *, now: datetime) -> "Matcher[int]":
-        """The compiled monitors; compiled again when one of them changed, and daily for relative times."""
-        monitors = Monitor.objects.filter(workspace=self.workspace, deleted_at=None, paused_at=None)
-        seen = (now.date(), *monitors.order_by("pk").values_list("pk", "version"))
-        if seen != self._monitors:
-            self._matcher = Matcher(compiled_monitors(monitors, now=now))
-            self._monitors = seen
-        return self._matcher
+        What was foreseen counts where neither posts nor monitors changed since.
+        """
+        monitors = self.monitors(now=now)
+        if foreseen is None or foreseen.monitors != monitors or not foreseen.posts.equals(posts):
+            foreseen = None
+            if self._understanders is not None and posts.num_rows >= WORTH_A_PROCESS:
+                foreseen = self._asked(posts, self._understanders, now=now)
+        found: list[pa.RecordBatch] = []
+        if foreseen is not None:
+            try:
+                found = [answer.result() for answer in foreseen.answers]
+            except (NotUnderstood, CancelledError) as error:
+                log.warning("%s posts are understood where they are stored: %s", posts.num_rows, error)
+        if not found:
+            matcher = self._compiled(monitors)
+            found = [understood(piece, matcher) for piece in pieces(posts)]
+        return pa.Table.from_batches(found) if found else river.ARRIVING.empty_table()
+
+    def monitors(self, *, now: datetime) -> Monitors:
+        """The monitors that listen; others when one of them changed, and daily for relative times."""
+        rows = Monitor.objects.filter(workspace=self.workspace, deleted_at=None, paused_at=None).order_by("pk")
+        seen = (now.date(), *rows.values_list("pk", "version"))
+        if seen != self._seen:
+            self._monitors = Monitors(tuple(rows.values_list("pk", "query")), now)
+            self._seen = seen
+        return self._monitors
+
+    def _compiled(self, monitors: Monitors) -> Matcher[int]:
+        if self._matcher[0] != monitors:
+            self._matcher = (monitors, monitors.matcher())
+        return self._matcher[1]
 
 
-def compiled_monitors(monitors: Iterable[Monitor], *, now: datetime) -> dict[int, CompiledQuery]:
-    """The monitors' queries; one that no longer parses (the language grew) is left out and logged."""
-    compiled = {}
-    for monitor in monitors:
-        try:
-            compiled[monitor.pk] = compile_query(parse(monitor.query, stage="monitor"), now=now)
-        except QueryError as error:
-            log.error("monitor %s does not parse: %s", monitor.pk, error)
-    return compiled
-
-
-def _groups(pending: Sequence[Spooled], archive: Archive) -> Iterable[list[Spooled]]:
-    """Spool files put together up to POSTS_A_BATCH posts, each source in its order."""
-    group: list[Spooled] = []
+def _groups(sizes: Mapping[Spooled, int]) -> list[list[Spooled]]:
+    """Spool files put together up to POSTS_A_BATCH posts, in their order."""
+    groups: list[list[Spooled]] = []
     posts = 0
-    for spooled in pending:
-        try:
-            rows = archive.spool.read(spooled).posts.num_rows
-        except river.Damaged as error:
-            _parse_again(spooled, archive, error)
-            continue
-        if group and posts + rows > POSTS_A_BATCH:
-            yield group
-            group, posts = [], 0
-        group.append(spooled)
+    for spooled, rows in sizes.items():
+        if not groups or posts + rows > POSTS_A_BATCH:
+            groups.append([])
+            posts = 0
+        groups[-1].append(spooled)
         posts += rows
-    if group:
-        yield group
+    return groups
 
 
 def _within_their_rights(
@@ -341,12 +400,6 @@ def _parse_again(spooled: Spooled, archive: Archive, error: river.Damaged) -> No
         log.error("%s What it was made from is not kept any more.", error)
     else:
         log.error("%s It is parsed again from what the channel sent.", error)
-
-
-def _with_monitors(batch: pa.RecordBatch, matcher: "Matcher[int]") -> pa.RecordBatch:
-    matches = matcher.match(batch)
-    found = list(matches.by_row())
-    return batch.append_column(river.ARRIVING.field("monitors"), pa.array(found, pa.list_(pa.int32())))
 
 
 def _chosen(posts: pa.Table, sources: Mapping[str, Source]) -> pa.Table:

@@ -18,7 +18,7 @@ from talkworthy.archive.keeper import Keeper
 from talkworthy.connectors.contract import ConnectorError
 from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, replay
-from talkworthy.listening.collecting import Listener, source_key
+from talkworthy.listening.collecting import AHEAD, Listener, source_key
 from talkworthy.listening.exchange import export_file, import_batches
 from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
 from talkworthy.listening.searching import search
@@ -35,12 +35,14 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 ATTEMPTS = 3
-BACKLOG = 20
-"""Spool files of an import that may wait before it pauses for the storing to catch up."""
 
 
 class Stopped(Exception):
     """A person stopped the job."""
+
+
+class Interrupted(Exception):
+    """The process was asked to end; the job goes on in the next one."""
 
 
 def claim_job(*, now: datetime) -> Job | None:
@@ -81,6 +83,11 @@ def run_job(job: Job, listener: Listener) -> None:
     try:
         result = _WORK[Job.Kind(job.kind)](job, listener)
     except Stopped:
+        return
+    except Interrupted:
+        Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
+            state=Job.State.WAITING, claimed_until=None, attempts=F("attempts") - 1
+        )
         return
     except Exception as error:  # whatever it was, the person who waits must hear of it
         log.exception("job %s failed", job.pk)
@@ -154,10 +161,13 @@ def _import(job: Job, listener: Listener) -> Mapping[str, Any]:
         posts = posts.set_column(POST.get_field_index("collected_at"), POST.field("collected_at"), arrived)
         listener.archive.spool.write(key, seq, posts)
         done += posts.num_rows
-        if seq % BACKLOG == 0:
-            listener.store_pending(now=timezone.now())
+        listener.store_pending(now=timezone.now(), leave=AHEAD)
         told(done, None)
+        if listener.stopping.is_set():
+            raise Interrupted
     listener.store_pending(now=timezone.now())
+    if listener.stopping.is_set():
+        raise Interrupted
     path.unlink(missing_ok=True)
     return {"posts": done, "faults": faults[:100], "fault_count": len(faults), "source": source.pk}
 

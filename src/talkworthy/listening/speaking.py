@@ -51,7 +51,8 @@ def heard(batch: Batch, speaker: Speaker, archive: Archive, *, waiting: Mapping[
     def owns(uid: str) -> bool:
         return speaker.owns(uid, brought.get(uid))
 
-    foreign = [row for row in batch.posts.to_pylist() if row["uid"] in brought and not owns(row["uid"])]
+    held = [uid in brought and not owns(uid) for uid in batch.posts["uid"].to_pylist()]
+    foreign = batch.posts.filter(pa.array(held, pa.bool_())).to_pylist() if any(held) else []
     edited = [row["uid"] for row in foreign if _differs(row, there.get(row["uid"]))]
     counted = [uid for uid in batch.observations["uid"].to_pylist() if not owns(uid)]
     deleted = [row["uid"] for row in stones if not owns(row["uid"])]

@@ -62,6 +62,16 @@ def _megabytes(text: str) -> int:
     return size
 
 
+def _processes(text: str) -> int:
+    if text.lower() == "auto":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(cores, 4) if cores > 1 else 0
+    processes = int(text)
+    if not 0 <= processes <= 64:
+        raise ValueError("auto, or a number from 0 to 64")
+    return processes
+
+
 VARIABLES = (
     Variable(
         "TALKWORTHY_DATA",
@@ -100,6 +110,12 @@ VARIABLES = (
         "TALKWORTHY_MEMORY_MB", _megabytes, "768", "Memory that one process gives to reading the archive, in megabytes."
     ),
     Variable(
+        "TALKWORTHY_PROCESSES",
+        _processes,
+        "auto",
+        "Processes that analyse posts where many come; 0: the worker itself; auto: one a core, 4 at most.",
+    ),
+    Variable(
         "TALKWORTHY_EMAIL_URL",
         str,
         "",
@@ -126,6 +142,7 @@ class Configuration:
     secret_key: str
     allow_hosts: tuple[str, ...]
     memory_mb: int
+    processes: int
     email_backend: str
     email_host: str
     email_port: int
@@ -170,6 +187,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         secret_key=values["TALKWORTHY_SECRET_KEY"] or _kept_key(data),
         allow_hosts=values["TALKWORTHY_ALLOW_HOSTS"],
         memory_mb=values["TALKWORTHY_MEMORY_MB"],
+        processes=values["TALKWORTHY_PROCESSES"],
         **_email(values["TALKWORTHY_EMAIL_URL"]),
         email_from=values["TALKWORTHY_EMAIL_FROM"],
         log_level=values["TALKWORTHY_LOG_LEVEL"],
@@ -219,7 +237,9 @@ def database_of(url: str, data: Path) -> dict[str, Any]:
         }
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
-        raise BadSetting("The desk’s address (TALKWORTHY_DATABASE_URL) must look like postgresql://user:password@host:5432/name.")
+        raise BadSetting(
+            "The desk’s address (TALKWORTHY_DATABASE_URL) must look like postgresql://user:password@host:5432/name."
+        )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")),

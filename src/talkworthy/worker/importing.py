@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +20,7 @@ from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.searching import search
 from talkworthy.listening.stores import archive_of
 from talkworthy.query import compile_query, parse
-from talkworthy.worker.loop import AlreadyRunning, only_worker
+from talkworthy.worker.loop import AlreadyRunning, only_worker, understanders
 from talkworthy.workspaces.models import Workspace
 
 Told = Callable[[int, int | None], None]
@@ -114,8 +115,8 @@ def workspace_named(slug: str | None) -> Workspace:
 def _done(job: Job, told: Told) -> Mapping[str, Any]:
     """Run the job here, or wait for the worker that runs elsewhere; raises JobFailed."""
     try:
-        with only_worker():
-            run_job(claim_this(job, now=timezone.now()), Listener(job.workspace))
+        with only_worker(), understanders() or nullcontext() as pool:
+            run_job(claim_this(job, now=timezone.now()), Listener(job.workspace, understanders=pool))
     except AlreadyRunning:
         while not _ended(job):
             told(job.done, job.total)

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from talkworthy.hooks.manager import call
 from talkworthy.listening import cube
 from talkworthy.listening.alerts import mail_alerts, raise_alerts
 from talkworthy.listening.collecting import (
+    AHEAD,
     Listener,
     connector_of,
     fetch_source,
@@ -48,6 +49,7 @@ from talkworthy.listening.jobs import claim_job, run_job
 from talkworthy.listening.models import Source
 from talkworthy.listening.planning import next_fetch, next_try
 from talkworthy.listening.stores import http_for, payloads_of
+from talkworthy.listening.understanding import Understanders
 from talkworthy.workspaces.credentials import LockedCredentials
 from talkworthy.workspaces.models import Workspace
 
@@ -72,6 +74,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self._understanders = understanders()
         self._listeners: dict[int, Listener] = {}
         self._guard = threading.Lock()
         self._streams: dict[int, threading.Thread] = {}
@@ -81,7 +84,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop` is called or the process is asked to end."""
-        with only_worker():
+        with only_worker(), self._understanders or nullcontext():
             threads = [
                 self._thread("due", self.start_due, DUE_EVERY),
                 self._thread("jobs", self.run_jobs, 0.5),
@@ -103,7 +106,9 @@ class Worker:
         """The listener of a workspace."""
         with self._guard:
             if workspace.pk not in self._listeners:
-                self._listeners[workspace.pk] = Listener(workspace)
+                self._listeners[workspace.pk] = Listener(
+                    workspace, understanders=self._understanders, stopping=self.stopping
+                )
             return self._listeners[workspace.pk]
 
     def run_once(self) -> None:
@@ -119,8 +124,8 @@ class Worker:
         stored = 0
         for workspace in Workspace.objects.all():
             listener = self.listener(workspace)
-            while parse_pending(workspace, archive=listener.archive):
-                stored += listener.store_pending(now=timezone.now()).posts
+            while parse_pending(workspace, archive=listener.archive) and not self.stopping.is_set():
+                stored += listener.store_pending(now=timezone.now(), leave=AHEAD).posts
             stored += listener.store_pending(now=timezone.now()).posts
         return stored
 
@@ -314,6 +319,12 @@ class Worker:
 
 
 _DUE = Q(deleted_at=None) & ~Q(state=Source.State.PAUSED)
+
+
+def understanders() -> Understanders | None:
+    """The processes that analyse for this one, as many as are set; None where it does that itself."""
+    processes = settings.CONFIGURATION.processes
+    return Understanders(processes) if processes else None
 
 
 @contextmanager
