@@ -71,3 +71,21 @@ def test_an_export_holds_every_row_of_every_record_that_is_one_with_the_person(
     written = json.dumps(told)
     assert "ann@example.org" in written and "Bonn" in written and "A. Other" in written and "ecoy" not in written
     assert {"people.Person", "people.Identity", "people.Attribute", "people.PersonChange"} <= told.keys()
+
+
+def test_a_workspace_goes_with_its_merged_persons(workspace: Any, person: Any, alice: Any, now: Any) -> None:
+    a, b, c = person("A"), person("B"), person("C")
+    actions.merge_persons(a, b, by=alice, now=now)
+    actions.merge_persons(b, c, by=alice, now=now)
+    Person.objects.filter(workspace=workspace).delete()
+    assert Person.objects.count() == 0
+
+
+def test_forgetting_a_part_alone_leaves_the_others_whole(workspace: Any, person: Any, alice: Any, now: Any) -> None:
+    from talkworthy.people.forgetting import forget
+
+    a, b, c = person("A"), person("B"), person("C")
+    actions.merge_persons(a, b, by=alice, now=now)
+    actions.merge_persons(b, c, by=alice, now=now)
+    forget(workspace, [b.pk], [])
+    assert sorted(Person.objects.values_list("name", flat=True)) == ["A", "C"]

@@ -1,6 +1,7 @@
 """A browser walks through the pages: no violation that axe finds, and the keyboard leads everywhere."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import axe_core_python
@@ -9,6 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, sync_playwright
 
 from talkworthy.listening.models import Alert, AlertRule, Job, Monitor, Source
+from talkworthy.people import actions as people
+from talkworthy.people.models import LinkSuggestion
 from talkworthy.workspaces.models import AuditEntry, Member, Token, User
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -32,6 +35,13 @@ PAGES = [
     "alerts/",
     "alerts/rules/",
     "alerts/rules/new/?kind=unusual",
+    "people/",
+    "people/{person}/",
+    "people/{person}/merge/?q=a",
+    "people/new/",
+    "people/links/",
+    "people/exchange/",
+    "people/crm/new/",
     "jobs/",
     "jobs/{job}/",
     "settings/",
@@ -83,7 +93,23 @@ def filled_pages(workspace, alice) -> dict[str, int]:
         workspace=workspace, by=alice, verb="change", noun="monitor", key="1", after={"a": "b" * 200}
     )
     Source.objects.filter(pk=source.pk).update(last_fetch_at=timezone.now())
-    return {"source": source.pk, "job": job.pk}
+    return {"source": source.pk, "job": job.pk, "person": _person(workspace, alice)}
+
+
+def _person(workspace, alice) -> int:
+    """Somebody of two records with an account, who may be the same as somebody else."""
+    now = timezone.now()
+    kept = {"basis": "interest", "basis_note": "They wrote", "retain_until": now + timedelta(days=9), "by": alice}
+    account = people.identity_of(workspace, {"id": "a", "handle": "محمد"}, "mastodon", now=now)
+    ann, other = (people.create_person(workspace, name=name, now=now, **kept) for name in ("محمد علي", "A" * 120))
+    people.link_identity(account, ann, by=alice, now=now)
+    people.add_attribute(ann, name="email", value="a@example.org", source="member", by=alice, now=now)
+    people.merge_persons(other, ann, by=alice, now=now)
+    third = people.create_person(workspace, name="Third", now=now, **kept)
+    evidence = [{"field": "email", "left": "a" * 90, "right": "a@example.org", "level": "alike", "bits": 6.1}]
+    pair = {"left": f"person:{ann.pk}", "right": f"person:{third.pk}", "probability": 0.9, "evidence": evidence}
+    LinkSuggestion.objects.create(workspace=workspace, model="m", **pair)
+    return ann.pk
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import models, transaction
 from django.db.models import Q, QuerySet
 
+from talkworthy.people import merging
 from talkworthy.people.actions.trail import index_words
 from talkworthy.people.models import (
     Attribute,
@@ -85,8 +86,7 @@ def forget(workspace: Workspace, persons: Iterable[int], identities: Iterable[in
             for table in (LinkSuggestion, NeverMerge):
                 rows = table.objects.filter(Q(left__in=piece) | Q(right__in=piece), workspace=workspace)
                 removed.update(rows.delete()[1])
-        Person.objects.filter(root__in=numbers).exclude(pk__in=numbers).update(root=None, merged_into=None)
-        Person.objects.filter(pk__in=numbers).update(root=None, merged_into=None)
+        _let_go(workspace, numbers)
         for start in range(0, len(accounts), PIECE):
             gone = Identity.objects.filter(workspace=workspace, pk__in=accounts[start : start + PIECE])
             removed.update(gone.delete()[1])
@@ -94,6 +94,19 @@ def forget(workspace: Workspace, persons: Iterable[int], identities: Iterable[in
             persons_gone = Person.objects.filter(workspace=workspace, pk__in=numbers[start : start + PIECE])
             removed.update(persons_gone.delete()[1])
     return removed
+
+
+def _let_go(workspace: Workspace, numbers: Sequence[int]) -> None:
+    """Free those who go from the records that stay: what was merged into one of them stands by itself again."""
+    gone = set(numbers)
+    rows = Person.objects.filter(workspace=workspace).exclude(root=None).values_list("pk", "merged_into")
+    parents = {part: None if holder in gone else holder for part, holder in rows if part not in gone}
+    held = Person.objects.filter(merged_into__in=numbers).exclude(pk__in=numbers)
+    for part in list(held.values_list("pk", flat=True)):
+        below = merging.held_by(parents, part) - {part}
+        Person.objects.filter(pk=part).update(merged_into=None, root=None)
+        Person.objects.filter(pk__in=below).update(root=part)
+    Person.objects.filter(pk__in=numbers).update(root=None, merged_into=None)
 
 
 def forget_accounts(workspace: Workspace, accounts: Sequence[tuple[str, str]]) -> Counter[str]:

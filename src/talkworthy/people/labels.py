@@ -56,6 +56,15 @@ LEVELS: "dict[str, StrPromise]" = {
     "differs": _("differs"),
 }
 
+KINDS: "dict[str, StrPromise]" = {
+    "post": _("Post"),
+    "case": _("Case"),
+    "reply": _("Reply"),
+    "note": _("Note"),
+    "message": _("Message"),
+}
+"""What a row of a timeline is, where it has no title."""
+
 CHANGES: "dict[str, StrPromise]" = {
     "add person": _("was added"),
     "change person": _("was changed"),

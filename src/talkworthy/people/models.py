@@ -71,9 +71,9 @@ class Person(models.Model):
     retention = models.CharField(_("when that day comes"), max_length=6, choices=Retention, default=Retention.ASK)
     asked_at = models.DateTimeField(null=True)
     """When somebody was told that the day has come; null again once it is moved."""
-    merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="parts")
+    merged_into = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="parts")
     """Set while it is a part of another person; its own rows stay as they were, so that it can be split off again."""
-    root = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="members")
+    root = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="members")
     """The person at the end of the chain of `merged_into`, kept beside it; null where nothing holds this one."""
     words = models.TextField(default="", editable=False)
     """What searches look through, folded, each word between blanks; that of its parts included."""

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from talkworthy.people import actions, merging
 from talkworthy.people.forms import AttributeForm, ConsentForm, PersonForm, RoleForm
-from talkworthy.people.labels import ATTRIBUTES, CHANGES, channel_title
+from talkworthy.people.labels import ATTRIBUTES, CHANGES, KINDS, channel_title
 from talkworthy.people.models import Attribute, Identity, Person, PersonRole
 from talkworthy.people.selectors import profiles as selectors
 from talkworthy.people.views.tabs import tabs
@@ -312,7 +312,10 @@ def _person(request: MemberRequest, shown: Person, *, status: int = 200, **bound
         "known": [_known(each) for each in profile.known],
         "accounts": [(row, channel_title(row.channel)) for row in profile.identities],
         "history": [(CHANGES.get(row.what, row.what), row, _told(row)) for row in profile.history],
-        "timeline": [(row, channel_title(row.channel)) for row in selectors.timeline(shown)],
+        "timeline": [
+            (row, channel_title(row.channel), row.title or KINDS.get(row.kind, row.kind))
+            for row in selectors.timeline(shown)
+        ],
         "attribute_form": AttributeForm(),
         "attribute_names": ATTRIBUTES,
         "role_form": RoleForm(auto_id="role_%s"),
