@@ -163,17 +163,20 @@ def import_posts(file: Path, workspace: str | None, form: str | None, mapping: t
     talkworthy import reviews.csv --map native_id=id --map text=body --map published_at=date
     talkworthy import survey.csv --map text=answer --map origin==survey-2026 --map published_at==2026-01-31
 
-    Ids such as 1, 2, 3 from two files are the same posts unless their origin differs.
+    Ids such as 1, 2, 3 from two files are the same posts unless their origin differs: on a terminal you are asked for
+    it, elsewhere say --map origin==NAME.
     """
-    from talkworthy.listening.exchange import format_of, pairs_of
+    from talkworthy.listening.exchange import bare_id, format_of, pairs_of
 
     with _said_plainly():
         _desk()
         from talkworthy.worker.importing import import_now
 
-        posts, faults = import_now(
-            file, form or format_of(file.name), workspace=workspace, mapping=pairs_of(mapping), told=_told("posts")
-        )
+        form, pairs = form or format_of(file.name), pairs_of(mapping)
+        bare = bare_id(file, form, mapping=pairs) if "origin" not in pairs else None
+        if bare is not None:
+            pairs = {**pairs, **_origin_asked(file, bare)}
+        posts, faults = import_now(file, form, workspace=workspace, mapping=pairs, told=_told("posts"))
         for fault in faults[:20]:
             click.echo(f"left out: {fault}", err=True)
         click.echo(f"{posts} posts, {len(faults)} left out.")
@@ -535,6 +538,19 @@ def _told(unit: str) -> Any:
             click.echo(f"\r{done:,}{f' of {total:,}' if total else ''} {unit}", nl=False, err=True)
 
     return told
+
+
+def _origin_asked(file: Path, bare: str) -> dict[str, str]:
+    """Where posts come from whose ids do not say it: asked on a terminal, and else said that it should be told."""
+    from talkworthy.listening.uploads import origin_of
+
+    if not sys.stdin.isatty():
+        _warn(f"Ids such as {bare} do not say where they come from; in another file {bare} is the same post.")
+        _warn(f"Where it is not, import with --map origin==NAME, such as --map origin=={origin_of(file.name)}.")
+        return {}
+    click.echo(f"Ids such as {bare} do not say where they come from; the same id of another origin is another post.")
+    origin = click.prompt("Origin (- for none)", default=origin_of(file.name) or "-").strip()
+    return {} if origin == "-" else {"origin": f"={origin}"}
 
 
 def _told_by_table() -> Any:

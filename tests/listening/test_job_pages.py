@@ -1,12 +1,16 @@
 """The pages of long work: import, export, erasure, progress."""
 
+import gzip
 from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from talkworthy.listening.collecting import Listener
+from talkworthy.listening.jobs import claim_this, run_job
 from talkworthy.listening.models import Job, Source
+from talkworthy.listening.stores import archive_of
 from talkworthy.listening.uploads import kept_upload
 from talkworthy.workspaces.models import AuditEntry, Workspace
 
@@ -89,6 +93,33 @@ def test_a_file_of_rows_is_asked_for_its_columns_first(client_of, bob):
     client.post(answer.headers["Location"], chosen)
     expected = {"native_id": "id", "published_at": "when", "author.handle": "who", "text": "words"}
     assert Job.objects.get().request["mapping"] == expected
+
+
+def test_a_packed_file_of_rows_shows_its_columns(client_of, bob):
+    client = client_of(bob)
+    page = client.get(send(client, "Posts of May.csv.gz", gzip.compress(ROWS)).headers["Location"])
+    assert [column.name for _field, column in page.context["rows"]] == ["id", "when", "who", "words"]
+    assert page.context["form"]["origin"].initial == "posts-of-may"
+
+
+def test_ids_that_do_not_say_where_they_come_from_are_asked_about(client_of, bob, workspace):
+    client = client_of(bob)
+    line = b'{"uid": "17", "text": "Acme broke", "published_at": "2026-03-04T12:00:00Z"}\n'
+    address = send(client, "survey.jsonl", line).headers["Location"]
+    page = client.get(address).content.decode()
+    assert "Where do these posts come from?" in page and 'value="survey"' in page and "<table" not in page
+    assert client.post(address, {"origin": "a b:c"}).status_code == 422 and not Job.objects.exists()
+    client.post(address, {"origin": "survey-2026"})
+    made = Job.objects.get()
+    assert (made.request["format"], made.request["mapping"]) == ("jsonl", {"origin": "=survey-2026"})
+    run_job(claim_this(made, now=timezone.now()), Listener(workspace))
+    assert archive_of(workspace).get("files:survey-2026:17")["text"] == "Acme broke"
+
+
+def test_ids_that_say_where_they_come_from_are_not_asked_about(client_of, bob):
+    line = b'{"uid": "feed:example.org:1", "channel": "feed", "text": "Acme", "published_at": "2026-03-04T12:00:00Z"}'
+    send(client_of(bob), "posts.jsonl", line)
+    assert Job.objects.get().request["mapping"] == {}
 
 
 def test_columns_without_text_or_twice_the_same_are_refused(client_of, bob):

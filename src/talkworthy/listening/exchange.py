@@ -86,6 +86,25 @@ def pairs_of(mapping: Sequence[str]) -> dict[str, str]:
 # reading
 
 
+def bare_id(path: Path, format: str, *, mapping: Mapping[str, str]) -> str | None:
+    """An id of the file that is unique within it alone, such as 17; None where ids say where they come from.
+
+    It looks at the first posts. Rows without an id of their own have a hash of what stands in them, which is no
+    such id. ValueError as with `import_batches`.
+    """
+    said = _said(mapping)
+    if said.origin or (format == "csv" and not {"uid", "native_id"} & _columns_of_csv(path, said)):
+        return None
+    first = next(import_batches(path, format, mapping=mapping, faults=[]), None)
+    beginning = f"{said.channel}::"
+    uids: list[str] = first["uid"].to_pylist() if first is not None else []
+    return next((uid.removeprefix(beginning) for uid in uids if uid.startswith(beginning)), None)
+
+
+def _columns_of_csv(path: Path, said: "_Said") -> set[str]:
+    return set(_csv_mapping(path, said).columns)
+
+
 def import_batches(path: Path, format: str, *, mapping: Mapping[str, str], faults: list[str]) -> Iterator[pa.Table]:
     """The posts of a file in tables of schema POST, at most `ROWS` each; the same chunks at every reading.
 

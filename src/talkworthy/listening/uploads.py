@@ -1,5 +1,6 @@
 """Files that people send in, kept until their import has read them."""
 
+import io
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,20 +9,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.text import slugify
 
+from talkworthy.listening.streams import opened
 from talkworthy.schema.formats import suggest_mapping
 from talkworthy.schema.formats.csv import head_of, sniff_delimiter
 from talkworthy.workspaces.models import Workspace
-
-FORMATS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "activitystreams",
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".tsv": "csv",
-}
-"""What the end of a file's name says about it."""
 
 EXAMPLES = 3
 """Cells of a column that are shown as examples."""
@@ -55,17 +48,12 @@ def kept_upload(workspace: Workspace, token: str) -> Path:
     return Path(settings.DATA) / "imports" / str(workspace.uid) / Path(token).name
 
 
-def format_of(name: str) -> str:
-    """The format that a file's name tells; empty where it tells none."""
-    return FORMATS.get(Path(name).suffix.lower(), "")
-
-
 def columns_of(path: Path) -> list[Column]:
     """The columns of a file of rows with examples and guesses; none where it has no header."""
-    with path.open("rb") as file:
-        delimiter = sniff_delimiter(file.read(LOOKED_AT).decode("utf-8", "replace"))
-        file.seek(0)
-        rows = head_of(file, delimiter=delimiter)
+    with opened(path) as (file, _head):
+        head = file.read(LOOKED_AT)
+    delimiter = sniff_delimiter(head.decode("utf-8", "replace"))
+    rows = head_of(io.BytesIO(head), delimiter=delimiter)
     if not rows:
         return []
     guessed = {name: target for target, name in suggest_mapping(rows[0], rows[1:], delimiter=delimiter).columns.items()}
@@ -73,6 +61,11 @@ def columns_of(path: Path) -> list[Column]:
         Column(name.strip(), _examples(rows[1:], place), guessed.get(name.strip(), ""))
         for place, name in enumerate(rows[0])
     ]
+
+
+def origin_of(name: str) -> str:
+    """A name for where the posts of a file come from, made of the file's: `Survey 2026.csv.gz`, survey-2026."""
+    return slugify(name.lower().removesuffix(".gz").rpartition(".")[0])[:40]
 
 
 def _examples(rows: Iterable[list[str]], place: int) -> tuple[str, ...]:

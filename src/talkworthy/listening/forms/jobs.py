@@ -4,11 +4,14 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from talkworthy.listening.uploads import Column, format_of
+from talkworthy.connectors.files import ENDINGS
+from talkworthy.listening.exchange import format_of
+from talkworthy.listening.uploads import Column
 from talkworthy.schema.formats.csv import TARGETS
 
 FORMATS = (
@@ -27,7 +30,7 @@ class ImportForm(forms.Form):
         help_text=gettext_lazy(
             "JSON Lines, Parquet, ActivityStreams 2.0, or CSV, whose columns you name in the next step."
         ),
-        widget=forms.FileInput(attrs={"accept": ".jsonl,.ndjson,.json,.parquet,.csv,.tsv"}),
+        widget=forms.FileInput(attrs={"accept": ",".join([*ENDINGS, ".gz"])}),
     )
     format = forms.ChoiceField(
         label=gettext_lazy("Format"), required=False, choices=[("", gettext_lazy("By the name of the file")), *FORMATS]
@@ -38,14 +41,27 @@ class ImportForm(forms.Form):
         cleaned = super().clean() or {}
         file = cleaned.get("file")
         if file is not None and not cleaned.get("format"):
-            cleaned["format"] = format_of(file.name)
-            if not cleaned["format"]:
+            try:
+                cleaned["format"] = format_of(file.name)
+            except ValueError:
                 self.add_error("format", _("The name of the file does not tell its format. Choose it here."))
         return cleaned
 
 
 class MappingForm(forms.Form):
-    """What each column of a file of rows is."""
+    """What each column of a file of rows is, and where posts come from whose ids do not say it."""
+
+    origin = forms.CharField(
+        label=gettext_lazy("Where the posts come from"),
+        required=False,
+        max_length=40,
+        validators=[RegexValidator(r"^[^\s:]*$", gettext_lazy("A name without blanks and colons."))],
+        widget=forms.TextInput(attrs={"spellcheck": "false", "class": "mono"}),
+        help_text=gettext_lazy(
+            "A short name. An id such as 17 is the same post in every file of this name, and another post elsewhere: "
+            "take the same name for a newer copy of the file."
+        ),
+    )
 
     def __init__(self, *args: Any, columns: list[Column], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,7 +75,9 @@ class MappingForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Text and time are needed, and nothing stands in two columns."""
         cleaned = super().clean() or {}
-        chosen = [target for target in cleaned.values() if target]
+        if not self.columns:
+            return cleaned
+        chosen = [target for name, target in cleaned.items() if target and name != "origin"]
         twice = sorted({target for target in chosen if chosen.count(target) > 1})
         if twice:
             raise forms.ValidationError(_("Two columns cannot both be: %(what)s.") % {"what": ", ".join(twice)})
@@ -72,7 +90,9 @@ class MappingForm(forms.Form):
     def mapping(self) -> dict[str, str]:
         """For each thing of a post the header of its column."""
         pairs = ((self.cleaned_data[f"column_{place}"], column.name) for place, column in enumerate(self.columns))
-        return {target: name for target, name in pairs if target}
+        named = {target: name for target, name in pairs if target}
+        origin = self.cleaned_data["origin"]
+        return {**named, "origin": f"={origin}"} if origin and "origin" not in named else named
 
 
 class ExportForm(forms.Form):

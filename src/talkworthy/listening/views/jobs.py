@@ -1,6 +1,7 @@
 """Pages of long work: its progress and outcome, import and export, erasure."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from django.http import FileResponse, Http404, HttpResponse
@@ -11,12 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from talkworthy.listening import actions
+from talkworthy.listening.exchange import bare_id
 from talkworthy.listening.forms.jobs import ErasureForm, ExportForm, ImportForm, MappingForm
 from talkworthy.listening.jobs import exports_of
 from talkworthy.listening.labels import channel_title
 from talkworthy.listening.models import Job
 from talkworthy.listening.selectors import jobs as selectors
-from talkworthy.listening.uploads import columns_of, keep_upload, kept_upload
+from talkworthy.listening.uploads import columns_of, keep_upload, kept_upload, origin_of
 from talkworthy.workspaces.permissions import Permission, may
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 
@@ -92,8 +94,9 @@ def start_import(request: MemberRequest) -> HttpResponse:
         return _data(request, import_form=form, status=422)
     file, format_ = form.cleaned_data["file"], form.cleaned_data["format"]
     token = keep_upload(request.workspace, file)
-    if format_ == "csv":
-        request.session[UPLOADS] = {**request.session.get(UPLOADS, {}), token: file.name[:200]}
+    if format_ == "csv" or _has_bare_ids(kept_upload(request.workspace, token), format_):
+        held = {token: [file.name[:200], format_]}
+        request.session[UPLOADS] = {**request.session.get(UPLOADS, {}), **held}
         return redirect("listening:mapping", request.workspace.slug, token)
     started = actions.start_import(
         request.workspace,
@@ -109,19 +112,26 @@ def start_import(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_SOURCES)
 def mapping(request: MemberRequest, token: str) -> HttpResponse:
-    """Which column is what?"""
-    name = request.session.get(UPLOADS, {}).get(token)
+    """Which column is what, and where do posts come from whose ids do not say it?"""
+    name, format_ = request.session.get(UPLOADS, {}).get(token) or ("", "")
     path = kept_upload(request.workspace, token)
-    if name is None or not path.exists():
+    if not name or not path.exists():
         raise Http404(_("This file is not here any more. Send it again."))
-    columns = columns_of(path)
-    form = MappingForm(request.POST if request.method == "POST" else None, columns=columns)
+    columns = columns_of(path) if format_ == "csv" else []
+    asked = request.POST if request.method == "POST" else None
+    form = MappingForm(asked, columns=columns, initial={"origin": origin_of(name)})
     if not form.is_valid():
         rows = [(form[f"column_{place}"], column) for place, column in enumerate(columns)]
-        page = {"form": form, "rows": rows, "name": name}
+        page = {"form": form, "rows": rows, "name": name, "origin": form["origin"]}
         return render(request, "listening/jobs/mapping.html", page, status=422 if form.is_bound else 200)
     started = actions.start_import(
-        request.workspace, path=path, name=name, format="csv", mapping=form.mapping, by=request.user, now=timezone.now()
+        request.workspace,
+        path=path,
+        name=name,
+        format=format_,
+        mapping=form.mapping,
+        by=request.user,
+        now=timezone.now(),
     )
     request.session[UPLOADS] = {key: value for key, value in request.session[UPLOADS].items() if key != token}
     return redirect("listening:job", request.workspace.slug, started.pk)
@@ -173,6 +183,14 @@ def erasure_count(request: MemberRequest) -> HttpResponse:
     channel, author_id = request.GET.get("channel", ""), request.GET.get("author_id", "").strip()
     count = selectors.posts_of(channel, author_id, viewer=request.member) if channel and author_id else None
     return render(request, "listening/jobs/erasure.html#count", {"count": count})
+
+
+def _has_bare_ids(path: Path, format_: str) -> bool:
+    """Whether ids such as 17 need to be told where they come from; a file that cannot be read tells in its import."""
+    try:
+        return bare_id(path, format_, mapping={}) is not None
+    except (ValueError, OSError):
+        return False
 
 
 def _data(
