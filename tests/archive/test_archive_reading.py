@@ -1,7 +1,8 @@
+import json
 from datetime import timedelta
 from typing import Any
 
-from talkworthy.archive import Keeper, Pace
+from talkworthy.archive import Archive, Keeper, Pace, Scan
 
 
 def uid(number: int) -> str:
@@ -57,3 +58,39 @@ def test_what_arrived_too_long_ago_is_not_told(cast: Any, row: Any) -> None:
     cast.append(row(3))
     cast.archive.forget_versions()
     assert cast.archive.arrived(seen) is None
+
+
+def by(number: int) -> dict[str, Any]:
+    return {"author": {"id": f"a{number}", "handle": f"ann{number}"}}
+
+
+def texts_of(archive: Archive, **asked: Any) -> list[str]:
+    return archive.table(Scan(columns=("text",), limit=3, **asked))["text"].to_pylist()  # type: ignore[no-any-return]
+
+
+def test_the_newest_posts_of_an_author_are_found_without_reading_everybodys(cast: Any, row: Any) -> None:
+    cast.append(*(row(n, f"post {n}", **by(n % 40), channel="feed" if n < 100 else "email") for n in range(200)))
+    assert texts_of(cast.archive, authors=("a7",)) == ["post 167", "post 127", "post 87"]
+    assert texts_of(cast.archive, authors=("a7",), channels=("feed",)) == ["post 87", "post 47", "post 7"]
+    assert texts_of(cast.archive, authors=("a7", "a8"), order="oldest") == ["post 7", "post 8", "post 47"]
+    assert texts_of(cast.archive, authors=("nobody",)) == []
+
+
+def test_an_index_of_an_older_version_learns_the_authors_from_the_keeper(cast: Any, row: Any) -> None:
+    cast.append(*(row(n, f"post {n}", **by(n)) for n in range(5)))
+    Keeper(cast.archive).run_once(everything=True)
+    manifest = cast.archive.path / "index" / "manifest.json"
+    older = json.loads(manifest.read_bytes())
+    del older["runs"]["author"]
+    manifest.write_text(json.dumps(older))
+    archive = Archive(cast.archive.path, threads=1)
+    cast.archive = archive
+    cast.append(row(9, "post 9", **by(3)))
+    assert not archive.index.has("author")
+    assert texts_of(archive, authors=("a3",)) == ["post 9", "post 3"]
+    Keeper(archive).run_once()
+    assert archive.index.has("author")
+    assert texts_of(archive, authors=("a3",)) == ["post 9", "post 3"]
+    cast.append(row(10, "post 10", **by(3)))
+    Keeper(archive).run_once(everything=True)
+    assert texts_of(Archive(archive.path, threads=1), authors=("a3",)) == ["post 10", "post 9", "post 3"]

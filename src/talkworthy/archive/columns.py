@@ -90,6 +90,13 @@ def digests(uids: pa.ChunkedArray | pa.Array | Sequence[str]) -> npt.NDArray[np.
     return np.frombuffer(joined, dtype=">i8").astype(np.int64)
 
 
+def account_digests(channels: Sequence[str | None], authors: Sequence[str | None]) -> npt.NDArray[np.int64]:
+    """The hash of each account; an account tombstone without a channel stands for the author id in every channel."""
+    return digests(
+        [f"account\n{channel or ''}\n{author or ''}" for channel, author in zip(channels, authors, strict=True)]
+    )
+
+
 def numbers(hashes: npt.NDArray[np.int64], published_at: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
     """`schema.archive_id` of many posts at once."""
     micros = (

@@ -1,4 +1,4 @@
-"""Sorted runs of (key, id): where a uid, a monitor's posts and a thread's posts lie, without reading a post.
+"""Sorted runs of (key, id): where a uid, and posts of monitors, threads and authors lie, without reading a post.
 
 Derived from the posts table and never more than a hint: what it finds is read and checked. It names the new files
 that it covers; files beyond those are read into memory by whoever needs them, so readers in other processes are
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 Numbers = npt.NDArray[np.int64]
 
-UID, MONITOR, THREAD = KINDS = ("uid", "monitor", "thread")
-INDEXED = ("id", "uid", "monitors", "root", "in_reply_to")
+UID, MONITOR, THREAD, AUTHOR = KINDS = ("uid", "monitor", "thread", "author")
+INDEXED = ("id", "uid", "monitors", "root", "in_reply_to", "author.id")
 FLUSH_AT = 65_536
 _GROWTH = 4
 _EMPTY = np.empty((2, 0), np.int64)
@@ -42,6 +42,8 @@ class _Runs:
     covered: frozenset[str] = frozenset()
     names: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     runs: dict[str, list[Numbers]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    kinds: frozenset[str] = frozenset(KINDS)
+    """Those that are held; an index of an older version of the product has fewer until the keeper adds them."""
 
 
 class Index:
@@ -61,7 +63,7 @@ class Index:
             del self._memory[path]
         for path in wanted - self._memory.keys():
             try:
-                rows = pq.read_table(self.posts / path, columns=list(INDEXED), partitioning=None)
+                rows = pq.ParquetFile(self.posts / path).read(columns=list(INDEXED))
             except pa.ArrowInvalid as error:
                 raise Damaged(self.posts / path, error) from error
             self.learn(path, rows)
@@ -86,6 +88,22 @@ class Index:
         fresh = {kind: _merged([runs[kind] for runs in self._memory.values()]) for kind in KINDS}
         self._store(covered, fresh)
         self._memory.clear()
+
+    def has(self, kind: str) -> bool:
+        """Whether every post stands in it under its keys of a kind."""
+        self._reload()
+        return kind in self._disk.kinds
+
+    def add_authors(self, snapshot: Snapshot) -> None:
+        """Index the authors of every post, where an older version of the product did not. Call it under the lock."""
+        self.follow(snapshot)
+        pieces = [_EMPTY]
+        for file in snapshot.files:
+            if file.path not in self._memory:
+                rows = pq.ParquetFile(self.posts / file.path).read(columns=["id", "author.id"])
+                pieces.append(_sorted(*_of_authors(rows)))
+        self._disk.kinds |= {AUTHOR}
+        self._store(self._disk.covered, {AUTHOR: _merged(pieces)})
 
     def rebuild(self, snapshot: Snapshot) -> None:
         """Forget the runs and read the table anew; also drops entries of posts that are gone."""
@@ -143,7 +161,7 @@ class Index:
             return
         kept = {kind: _merged(self._disk.runs[kind] or [_EMPTY]) for kind in KINDS}
         kept = {kind: run[:, ~np.isin(run[1], ids)] for kind, run in kept.items()}
-        covered, self._disk = self._disk.covered, _Runs()
+        covered, self._disk = self._disk.covered, _Runs(kinds=self._disk.kinds)
         self._store(covered, kept)
         self.sweep()
 
@@ -194,7 +212,7 @@ class Index:
             kind: [kept[name] if name in kept else self._mapped(name, lengths.get(name)) for name in names[kind]]
             for kind in KINDS
         }
-        return _Runs(stamp, frozenset(manifest["covered"]), names, runs)
+        return _Runs(stamp, frozenset(manifest["covered"]), names, runs, frozenset(manifest["runs"]))
 
     def _mapped(self, name: str, rows: int | None) -> Numbers:
         run: Numbers = np.memmap(self.folder / name, dtype=np.int64, mode="r").reshape(2, -1)
@@ -208,7 +226,7 @@ class Index:
         names: dict[str, list[str]] = {}
         lengths: dict[str, int] = {}
         dropped: list[str] = []
-        for kind in KINDS:
+        for kind in sorted(self._disk.kinds):
             run, older = fresh.get(kind, _EMPTY), list(zip(self._disk.names[kind], self._disk.runs[kind], strict=True))
             if not run.shape[1]:
                 names[kind] = [name for name, _ in older]
@@ -261,7 +279,12 @@ def _entries(posts: pa.Table) -> dict[str, tuple[Numbers, Numbers]]:
         UID: (digests(posts["uid"]), ids),
         MONITOR: (monitors, ids[parents]),
         THREAD: (np.concatenate([keys for keys, _ in threads]), np.concatenate([found for _, found in threads])),
+        AUTHOR: _of_authors(posts),
     }
+
+
+def _of_authors(posts: pa.Table) -> tuple[Numbers, Numbers]:
+    return _hashed(pc.struct_field(posts["author"], "id"), _numpy(posts["id"]))
 
 
 def _hashed(uids: pa.ChunkedArray, ids: Numbers) -> tuple[Numbers, Numbers]:

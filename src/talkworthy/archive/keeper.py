@@ -21,7 +21,7 @@ from talkworthy.archive.columns import BURIED, FILED, HASH_BITS
 from talkworthy.archive.duck import quoted
 from talkworthy.archive.durable import lives, lock, remove_drafts
 from talkworthy.archive.erasure import due_erasures
-from talkworthy.archive.index import Numbers
+from talkworthy.archive.index import AUTHOR, Numbers
 from talkworthy.archive.overlay import ERASED
 from talkworthy.archive.posts import Archive
 from talkworthy.archive.reading import holding
@@ -171,6 +171,8 @@ class Keeper:
             for table in tables:
                 removed += table.remove_unlisted(older_than=patience)
             with archive.index_guard:
+                if not archive.index.has(AUTHOR):
+                    archive.index.add_authors(archive.posts.snapshot())
                 archive.index.sweep()
         remove_drafts(archive.path)
         _remove_scratch(archive.path / "scratch")

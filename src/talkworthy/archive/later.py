@@ -10,8 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from talkworthy.archive.columns import BURIED, CHANGED, CORRECTABLE, ROWS, digests
-from talkworthy.archive.overlay import account_digests
+from talkworthy.archive.columns import BURIED, CHANGED, CORRECTABLE, ROWS, account_digests, digests
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What is laid over the files of posts when they are read, and what keeps deleted posts from coming back."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from talkworthy.archive.columns import CORRECTABLE, digests
+from talkworthy.archive.columns import CORRECTABLE, account_digests
 from talkworthy.archive.duck import Duck
 from talkworthy.archive.index import Numbers
 from talkworthy.archive.scan import Overlay
@@ -163,13 +163,6 @@ def _stones(rows: pa.Table) -> pa.Table:
             "deleted_at": rows["deleted_at"].cast(pa.int64()),
             "erased": pc.fill_null(pc.equal(rows["reason"], ERASED), False),
         }
-    )
-
-
-def account_digests(channels: Sequence[str | None], authors: Sequence[str | None]) -> Numbers:
-    """The hash of each account; an account tombstone without a channel stands for the author id in every channel."""
-    return digests(
-        [f"account\n{channel or ''}\n{author or ''}" for channel, author in zip(channels, authors, strict=True)]
     )
 
 

@@ -42,7 +42,7 @@ from talkworthy.archive.columns import (
 from talkworthy.archive.duck import Duck, MissingFile
 from talkworthy.archive.durable import lock
 from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
-from talkworthy.archive.index import FLUSH_AT, INDEXED, MONITOR, THREAD, UID, Index, Numbers
+from talkworthy.archive.index import FLUSH_AT, MONITOR, THREAD, UID, Index, Numbers
 from talkworthy.archive.later import NONE_RECOUNTED, Recounted, as_changes, as_tombstones, later_counts, recounted
 from talkworthy.archive.overlay import Overlays
 from talkworthy.archive.payloads import JSON, PayloadStore
@@ -412,7 +412,7 @@ class Archive:
         version = self.posts.commit(adds, transactions=transactions, notes={"cursors": json.dumps(dict(cursors))})
         if adds:
             with self.index_guard:
-                self.index.learn(adds[0].path, written.select(list(INDEXED)))
+                self.index.learn(adds[0].path, written)
                 self.index.flush(self.posts.snapshot(), at_least=FLUSH_AT)
         return Appended(
             version,

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from talkworthy.archive.columns import FILED, STORED, digests
 from talkworthy.archive.duck import Duck, MissingFile
-from talkworthy.archive.index import MONITOR, Index
+from talkworthy.archive.index import AUTHOR, MONITOR, Index
 from talkworthy.archive.overlay import Overlays
 from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select, tables
 from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table
@@ -86,14 +86,14 @@ class Reader:
         """Ids in order, piece by piece, and whether their rows were seen to meet the conditions."""
         if scan.ids is not None:
             yield [number for number in scan.ids if scan.low <= number < scan.high], False
-        elif not (scan.monitors_any or scan.monitors_all):
+        elif not self._keys(scan):
             for ids in self._ids_by_span(scan, snapshot, overlay):
                 yield ids, True
         elif len(conditions(scan)) == 1:
             for ids in self._candidates(scan, snapshot, scan.limit or 0):
                 yield ids, False
         else:
-            yield from ((ids, True) for ids in self._ids_by_monitor(scan, snapshot, overlay))
+            yield from ((ids, True) for ids in self._ids_by_index(scan, snapshot, overlay))
 
     def _ids_by_span(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
         """Ids of matching posts, span after span, the spans growing as long as too few match."""
@@ -104,10 +104,10 @@ class Reader:
             found = self.duck.table(f"{sql} ORDER BY id {direction} LIMIT {scan.limit}", tables(scan, overlay))
             yield found["id"].to_pylist()
 
-    def _ids_by_monitor(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
+    def _ids_by_index(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
         """Ids of matching posts among the candidates that the index names.
 
-        Where a monitor matches much and the other conditions little, reading on span after span is cheaper.
+        Where a key has many posts and the other conditions little, reading on span after span is cheaper.
         """
         newest = scan.order == "newest"
         for ids in self._candidates(scan, snapshot, 4 * (scan.limit or 0)):
@@ -119,19 +119,24 @@ class Reader:
 
     def _is_dense(self, scan: Scan, snapshot: Snapshot) -> bool:
         rows = sum(file.rows for file in _between(snapshot.files, scan.low, scan.high))
-        keys = scan.monitors_all[:1] or scan.monitors_any
         with self.index_guard:
-            return sum(self.index.count(MONITOR, key, scan.low, scan.high) for key in keys) > rows / 50
+            return sum(self.index.count(kind, key, scan.low, scan.high) for kind, key in self._keys(scan)) > rows / 50
+
+    def _keys(self, scan: Scan) -> list[tuple[str, int]]:
+        """The keys of the index of which a matching post has at least one: those of authors, else of monitors."""
+        with self.index_guard:
+            if scan.authors and self.index.has(AUTHOR):
+                return [(AUTHOR, key) for key in digests(scan.authors).tolist()]
+        return [(MONITOR, key) for key in scan.monitors_all[:1] or scan.monitors_any]
 
     def _candidates(self, scan: Scan, snapshot: Snapshot, size: int) -> Iterator[list[int]]:
-        """What the index says of the monitors of a scan, in order, in growing pieces; it may say too much."""
-        newest = scan.order == "newest"
-        keys = scan.monitors_all[:1] or scan.monitors_any
+        """What the index says of the monitors or authors of a scan, in order, in growing pieces; maybe too much."""
+        newest, keys = scan.order == "newest", self._keys(scan)
         low, high = scan.low, scan.high
         while True:
             with self.index_guard:
                 self.index.follow(snapshot)
-                pages = [self.index.page(MONITOR, key, low, high, size, newest=newest) for key in keys]
+                pages = [self.index.page(kind, key, low, high, size, newest=newest) for kind, key in keys]
             found = np.unique(np.concatenate(pages))
             ids = (found[::-1] if newest else found)[:size].tolist()
             if ids:

@@ -3,11 +3,13 @@
 import secrets
 import zoneinfo
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
+from django.db import OperationalError
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -125,7 +127,8 @@ def _join(request: HttpRequest, user: User, slug: str) -> None:
     request.workspace = member.workspace  # type: ignore[attr-defined]
     now = timezone.now()
     if member.last_seen_at is None or now - member.last_seen_at > SEEN_EVERY:
-        Member.objects.filter(pk=member.pk).update(last_seen_at=now)
+        with suppress(OperationalError):  # a full disk keeps nobody from reading
+            Member.objects.filter(pk=member.pk).update(last_seen_at=now)
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:

@@ -417,3 +417,17 @@ def test_a_page_over_a_damaged_archive_says_which_file_and_what_to_do(room, clie
     assert answer.status_code == 500
     assert f"{path.name} of the archive is damaged" in answer.content.decode()
     assert "backup" in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL keeps room of its own")
+def test_pages_can_be_read_while_nothing_can_be_written(room, client_of):
+    client = client_of(room.carol)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON")
+        try:
+            answer = client.get("/acme/listen/")
+        finally:
+            cursor.execute("PRAGMA query_only = OFF")
+    assert answer.status_code == 200
+    assert posts_in(answer.content.decode()) == 40
