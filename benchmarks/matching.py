@@ -10,11 +10,14 @@ before, after some that warm the caches: an automaton that is built as it goes l
 it has already read. Rivals:
 
 - each in turn: tokenise a post once, evaluate every query on it (exact; also the check of our results)
-- re2: one RE2 set of all required terms; the candidates are not verified, which flatters it
-- tantivy: index the batch in memory, run every query; NEAR is taken as AND, so it finds too much
+- re2 unverified: one RE2 set of the terms of which each query needs one; what it finds is no match yet
+- re2 verified: the same set, and each query that it names evaluated on the post: what one would have to run
+- tantivy: index the batch in memory, run every query; it knows no NEAR (AND is taken) and other words than ours
 - aho-corasick: one bare scan for all terms, no query evaluated: the limit of every automaton
 
-Needs google-re2, tantivy and pyahocorasick (the dependency group `bench`); a rival that is missing is left out.
+With `--wrong` each rival also says how many results it finds that are none, and how many it misses, on the posts of
+one part. Needs google-re2, tantivy and pyahocorasick (the dependency group `bench`); a rival that is missing is left
+out.
 """
 
 import argparse
@@ -33,14 +36,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from talkworthy.query import Matcher, compile_query
+from talkworthy.query import Matcher, Matches, compile_query
 from talkworthy.query.spans import term_tokens
 from talkworthy.query.tokens import is_wild, prefix_of, spellings, tokenise, wildcard
 from talkworthy.query.tree import And, Cased, Near, Node, Not, Or, Phrase, Word, bare
 from talkworthy.schema import posts_table
 
-Run = Callable[[list[str]], float]
-"""Matches texts and says how many seconds it took."""
+Find = Callable[[list[str]], Any]
+"""Matches texts; what comes back says which, in the rival's own way."""
 
 SYLLABLES = [consonant + vowel for consonant in "bdfghklmnprstvz" for vowel in "aeio"]
 
@@ -119,17 +122,11 @@ def _name(rare: Sequence[str], chance: random.Random) -> str:
 # rivals --------------------------------------------------------------------------------------------------------------
 
 
-def ours(queries: list[str]) -> Run:
-    matcher = Matcher({position: compile_query(query) for position, query in enumerate(queries)})
-    return lambda texts: timed(lambda posts: matcher.match(posts), batch_of(texts))
+def ours(queries: list[str]) -> Callable[[pa.Table], Matches[int]]:
+    return Matcher({position: compile_query(query) for position, query in enumerate(queries)}).match
 
 
-def each_in_turn(queries: list[str]) -> Run:
-    find = finder(queries)
-    return lambda texts: timed(find, texts)
-
-
-def finder(queries: list[str]) -> Callable[[list[str]], list[list[int]]]:
+def each_in_turn(queries: list[str]) -> Callable[[list[str]], list[list[int]]]:
     """The positions of the queries that match, post by post."""
     evaluate = [evaluator(compile_query(query).query.root) for query in queries]
 
@@ -143,7 +140,7 @@ def finder(queries: list[str]) -> Callable[[list[str]], list[list[int]]]:
     return run
 
 
-def re2_set(queries: list[str]) -> Run:
+def re2_set(queries: list[str]) -> Callable[[list[str]], list[list[int]]]:
     re2 = importlib.import_module("re2")
     options = re2.Options()
     options.max_mem = 2 << 30
@@ -151,29 +148,46 @@ def re2_set(queries: list[str]) -> Run:
     built = re2.Set.SearchSet(options)
     for query in queries:
         plan = compile_query(query).plan
-        anchors = plan.anchors if plan else frozenset[str]()
-        pieces = [re.escape(prefix_of(term)) + (r"\w*" if is_wild(term) else "") for term in anchors]
-        built.Add(rf"\b(?:{'|'.join(pieces)})\b")
+        anchors = plan.anchors if plan else frozenset[tuple[str, ...]]()
+        built.Add(rf"\b(?:{'|'.join(expression(atom) for atom in sorted(anchors))})\b")
     built.Compile()
-    return lambda texts: timed(lambda some: [built.Match(text) for text in some], texts)
+    return lambda texts: [built.Match(text) or [] for text in texts]
 
 
-def aho_corasick(queries: list[str]) -> Run:
+def expression(atom: tuple[str, ...]) -> str:
+    return r"\W+".join(re.escape(prefix_of(term)) + (r"\w*" if is_wild(term) else "") for term in atom)
+
+
+def re2_verified(queries: list[str]) -> Callable[[list[str]], list[list[int]]]:
+    candidates = re2_set(queries)
+    evaluate = [evaluator(compile_query(query).query.root) for query in queries]
+
+    def run(texts: list[str]) -> list[list[int]]:
+        found = []
+        for text, named in zip(texts, candidates(texts), strict=True):
+            places = places_of(text) if named else {}
+            found.append([position for position in named if evaluate[position](places)])
+        return found
+
+    return run
+
+
+def aho_corasick(queries: list[str]) -> Callable[[list[str]], list[int]]:
     ahocorasick = importlib.import_module("ahocorasick")
     automaton = ahocorasick.Automaton()
     for query in queries:
         for term in compile_query(query).terms:
             automaton.add_word(prefix_of(term), 1)
     automaton.make_automaton()
-    return lambda texts: timed(lambda some: [sum(1 for _ in automaton.iter(text.lower())) for text in some], texts)
+    return lambda texts: [sum(1 for _ in automaton.iter(text.lower())) for text in texts]
 
 
-def tantivy_index(queries: list[str]) -> Run:
+def tantivy_index(queries: list[str]) -> Callable[[list[str]], list[Any]]:
     tantivy = importlib.import_module("tantivy")
     schema = tantivy.SchemaBuilder().add_text_field("text", stored=False).build()
     translated = [tantivy_query(tantivy, schema, compile_query(query).query.root) for query in queries]
 
-    def run(texts: list[str]) -> int:
+    def run(texts: list[str]) -> list[Any]:
         index = tantivy.Index(schema)
         writer = index.writer(heap_size=64_000_000, num_threads=1)
         for text in texts:
@@ -182,9 +196,9 @@ def tantivy_index(queries: list[str]) -> Run:
         writer.wait_merging_threads()
         index.reload()
         searcher = index.searcher()
-        return sum(len(searcher.search(query, limit=len(texts), count=False).hits) for query in translated)
+        return [searcher.search(query, limit=len(texts), count=False).hits for query in translated]
 
-    return lambda texts: timed(run, texts)
+    return run
 
 
 def tantivy_query(tantivy: ModuleType, schema: Any, node: Node) -> Any:
@@ -214,12 +228,13 @@ def tantivy_query(tantivy: ModuleType, schema: Any, node: Node) -> Any:
     raise TypeError(type(node).__name__)
 
 
-RIVALS: dict[str, tuple[str | None, Callable[[list[str]], Run]]] = {
+RIVALS: dict[str, tuple[str | None, Callable[[list[str]], Find]]] = {
     "ours": (None, ours),
     "each in turn": (None, each_in_turn),
-    "re2 (unverified)": ("re2", re2_set),
+    "re2 unverified": ("re2", re2_set),
+    "re2 verified": ("re2", re2_verified),
     "tantivy": ("tantivy", tantivy_index),
-    "aho-corasick (scan only)": ("ahocorasick", aho_corasick),
+    "aho-corasick, scan only": ("ahocorasick", aho_corasick),
 }
 
 
@@ -289,12 +304,10 @@ def batch_of(texts: Iterable[str]) -> pa.Table:
     return posts_table(rows).combine_chunks()
 
 
-def speed(run: Run, texts: list[str], few: int) -> float:
+def speed(find: Find, parts: Sequence[Any], sizes: Sequence[int]) -> float:
     """Posts a second on posts not seen before: the best of four parts, after a first part that warms the caches."""
-    size = len(texts) // 5
-    parts = [texts[start : start + size][:few] for start in range(0, 5 * size, size)]
-    run(parts[0])
-    return max(len(part) / run(part) for part in parts[1:])
+    find(parts[0])
+    return max(size / timed(find, part) for part, size in zip(parts[1:], sizes[1:], strict=True))
 
 
 def timed(work: Callable[[Any], Any], given: Any) -> float:
@@ -307,7 +320,7 @@ def timed(work: Callable[[Any], Any], given: Any) -> float:
 def verified(queries: list[str], texts: list[str]) -> tuple[bool, float]:
     """Whether our matches equal those of each query in turn, and how many there are a post."""
     few = few_for(queries)
-    wanted = finder(queries)(texts[:few])
+    wanted = each_in_turn(queries)(texts[:few])
     matcher = Matcher({position: compile_query(query) for position, query in enumerate(queries)})
     got = list(matcher.match(batch_of(texts[:few])).by_row())
     everything = matcher.match(batch_of(texts))
@@ -331,6 +344,7 @@ def main() -> int:
     parser.add_argument("--posts", type=int, default=20_480)
     parser.add_argument("--long-posts", type=int, default=2560, help="posts of 2 kB; 0 leaves them out")
     parser.add_argument("--texts", help="a file of real texts, one a line")
+    parser.add_argument("--wrong", action="store_true", help="count wrong results as well")
     parser.add_argument("--only", nargs="+", choices=list(RIVALS), help="rivals to run")
     given = parser.parse_args()
     chance = random.Random(20260131)
@@ -347,11 +361,13 @@ def main() -> int:
     wrong = 0
     for title, texts in (("short posts", short), ("posts of 2 kB", long)):
         if texts:
-            wrong += table(title, texts, ranked, given.monitors, given.only or list(RIVALS))
+            wrong += table(title, texts, ranked, given.monitors, given.only or list(RIVALS), given.wrong)
     return 1 if wrong else 0
 
 
-def table(title: str, texts: list[str], ranked: list[str], sizes: list[int], rivals: list[str]) -> int:
+def table(
+    title: str, texts: list[str], ranked: list[str], sizes: list[int], rivals: list[str], count_wrong: bool
+) -> int:
     """Print one table; the number of sizes at which our matches were not exact."""
     size = sum(len(text) for text in texts) / len(texts)
     print(f"\n{title}: {len(texts)} of {size:.0f} characters on average; posts per second, one core")
@@ -363,7 +379,7 @@ def table(title: str, texts: list[str], ranked: list[str], sizes: list[int], riv
         queries = made_queries(count, ranked, random.Random(count))
         exact, matches = verified(queries, texts)
         wrong += not exact
-        figures = [figure(name, queries, texts) for name in rivals]
+        figures = [figure(name, queries, texts, count_wrong) for name in rivals]
         print(
             f"{count:>10} {matches:>15.2f} {'yes' if exact else 'NO':>6}"
             + "".join(f"{value:>26}" for value in figures),
@@ -372,15 +388,34 @@ def table(title: str, texts: list[str], ranked: list[str], sizes: list[int], riv
     return wrong
 
 
-def figure(name: str, queries: list[str], texts: list[str]) -> str:
+def figure(name: str, queries: list[str], texts: list[str], count_wrong: bool) -> str:
     module, build = RIVALS[name]
     if module is not None:
         try:
             importlib.import_module(module)
         except ImportError:
             return "not installed"
-    few = few_for(queries) // 5 if build is each_in_turn else len(texts)
-    return f"{speed(build(queries), texts, few):,.0f}"
+    size = len(texts) // 5
+    few = few_for(queries) // 5 if build is each_in_turn else size
+    parts = [texts[start : start + size][:few] for start in range(0, 5 * size, size)]
+    find = build(queries)
+    given = [batch_of(part) for part in parts] if build is ours else parts
+    shown = f"{speed(find, given, [len(part) for part in parts]):,.0f}"
+    if not count_wrong or build in (aho_corasick, each_in_turn):
+        return shown
+    extra, missing = wrong_results(find(given[0]), ours(queries)(batch_of(parts[0])), name)
+    return f"{shown} (+{extra} -{missing})" if extra or missing else shown
+
+
+def wrong_results(found: Any, right: Matches[int], name: str) -> tuple[int, int]:
+    """How many results are none, and how many are missing; ours are checked against each query in turn beforehand."""
+    wanted = {(row, position) for row, positions in enumerate(right.by_row()) for position in positions}
+    if name == "tantivy":
+        got = {(address.doc, position) for position, hits in enumerate(found) for _, address in hits}
+    else:
+        rows = found.by_row() if isinstance(found, Matches) else found
+        got = {(row, position) for row, positions in enumerate(rows) for position in positions}
+    return len(got - wanted), len(wanted - got)
 
 
 if __name__ == "__main__":
