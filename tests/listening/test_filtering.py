@@ -255,9 +255,9 @@ def test_a_remark_after_a_query_is_a_remark(monitors):
 
 def test_warnings_name_their_monitor_and_stop_nothing(monitors):
     warned = []
-    assert list(read_monitors(monitors('a: coffee tea\nb: similar:"good coffee"\n'), warned)) == ["a", "b"]
+    assert list(read_monitors(monitors("a: coffee tea\nb: milk\n"), warned)) == ["a", "b"]
     assert warned[0].startswith("monitor a: W-IMPLICIT-AND") and "^" in warned[0]
-    assert warned[-1].startswith("monitor b: similar: is unknown here")
+    assert len(warned) == 1
 
 
 def test_a_field_of_the_desk_cannot_be_monitored(monitors):

@@ -117,3 +117,10 @@ def test_matches_hold_rows_and_keys_in_order() -> None:
     assert matches.key_positions.tolist() == [0, 1]
     assert list(matches.by_row()) == [["a", "b"]]
     assert len(matches) == 2
+
+
+def test_blank_lines_are_folded_in_an_excerpt_and_marks_stay_on_their_words() -> None:
+    post = {"text": "Acme one.\n\n \n\nIt is slow\n\tindeed.  \n\nAcme\r\n\r\nagain"}
+    found = excerpt('acme OR "slow indeed acme"', post)
+    assert found.text.replace("\r", "") == "Acme one.\nIt is slow\n\tindeed.\nAcme\nagain"
+    assert [found.text[start:end] for start, end in found.marks] == ["Acme", "slow\n\tindeed.\nAcme"]

@@ -1,12 +1,14 @@
 """Fields against posts: what they find, what is unknown, and how presence is asked for."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from talkworthy.query import compile_query
+from talkworthy.query import Matcher, compile_query, explain
 from talkworthy.query.explain import post_batch
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -183,16 +185,69 @@ def test_a_relative_time_needs_to_be_told_the_time() -> None:
         compile_query("acme since:7d")
 
 
-def test_likeness_is_asked_of_the_callable_and_unknown_without_one() -> None:
-    table = pa.concat_tables([post_batch({**BARE, "text": text}) for text in ("the app is slow", "sunny weather")])
+class Apps:
+    """Texts about apps are alike, empty ones cannot be judged; it remembers what it was asked."""
 
-    def likeness(wanted: str, texts: Any) -> list[float]:
-        return [0.9 if "app" in text else 0.1 for text in texts]
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
-    query = 'similar:"app too slow"~0.8'
-    assert compile_query(query, similarity=likeness).match(table).to_pylist() == [True, False]
-    assert compile_query(query).match(table).to_pylist() == [False, False]
-    assert compile_query(f"the NOT {query}").match(table).to_pylist() == [False, False]
+    def vectors(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        self.asked += texts
+        kinds = {
+            "???": [0, 0],
+            "?": [0, 0],
+            "this is slow": [0.9, 0.436],
+            "acme is slow": [0.9, 0.436],
+            "the app": [1, 0],
+        }
+        return np.array([kinds.get(text, [0, 1]) for text in texts], dtype=np.float32)
+
+    def nearest(self, text: str, other: str) -> list[str]:
+        return [word for word in other.split() if word in ("app", "slow")]
+
+
+def table_of(*texts: str) -> pa.Table:
+    return pa.concat_tables([post_batch({**BARE, "text": text}) for text in texts])
+
+
+def test_meaning_is_asked_of_what_is_given_and_unknown_without_it() -> None:
+    table = table_of("this is slow", "sunny weather", "???")
+    query = 'similar:"the app"~0.8'
+    for text, expected in (
+        (query, [True, False, False]),
+        ('similar:"the app"~0.95', [False, False, False]),
+        ('similar:"the app"', [True, False, False]),
+        (f"(sunny OR is OR similar:x) NOT {query}", [False, True, False]),
+    ):
+        compiled = compile_query(text, similarity=Apps())
+        assert compiled.match(table).to_pylist() == expected
+        assert [bool(names) for names in Matcher({"a": compiled}).match(table).by_row()] == expected
+    assert compile_query(query).match(table).to_pylist() == [False, False, False]
+    assert compile_query(f"sunny NOT {query}").match(table).to_pylist() == [False, False, False]
+
+
+def test_vectors_are_made_for_those_posts_only_that_the_rest_lets_through() -> None:
+    table = table_of("acme is slow", "acme is sunny", "decoy is slow", "acme corp")
+    for text, looked_at in (
+        ('acme similar:"the app" NOT corp', {"acme is slow", "acme is sunny"}),
+        ('acme AND (similar:"the app" OR sunny OR corp)', {"acme is slow"}),
+        ('channel:elsewhere AND acme AND similar:"the app"', set()),
+    ):
+        for match in (
+            compile_query,
+            lambda query, similarity: Matcher({1: compile_query(query, similarity=similarity)}),
+        ):
+            asked = Apps()
+            match(text, similarity=asked).match(table)
+            assert set(asked.asked) - {"the app"} == looked_at
+
+
+def test_the_explanation_shows_how_alike_a_post_is_and_by_which_words() -> None:
+    explained = explain('acme similar:"the app"~0.8', {**BARE, "text": "acme is slow"}, similarity=Apps())
+    assert explained.matches
+    assert "[likeness 0.90; nearest words: slow]" in str(explained)
+    assert explained.as_json()["query"]["branches"][1]["likeness"] == 0.9
+    assert explain('similar:"the app"', {**BARE, "text": "?"}, similarity=Apps()).root.verdict is None
 
 
 def test_a_batch_that_lacks_columns_leaves_their_fields_unknown() -> None:

@@ -8,6 +8,7 @@ from ninja import Query as Asks
 from ninja import Router, Schema, Status
 from pydantic import AfterValidator, Field
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.api.jobs import JobShape, job_shape
 from talkworthy.api.posts import AskedMentions, page_of, post_named
 from talkworthy.api.routes import known_names, operation
@@ -187,7 +188,7 @@ def check_query(request: CallerRequest, given: QueryGiven) -> dict[str, Any]:
     if verdict.errors:
         return told
     tree = parse(given.query, stage="monitor")
-    compiled = compile_query(tree, now=timezone.now())
+    compiled = compile_query(tree, now=timezone.now(), similarity=MEANING)
     _posts, found, reached = mentions.preview(compiled, viewer=request.auth.member)
     return {**told, "formatted": format_query(tree), "found": found, "reached": reached}
 

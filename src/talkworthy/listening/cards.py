@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.families import Family, Spread, spread_of
 from talkworthy.listening.labels import URGENT_FROM, channel_title, value_label
 from talkworthy.listening.models import Monitor
@@ -144,7 +145,9 @@ class Cards:
         """The monitor's query made ready; None where it cannot be used any more."""
         if monitor.pk not in self._compiled:
             try:
-                self._compiled[monitor.pk] = compile_query(parse(monitor.query, stage="monitor"), now=self.now)
+                self._compiled[monitor.pk] = compile_query(
+                    parse(monitor.query, stage="monitor"), now=self.now, similarity=MEANING
+                )
             except (QueryError, ValueError):
                 self._compiled[monitor.pk] = None
         return self._compiled[monitor.pk]

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.streams import Onward, opened, spooled, whole
 from talkworthy.query import CompiledQuery, Matcher, check, compile_query, explain, parse
 from talkworthy.query.check import printed
-from talkworthy.query.tree import Similar, walk
 from talkworthy.schema import ANNOTATIONS, POST
 from talkworthy.schema.column import column
 from talkworthy.schema.formats import (
@@ -59,9 +59,7 @@ def monitors_of(path: Path, *, dialect: Dialect, now: datetime, warn: Warn) -> d
         if found.tree is None:
             wrong += [f"monitor {name}: {printed(text, problem)}" for problem in found.errors]
             continue
-        if any(isinstance(node, Similar) for node in walk(found.tree.root)):
-            warn(f"monitor {name}: similar: is unknown here, it needs the models of a workspace.")
-        compiled[name] = compile_query(found.tree, now=now)
+        compiled[name] = compile_query(found.tree, now=now, similarity=MEANING)
     if wrong:
         raise BadMonitors("\n".join([f"{path}:", *wrong]))
     return compiled
@@ -177,7 +175,7 @@ def explained(
     warn: Warn,
 ) -> Iterator[str]:
     """For each post of the source what the query found in it, as lines for a person or one JSON object."""
-    query = compile_query(parse(text, dialect=dialect, stage="search"), now=now)
+    query = compile_query(parse(text, dialect=dialect, stage="search"), now=now, similarity=MEANING)
     told = sorted(query.columns & set(ANNOTATIONS.names))
     faults = _Faults(warn)
     with opened(source) as (stream, head), ExitStack() as stack:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.archive import Archive, Scan
 from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
 from talkworthy.archive.keeper import Keeper
@@ -117,7 +118,7 @@ def _progress(job: Job) -> Callable[[int, int | None], None]:
 
 
 def _compiled(query: str) -> CompiledQuery:
-    return compile_query(parse(query, stage="search"), now=timezone.now())
+    return compile_query(parse(query, stage="search"), now=timezone.now(), similarity=MEANING)
 
 
 def _backtest(job: Job, listener: Listener) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from talkworthy.analysis import default_pipeline
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.query import Matcher, QueryError, compile_query, parse
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Monitors:
         compiled = {}
         for number, query in self.queries:
             try:
-                compiled[number] = compile_query(parse(query, stage="monitor"), now=self.now)
+                compiled[number] = compile_query(parse(query, stage="monitor"), now=self.now, similarity=MEANING)
             except QueryError as error:
                 log.error("monitor %s does not parse: %s", number, error)
         return Matcher(compiled)

@@ -4,7 +4,7 @@ from talkworthy.query.check import CODES, Check, Problem, QueryError
 from talkworthy.query.explain import Branch, Excerpt, Explanation, Hit, excerpt, explain, highlights
 from talkworthy.query.format import format_query
 from talkworthy.query.index import Matcher, Matches
-from talkworthy.query.match import CompiledQuery, compile_query
+from talkworthy.query.match import CompiledQuery, Similarity, compile_query
 from talkworthy.query.parser import check, parse
 from talkworthy.query.prefilter import Prefilter
 from talkworthy.query.tokens import folded, folded_all
@@ -24,6 +24,7 @@ __all__ = [
     "Problem",
     "Query",
     "QueryError",
+    "Similarity",
     "check",
     "compile_query",
     "excerpt",

@@ -1,5 +1,6 @@
 """Why a query matches a post or does not: which terms stand where, which branch failed, what to show of the post."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from talkworthy.query.batch import Batch, Segment, Vocabulary
 from talkworthy.query.format import piece
-from talkworthy.query.match import CompiledQuery, Similarity, compile_part, compile_query
+from talkworthy.query.match import CompiledQuery, Similarity, compile_part, compile_query, likeness
 from talkworthy.query.spans import Span, holds_in, spans_of
 from talkworthy.query.tree import (
     And,
@@ -25,6 +26,7 @@ from talkworthy.query.tree import (
     Query,
     Range,
     Sentence,
+    Similar,
     Weighted,
     Window,
     Word,
@@ -54,14 +56,20 @@ class Branch:
     hits: tuple[Hit, ...]
     branches: tuple["Branch", ...]
     negated: bool = False
+    likeness: float | None = None
+    nearest: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The branch as plain values."""
+        """The branch as plain values; a part that asks for meaning also has its likeness and the nearest words."""
+        alike = (
+            {"likeness": round(self.likeness, 4), "nearest": list(self.nearest)} if self.likeness is not None else {}
+        )
         return {
             "text": self.text,
             "verdict": self.verdict,
             "hits": [{"field": hit.field, "start": hit.start, "end": hit.end, "text": hit.text} for hit in self.hits],
             "branches": [branch.as_json() for branch in self.branches],
+            **alike,
         }
 
 
@@ -169,7 +177,7 @@ class _Reader:
     ) -> None:
         self.batch = Batch(post_batch(post), Vocabulary(compiled.terms))
         self.now = now
-        self.similarity = similarity
+        self.similarity = similarity or compiled.similarity
 
     def verdict(self, node: Node, name: str | None) -> bool | None:
         true, possible = compile_part(node, name, now=self.now, similarity=self.similarity)(self.batch, 1)
@@ -183,7 +191,16 @@ class _Reader:
             if isinstance(node, Word | Phrase | Cased | Near | Window | Sentence)
             else ()
         )
-        return Branch(piece(node), self.verdict(node, name), hits, nested, isinstance(node, Not))
+        found, nearest = self.alike(node)
+        return Branch(piece(node), self.verdict(node, name), hits, nested, isinstance(node, Not), found, nearest)
+
+    def alike(self, node: Node) -> tuple[float | None, tuple[str, ...]]:
+        """How like the post is to a part that asks for meaning, and the words that lie nearest to it."""
+        node = bare(node)
+        if not isinstance(node, Similar) or self.similarity is None:
+            return None, ()
+        (found,) = likeness(node, self.batch, [0], self.similarity)
+        return found, () if found is None else tuple(self.similarity.nearest(node.text, self.batch.written(0)))
 
     def hits(self, node: Node, name: str | None, weight: int) -> list[Hit]:
         """What the terms of a part stand on, as far as the part is true; what is excluded has no hits."""
@@ -326,7 +343,23 @@ def _cut(name: str, text: str, start: int, end: int, marks: list[tuple[int, int]
     shown = tuple(
         (max(low, start) + shift, min(high, end) + shift) for low, high in inside if low < end and high > start
     )
-    return Excerpt(name, f"{before}{text[start:end]}{after}", shown)
+    return _without_blank_lines(Excerpt(name, f"{before}{text[start:end]}{after}", shown))
+
+
+_BLANK_LINES = re.compile(r"[^\S\n]*\n(?:[^\S\n]*\n)+")
+
+
+def _without_blank_lines(shown: Excerpt) -> Excerpt:
+    """The excerpt with one line break where blank lines stood, its marks moved with the words."""
+    gone = [(match.start() + 1, match.end()) for match in _BLANK_LINES.finditer(shown.text)]
+    if not gone:
+        return shown
+
+    def moved(place: int) -> int:
+        return place - sum(min(max(place - start, 0), end - start) for start, end in gone)
+
+    marks = tuple((moved(start), moved(end)) for start, end in shown.marks)
+    return Excerpt(shown.field, _BLANK_LINES.sub("\n", shown.text), marks)
 
 
 def _failed(branch: Branch, *, wanted: bool) -> Iterator[Branch]:
@@ -350,6 +383,8 @@ def _stands_against(branch: Branch, wanted: bool) -> bool:
 def _lines(branch: Branch, depth: int) -> Iterator[str]:
     sign = {True: "yes    ", False: "no     ", None: "unknown"}[branch.verdict]
     found = "; ".join(f"{hit.field} {hit.start}-{hit.end} {hit.text!r}" for hit in branch.hits)
+    if branch.likeness is not None:
+        found = f"likeness {branch.likeness:.2f}; nearest words: {', '.join(branch.nearest) or 'none'}"
     yield f"{sign} {'  ' * depth}{branch.text}{f'   [{found}]' if found else ''}"
     for child in branch.branches:
         yield from _lines(child, depth + 1)

@@ -7,6 +7,7 @@ the rows where they are true, and those where they are true or unknown. Bits out
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -39,13 +40,24 @@ from talkworthy.query.tree import (
     walk,
 )
 
-Similarity = Callable[[str, Sequence[str]], Sequence[float]]
-"""How like a text is to each of some texts, from 0 to 1."""
+
+class Similarity(Protocol):
+    """What makes vectors of texts for `similar:`. It comes from outside; the same text always has the same vector."""
+
+    def vectors(self, texts: Sequence[str], /) -> "np.ndarray[Any, np.dtype[np.float32]]":
+        """A vector of length one a text; all zeros where nothing can be said of the text."""
+        ...
+
+    def nearest(self, text: str, other: str, /) -> list[str]:
+        """The words of another text that lie nearest to what a text means."""
+        ...
+
 
 Rows = Callable[[Batch, int], int]
 Knowledge = Callable[[Batch, int], tuple[int, int]]
 
-LIKENESS = 0.75
+LIKENESS = 0.7
+"""What `similar:` asks for where it names no likeness; chosen on pairs of related questions and duplicate reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class CompiledQuery:
     plan: Plan | None = field(repr=False, compare=False)
     prefilter: Prefilter | None = field(repr=False, compare=False)
     columns: frozenset[str] = field(repr=False, compare=False)
+    similarity: Similarity | None = field(default=None, repr=False, compare=False)
     _vocabulary: list[Vocabulary] = field(default_factory=list, repr=False, compare=False)
 
     def match(self, posts: pa.RecordBatch | pa.Table) -> pa.BooleanArray:
@@ -100,6 +113,7 @@ def compile_query(
         plan_of(parsed.root, now),
         prefilter_of(parsed.root, now),
         _columns(parsed.root),
+        similarity,
     )
 
 
@@ -147,10 +161,10 @@ class _Compiler:
             return _negated(self.knowledge(node.operand, name))
         if isinstance(node, And):
             sure = [operand for operand in node.operands if not _may_be_unknown(operand)]
-            unsure = [operand for operand in node.operands if _may_be_unknown(operand)]
+            unsure = sorted(filter(_may_be_unknown, node.operands), key=_needs_vectors)
             return _all_known(self.conjoined(sure, name), [self.knowledge(operand, name) for operand in unsure])
         if isinstance(node, Or):
-            return _any_known([self.knowledge(operand, name) for operand in node.operands])
+            return _any_known([self.knowledge(operand, name) for operand in sorted(node.operands, key=_needs_vectors)])
         if isinstance(node, Similar):
             return _similar(node, self.similarity)
         if not isinstance(node, Field):
@@ -243,6 +257,11 @@ def _may_be_unknown(node: Node) -> bool:
     if isinstance(node, Near | Window | AtLeast | Sentence):
         return False
     return isinstance(node, Similar) or any(_may_be_unknown(child) for child in children(node))
+
+
+def _needs_vectors(node: Node) -> bool:
+    """Whether a node asks for meaning: that is looked at last, for as few posts as can be."""
+    return any(isinstance(below, Similar) for below in walk(node))
 
 
 def _cost(node: Node) -> int:
@@ -404,10 +423,13 @@ def _any_known(parts: list[Knowledge]) -> Knowledge:
     def run(batch: Batch, alive: int) -> tuple[int, int]:
         true = possible = 0
         for part in parts:
-            part_true, part_possible = part(batch, alive)
-            true |= part_true
-            possible |= part_possible
-        return true & alive, possible & alive
+            open_rows = alive & ~true
+            if not open_rows:
+                break
+            part_true, part_possible = part(batch, open_rows)
+            true |= part_true & open_rows
+            possible |= part_possible & open_rows
+        return true, possible
 
     return run
 
@@ -424,17 +446,30 @@ def _titled(inner: Rows) -> Knowledge:
 
 
 def _similar(node: Similar, similarity: Similarity | None) -> Knowledge:
+    """Vectors are made for the rows asked for, once a batch; a text without a vector is unknown."""
+    if similarity is None:
+        return lambda batch, alive: (0, alive)
     threshold = LIKENESS if node.threshold is None else node.threshold
 
     def run(batch: Batch, alive: int) -> tuple[int, int]:
-        if similarity is None:
-            return 0, alive
-        rows = rows_in(alive)
-        likeness = similarity(node.text, [batch.written(row) for row in rows]) if rows else ()
-        found = 0
-        for row, value in zip(rows, likeness, strict=True):
-            if value >= threshold:
-                found |= 1 << row
-        return found, found
+        true = unknown = 0
+        for row, value in zip(rows_in(alive), likeness(node, batch, rows_in(alive), similarity), strict=True):
+            if value is None:
+                unknown |= 1 << row
+            elif value >= threshold:
+                true |= 1 << row
+        return true, true | unknown
 
     return run
+
+
+def likeness(node: Similar, batch: Batch, rows: Sequence[int], similarity: Similarity) -> list[float | None]:
+    """How like some rows are to what is asked for, from -1 to 1; None where nothing can be said."""
+    known: dict[int, np.ndarray[Any, np.dtype[np.float32]]] = batch.cache.setdefault(("vectors", id(similarity)), {})
+    unread = [row for row in rows if row not in known]
+    if unread:
+        known.update(zip(unread, similarity.vectors([batch.written(row) for row in unread]), strict=True))
+    wanted = similarity.vectors([node.text])[0]
+    if not wanted.any():
+        return [None] * len(rows)
+    return [float(known[row] @ wanted) if known[row].any() else None for row in rows]

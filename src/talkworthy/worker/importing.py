@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.utils import timezone
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.archive import Scan
 from talkworthy.listening import actions
 from talkworthy.listening.collecting import Listener
@@ -60,7 +61,9 @@ def export_now(
     until: datetime | None,
 ) -> int:
     """Write the posts that a query finds; returns how many."""
-    compiled = compile_query(parse(query, stage="search"), now=timezone.now()) if query.strip() else None
+    compiled = (
+        compile_query(parse(query, stage="search"), now=timezone.now(), similarity=MEANING) if query.strip() else None
+    )
     scan = Scan(since=since, until=until, order="oldest")
     return export_file(
         search(archive_of(workspace_named(workspace)), compiled, scan), target, form, told=lambda _done: None

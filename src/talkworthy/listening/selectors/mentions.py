@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from django.http import Http404
 from django.utils.translation import gettext as _
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.archive import Archive, Scan
 from talkworthy.listening.filters import Filter
 from talkworthy.listening.models import Correction, Mark, Monitor, SavedView
@@ -293,7 +294,7 @@ def marks_of(posts: Sequence[Post], monitor: Monitor) -> dict[str, bool]:
 
 def compiled_words(words: str, *, now: datetime) -> CompiledQuery | None:
     """The words of a filter made ready, None where there are none; raises QueryError."""
-    return compile_query(parse(words, stage="search"), now=now) if words else None
+    return compile_query(parse(words, stage="search"), now=now, similarity=MEANING) if words else None
 
 
 def scan_of(

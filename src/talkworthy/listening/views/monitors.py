@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening import actions, charts
 from talkworthy.listening.cards import Cards
 from talkworthy.listening.filters import Filter
@@ -404,7 +405,7 @@ def _previewed(viewer: Member, words: str) -> dict[str, Any]:
     if checked.tree is None:
         return found
     now = timezone.now()
-    compiled = compile_query(checked.tree, now=now)
+    compiled = compile_query(checked.tree, now=now, similarity=MEANING)
     posts, total, reached = mentions.preview(compiled, viewer=viewer)
     cards = Cards(viewer.workspace.slug, (), now=now, words=compiled)
     neat = format_query(checked.tree)
@@ -448,7 +449,7 @@ def _findings(request: MemberRequest, job: Job) -> dict[str, Any]:
     uids = result.get({"added": "added_sample", "lost": "lost_sample"}.get(shown, "sample"), [])
     posts = mentions.posts_of_uids(uids[:LISTED], viewer=request.member)
     marks = _sample_marks(request, job)
-    compiled = compile_query(parse(job.request["query"], stage="monitor"), now=now)
+    compiled = compile_query(parse(job.request["query"], stage="monitor"), now=now, similarity=MEANING)
     cards = Cards(request.workspace.slug, mentions.monitors_of(viewer=request.member), now=now)
     own = cards.compiled(job.monitor) if job.monitor else None
     only = own if shown == "lost" and own else compiled
