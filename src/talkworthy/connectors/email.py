@@ -1037,8 +1037,6 @@ def _written(settings: Mapping[str, Any], outgoing: Outgoing, now: datetime) -> 
         above = [f"<{each}>" for each in dict.fromkeys([*ancestors, parent]) if not each.startswith("hash-")]
         mail["In-Reply-To"] = f"<{parent}>"
         mail["References"] = " ".join(above[-ANCESTORS:])
-    if outgoing.language:
-        mail["Content-Language"] = outgoing.language
     if outgoing.automatic:
         mail["Auto-Submitted"] = "auto-replied"
     mail.set_content(outgoing.text + "\n")
@@ -1047,6 +1045,8 @@ def _written(settings: Mapping[str, Any], outgoing: Outgoing, now: datetime) -> 
         mail.add_attachment(file.body, maintype=main, subtype=sub or "octet-stream", filename=file.name)
         if file.alt:
             [*mail.iter_attachments()][-1]["Content-Description"] = _one_line(file.alt)
+    if outgoing.language:
+        mail["Content-Language"] = outgoing.language  # last, because setting the content takes such headers away
     return mail, recipient
 
 

@@ -6,8 +6,12 @@ Both run in the caller's transaction.
 from datetime import datetime
 
 from talkworthy.connectors.contract import Sent
+from talkworthy.notifying.actions import tell
 from talkworthy.responding.models import Delivery, Draft
+from talkworthy.routing.actions import data_of
+from talkworthy.routing.clocks import set_clocks
 from talkworthy.routing.models import Case, CaseChange, Conversation, Message, Timer
+from talkworthy.routing.states import CASE
 
 
 def keep_message(draft: Draft, sent: Sent, *, text: str, source: str, now: datetime) -> Message:
@@ -51,11 +55,10 @@ def note_answer(delivery: Delivery, draft: Draft, sent: Sent, *, now: datetime) 
         timer.save(update_fields=["done_at", "outcome"])
     case.first_answered_at = case.first_answered_at or at
     case.last_answered_at = max(case.last_answered_at or at, at)
-    case.first_answer_due_at = case.next_answer_due_at = None
-    case.due_at = case.resolution_due_at
     before = case.state
     if case.state in (Case.State.NEW, Case.State.OPEN):
-        case.state = Case.State.WAITING
+        case.state = CASE.step(case.state, Case.State.WAITING)
+    set_clocks(case, now=now)
     case.version += 1
     case.changed_at = now
     case.save()
@@ -64,3 +67,5 @@ def note_answer(delivery: Delivery, draft: Draft, sent: Sent, *, now: datetime) 
     CaseChange.objects.create(case=case, what="sent", new=how, by=by, at=now)
     if case.state != before:
         CaseChange.objects.create(case=case, what="state", old=before, new=case.state, by=by, why="answered", at=now)
+        more = {"was": before, "by": by.email if by else None}
+        tell(case.workspace, type="case.state", data=data_of(case, **more), now=now)

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 
 from talkworthy.notifying.actions import notify
 from talkworthy.notifying.actions import tell as tell_programs
 from talkworthy.responding.models import Delivery, Draft
+from talkworthy.routing.actions import address_of
 from talkworthy.workspaces.models import Member
 
 
@@ -51,5 +52,10 @@ def concerned(draft: Draft) -> list[Member | None]:
 
 
 def case_address(draft: Draft) -> str:
-    """Where the answer stands."""
-    return reverse("responding:composer", args=[draft.workspace.slug, draft.case.number])
+    """Where the case stands, else where its answer does."""
+    address = address_of(draft.case)
+    try:
+        resolve(address)
+    except Resolver404:
+        return reverse("responding:composer", args=[draft.workspace.slug, draft.case.number])
+    return address
