@@ -71,3 +71,12 @@ def test_short_texts_are_families_only_of_exact_copies():
 def test_likeness_is_one_for_the_same_and_none_for_strangers():
     assert likeness("abcdefgh", "abcdefgh") == 1
     assert likeness("abcdefgh", "ijklmnop") == 0
+
+
+def test_a_window_that_holds_all_there_is_answers_as_one_that_goes_on():
+    texts = [f"the {word} quick fox number {n % 7} jumps over the dog" for n in range(60) for word in ("brown", "very")]
+    texts += [f"nothing like it {n * n * 7919} {chr(97 + n % 26) * 5} whatsoever {n}" for n in range(200)]
+    cores = [bare(text) for text in [*texts, "short", "short", ""]]
+    found = NearDuplicates().near_hashed(cores, [text_hash(core) for core in cores], only=True)
+    assert found == NearDuplicates().near(cores)
+    assert len(set(found)) > 2 and None in found

@@ -4,11 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from talkworthy.analysis import reading
+from talkworthy.analysis import language, reading
 from talkworthy.analysis.heads import IN_PIPELINE, scorer_of
 from talkworthy.analysis.scoring import Scorer, head, holds_phrase, rarity, weigh
-from talkworthy.analysis.words import character_grams, pieces, words
+from talkworthy.analysis.words import character_grams, pieces, read_words, words
 
 TEXTS = (
     "Thanks @ann, this is NOT what I ordered!!! https://t.example/1 #fail",
@@ -85,3 +87,22 @@ def test_words_are_weighed_where_they_stand():
     text = "Danger &amp; awful service"
     for held in weigh(head("sentiment"), text, 0):
         assert text[held.start : held.end] == held.text
+
+
+PIECES = (
+    "word", "Word,", "STOP!", "http", "https", "http,", "HTTP", "xD", "XD.", "xDDd", "xoD!", "soooo", "sooo!", "www",
+    "www.", "no?", "a", "-", "!", ".", "", "don't", "2nd", "word..", "e.g.,", "a,b", ":)", "x_y", "word-", "ok;", "ok:",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_the_short_way_to_the_words_of_a_piece_is_the_long_one(piece):
+    assert words(piece) == read_words(piece)
+    assert language.letters(piece) == language.read_letters(piece)
+
+
+@given(st.text(alphabet="abdDpPxXthps:/w.,!?;' @#-_3", max_size=12))
+def test_the_short_way_is_the_long_one_whatever_the_piece(text):
+    for piece in text.split():
+        assert words(piece) == read_words(piece)
+        assert language.letters(piece) == language.read_letters(piece)

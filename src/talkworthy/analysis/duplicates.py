@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import regex
 from rensa import RMinHash
@@ -69,9 +70,24 @@ def _runs(core: str) -> set[str]:
 
 def band_keys(cores: Sequence[str]) -> list[list[int]]:
     """For each bare text a number per band: texts that share one are likely alike."""
+    return cast(list[list[int]], _bands(cores).tolist())
+
+
+def _shared_keys(cores: Sequence[str]) -> list[list[int]]:
+    """The band keys that several of these texts have: the others can join none of them."""
+    table = _bands(cores)
+    _, place, count = np.unique(table, return_inverse=True, return_counts=True)
+    shared = (count > 1)[place].reshape(table.shape)
+    found: list[list[int]] = [[] for _ in cores]
+    for row in np.flatnonzero(shared.any(axis=1)).tolist():
+        found[row] = table[row][shared[row]].tolist()
+    return found
+
+
+def _bands(cores: Sequence[str]) -> npt.NDArray[np.uint64]:
     short = [core[:LONGEST] for core in cores]
     if not short:
-        return []
+        return np.zeros((0, BANDS), np.uint64)
     numbers, owner = words.character_grams(short, (RUN,))
     ends = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(short)))])
     digests = RMinHash.digest_matrix_from_flat_token_hashes(
@@ -82,7 +98,7 @@ def band_keys(cores: Sequence[str]) -> list[list[int]]:
     for row in range(BAND_ROWS):
         keys = (keys ^ table[:, :, row]) * _SPREAD
         keys = keys ^ (keys >> np.uint64(29))
-    return cast(list[list[int]], keys.tolist())
+    return keys
 
 
 @dataclass
@@ -114,10 +130,12 @@ class NearDuplicates:
         """
         return self.near_hashed(cores, [_hash(core) if core else None for core in cores])
 
-    def near_hashed(self, cores: Sequence[str], hashes: Sequence[int | None]) -> list[int | None]:
-        """As `near`, for callers that have the text hashes already."""
+    def near_hashed(
+        self, cores: Sequence[str], hashes: Sequence[int | None], *, only: bool = False
+    ) -> list[int | None]:
+        """As `near`, for callers that have the text hashes already; `only`: nothing came before, nor comes after."""
         found: list[int | None] = []
-        for core, own, keys in zip(cores, hashes, band_keys(cores), strict=True):
+        for core, own, keys in zip(cores, hashes, _shared_keys(cores) if only else band_keys(cores), strict=True):
             found.append(None if own is None else self._family(core, own, keys))
         return [family if family in self._repeated else None for family in found]
 
@@ -184,7 +202,8 @@ class Duplicates:
         """The batch with both columns."""
         folded = batch.column("folded").to_pylist()
         cores = [_bare(text) if text else "" for text in folded]
-        window = self.window if self.window is not None else NearDuplicates(size=max(len(cores), 1))
+        window = NearDuplicates(size=max(len(cores), 1)) if self.window is None else self.window
         exact = [_hash(core) if core else None for core in cores]
+        near = window.near_hashed(cores, exact, only=self.window is None)
         batch = batch.append_column("text_hash", pa.array(exact, pa.int64()))
-        return batch.append_column("near_hash", pa.array(window.near_hashed(cores, exact), pa.int64()))
+        return batch.append_column("near_hash", pa.array(near, pa.int64()))

@@ -98,6 +98,8 @@ SURE_OF_SMALLER = 0.62
 
 _SCRIPTS = tuple(ONE_LANGUAGE)
 _UNREAD = regex.compile(r"https?://\S+|www\.\S+|[@#][\w.\-]+|^https?$")
+_UNREAD_WORDS = frozenset({"http", "https"})
+_ENDING = "!?.,;:"
 _LETTERS = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*")
 _SCRIPT = regex.compile("|".join(rf"(\p{{Script={script}}})" for script in _SCRIPTS))
 _HAN = regex.compile(r"\p{Script=Han}")
@@ -128,6 +130,15 @@ def tables() -> Tables:
 
 def letters(piece: str) -> list[str]:
     """The words of a piece that tell a language, in lower case."""
+    if len(piece) <= words.LONGEST_PIECE and piece.isascii():
+        core = piece.rstrip(_ENDING)
+        if core.isalpha():  # most pieces: one word, and perhaps signs behind it
+            return [] if piece in _UNREAD_WORDS else [core.lower()]
+    return read_letters(piece)
+
+
+def read_letters(piece: str) -> list[str]:
+    """As `letters`, by the expressions alone; a test holds the two together."""
     return [found.lower() for found in _LETTERS.findall(_UNREAD.sub(" ", piece[: words.LONGEST_PIECE]))]
 
 
@@ -160,16 +171,20 @@ class Detector:
         count = len(self.tables.languages)
         forms: list[str] = []
         rows: list[int] = []
-        for row, piece in enumerate(fresh, start=known):
+        written = np.zeros(len(fresh), np.float32)
+        for at, piece in enumerate(fresh):
             found = letters(piece)
+            if not found:
+                continue
             forms += found
-            rows += [row] * len(found)
+            rows += [known + at] * len(found)
             whole = "".join(found)
-            self._sums[row, count + 1] = len(whole)
+            written[at] = len(whole)
             if not whole.isascii():
-                self._sums[row, count + 2] = len(_HAN.findall(whole))
+                self._sums[known + at, count + 2] = len(_HAN.findall(whole))
                 for match in _SCRIPT.finditer(whole):
-                    self._sums[row, count + 3 + (match.lastindex or 1) - 1] += 1
+                    self._sums[known + at, count + 3 + (match.lastindex or 1) - 1] += 1
+        self._sums[known : len(self._rows), count + 1] = written
         if not forms:
             return
         place, owner = places_of(forms, len(self.tables.gains))
