@@ -6,6 +6,7 @@ import pytest
 
 from talkworthy.archive import Scan
 from talkworthy.listening import actions, cube
+from talkworthy.listening.actions.annotations import correct_annotation
 from talkworthy.listening.collecting import Listener
 from talkworthy.listening.models import Batch, DayCube, HourCube, Monitor
 from talkworthy.listening.stores import archive_of
@@ -118,3 +119,43 @@ def test_each_batch_that_was_stored_has_its_name(filled, arrive, row):
     arrive(filled, [row(50)]).store_pending(now=NOW)
     assert Batch.objects.filter(workspace=filled, applied_at=NOW).count() == before + 1
     assert Listener(filled).store_pending(now=NOW).posts == 0
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_corrections_made_while_all_is_counted_anew_are_counted(filled, agree, alice, monkeypatch, times):
+    archive = archive_of(filled)
+    scan, waiting = archive.scan, ["positive", "negative"][:times]
+
+    def scan_and_correct(*args, **more):
+        found = list(scan(*args, **more))
+        if waiting and args[0].columns == cube.COLUMNS and not args[0].ids:
+            new = waiting.pop()
+            correct_annotation(filled, uid="feed:example.org:3", task="sentiment", new=new, by=alice, now=NOW)
+        return iter(found)
+
+    monkeypatch.setattr(archive, "scan", scan_and_correct)
+    cube.rebuild(filled, archive)
+    monkeypatch.undo()
+    assert not waiting and archive.get("feed:example.org:3")["sentiment"] == "positive"
+    agree(filled)
+
+
+def test_where_corrections_never_end_the_last_scan_lets_nobody_in(filled, agree, monkeypatch):
+    monkeypatch.setattr(cube, "SCANS", 0)
+    assert cube.rebuild(filled, archive_of(filled)) == 12
+    agree(filled)
+
+
+def test_a_batch_that_comes_again_after_its_name_was_forgotten_is_not_counted_again(filled, agree, arrive, row):
+    arrive(filled, [row(50)], seq=2).store_pending(now=NOW)
+    assert cube.prune_batches(filled, now=NOW + cube.REMEMBERED) == 0
+    assert cube.prune_batches(filled, now=NOW + 2 * cube.REMEMBERED) == 2
+    arrive(filled, [row(50)], seq=2).store_pending(now=NOW)
+    agree(filled)
+    assert posts_in_cube(filled) == 13
+
+
+def test_a_batch_that_was_never_counted_is_not_forgotten(filled):
+    Batch.objects.create(workspace=filled, name="source-9:1", created_at=NOW - timedelta(days=400))
+    cube.prune_batches(filled, now=NOW + timedelta(days=400))
+    assert Batch.objects.get(workspace=filled).name == "source-9:1"

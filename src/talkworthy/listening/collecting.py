@@ -36,7 +36,7 @@ from talkworthy.workspaces.models import Workspace
 log = logging.getLogger(__name__)
 
 PAGES_A_TURN = 20
-POSTS_A_BATCH = 5_000
+POSTS_A_BATCH = 12_000
 WORTH_A_PROCESS = 1_000
 """Fewer posts than this are understood where they are stored: asking another process would only delay them."""
 AHEAD = 3
@@ -225,7 +225,7 @@ class Listener:
         self.turn = threading.Lock()
         """Held while posts are stored and while a monitor is counted anew, so that none is counted twice."""
         self.stopping = stopping or threading.Event()
-        self._understanders = understanders
+        self.understanders = understanders
         self._storing = threading.Lock()
         self._sizes: dict[Spooled, int] = {}
         self._foreseen: dict[tuple[Spooled, ...], Foreseen] = {}
@@ -263,12 +263,12 @@ class Listener:
         """Let other processes begin with the next groups; the last may still grow."""
         near = [tuple(group) for group in groups[: AHEAD + 1]]
         self._foreseen = {key: found for key, found in self._foreseen.items() if key in near}
-        if self._understanders is None or len(groups) < 2 or self.stopping.is_set():
+        if self.understanders is None or len(groups) < 2 or self.stopping.is_set():
             return
         for key in near[: len(groups) - 1]:
             if key not in self._foreseen and sum(self._sizes[spooled] for spooled in key) >= WORTH_A_PROCESS:
                 posts = pa.concat_tables([self.archive.spool.read(spooled).posts for spooled in key])
-                self._foreseen[key] = self._asked(posts, self._understanders, now=now)
+                self._foreseen[key] = self._asked(posts, self.understanders, now=now)
 
     def _asked(self, posts: pa.Table, understanders: Understanders, *, now: datetime) -> Foreseen:
         monitors = self.monitors(now=now)
@@ -283,16 +283,18 @@ class Listener:
         chosen = _chosen(seen, sources)
         cursors = {name: self.archive.payloads.cursor(name) for name in transactions}
         names = [f"{spooled.source}:{spooled.seq}" for spooled in group]
-        cut_short = cube.begin(self.workspace, names, now=now)
+        begun = cube.begin(self.workspace, names, now=now)
         appended = self.archive.append(chosen, transactions=transactions, cursors=cursors)
         observed = self.archive.observe(pa.concat_tables([batch.observations for batch in batches]))
         gone = self.archive.bury(pa.concat_tables([batch.tombstones for batch in batches]))
-        if cut_short:
+        if begun.cut_short:
             log.warning("storing was cut short in workspace %s: counting anew", self.workspace.pk)
             cube.rebuild(self.workspace, self.archive)
         else:
             added = [appended.new, appended.edited, appended.recounted.rows, observed.rows]
             removed = [appended.previous, appended.recounted.previous, observed.previous, gone]
+            if appended.repeated and begun.unheard_of:  # counted so long ago that it was forgotten
+                added, removed = [], []
             cube.count_stored(self.workspace, names, added=added, removed=removed, now=now)
         _note_arrivals(seen, appended.new, sources, now=now)
         for spooled in group:
@@ -307,8 +309,8 @@ class Listener:
         monitors = self.monitors(now=now)
         if foreseen is None or foreseen.monitors != monitors or not foreseen.posts.equals(posts):
             foreseen = None
-            if self._understanders is not None and posts.num_rows >= WORTH_A_PROCESS:
-                foreseen = self._asked(posts, self._understanders, now=now)
+            if self.understanders is not None and posts.num_rows >= WORTH_A_PROCESS:
+                foreseen = self._asked(posts, self.understanders, now=now)
         found: list[pa.RecordBatch] = []
         if foreseen is not None:
             try:

@@ -6,8 +6,11 @@ Where a process ended between storing and counting, nobody can tell what was not
 Distinct authors cannot be added up, so they are not here.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
@@ -38,17 +41,43 @@ COLUMNS = (
 )
 """What counting needs of a post."""
 
+REMEMBERED = timedelta(days=30)
+"""How long it is written down that a batch was counted."""
+SCANS = 3
+"""How often counting anew begins again because somebody corrected a post meanwhile, before they have to wait."""
+
 _COUNTS = ("posts", "replies", "shares", "likes")
 _HOUR_KEYS = ("monitor", "hour", "channel", "sentiment")
 _DAY_KEYS = ("monitor", "day", "dimension", "value")
 
 
-def begin(workspace: Workspace, names: Sequence[str], *, now: datetime) -> bool:
-    """Write down, before batches are stored, that they will be counted; True where earlier ones never were."""
+@dataclass(frozen=True)
+class Begun:
+    """What was written down of batches that will be counted."""
+
+    cut_short: bool
+    """Earlier ones were begun and never counted."""
+    unheard_of: bool
+    """None of these was begun before, as far as anybody remembers (see `prune_batches`)."""
+
+
+def begin(workspace: Workspace, names: Sequence[str], *, now: datetime) -> Begun:
+    """Write down, before batches are stored, that they will be counted."""
     cut_short = Batch.objects.filter(workspace=workspace, applied_at=None).exists()
+    unheard_of = not Batch.objects.filter(workspace=workspace, name__in=names).exists()
     rows = [Batch(workspace=workspace, name=name, created_at=now) for name in names]
     Batch.objects.bulk_create(rows, ignore_conflicts=True)
-    return cut_short
+    return Begun(cut_short, unheard_of)
+
+
+def prune_batches(workspace: Workspace, *, now: datetime) -> int:
+    """Forget batches that were counted long ago; returns how many.
+
+    One that comes again all the same is known to the archive, and so was counted: it is begun before it is stored,
+    and forgotten only once it was counted.
+    """
+    old = Batch.objects.filter(workspace=workspace, applied_at__lt=now - REMEMBERED)
+    return old.delete()[0]
 
 
 def count_stored(
@@ -94,42 +123,94 @@ def _apply(workspace: Workspace, added: Iterable[pa.Table], removed: Iterable[pa
     _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
 
 
+def hold(workspace: Workspace) -> None:
+    """Wait until nobody changes posts or counts of a workspace, and let nobody until this transaction ends.
+
+    Whoever changes a post that is stored takes it before the change: so that counting anew sees either both the
+    change and its name, or neither.
+    """
+    Workspace.objects.select_for_update().filter(pk=workspace.pk).values_list("pk").first()
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a scan counted."""
+
+    hours: pa.Table
+    days: pa.Table
+    posts: int
+
+
 def rebuild(workspace: Workspace, archive: Archive) -> int:
     """Count everything anew from the archive, and take every batch as counted; returns the number of posts.
 
-    Readers see the old counts until then. Nothing may be stored meanwhile.
+    Readers see the old counts until then. Nothing may be stored meanwhile; what is corrected meanwhile is seen.
     """
-    hours, days, total = pa.table({}), pa.table({}), 0
-    for batch in archive.scan(Scan(columns=COLUMNS, order=None)):
-        table = pa.Table.from_batches([batch])
-        total += table.num_rows
-        hours = _netted([hours, _hours(table, 1)], _HOUR_KEYS, _COUNTS)
-        days = _netted([days, _days(table, 1)], _DAY_KEYS, ("posts",))
-    with transaction.atomic():
+
+    def scan() -> Cells:
+        hours, days, total = pa.table({}), pa.table({}), 0
+        for batch in archive.scan(Scan(columns=COLUMNS, order=None)):
+            table = pa.Table.from_batches([batch])
+            total += table.num_rows
+            hours = _netted([hours, _hours(table, 1)], _HOUR_KEYS, _COUNTS)
+            days = _netted([days, _days(table, 1)], _DAY_KEYS, ("posts",))
+        return Cells(hours, days, total)
+
+    def put(cells: Cells) -> None:
         HourCube.objects.filter(workspace=workspace).delete()
         DayCube.objects.filter(workspace=workspace).delete()
-        _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
-        _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+        _put(workspace, cells)
         Batch.objects.filter(workspace=workspace, applied_at=None).update(applied_at=timezone.now())
-    return total
+
+    return _counted_anew(workspace, scan, put)
 
 
 def recount_monitor(workspace: Workspace, archive: Archive, monitor: int) -> int:
     """Count one monitor's mentions anew, after history was matched again. Nothing may be stored meanwhile."""
-    hours, days, total = pa.table({}), pa.table({}), 0
-    for batch in archive.scan(Scan(columns=COLUMNS, monitors_any=(monitor,), order=None)):
-        table = pa.Table.from_batches([batch])
-        own = pa.array([[monitor]] * table.num_rows, pa.list_(pa.int32()))
-        table = table.set_column(table.schema.get_field_index("monitors"), "monitors", own)
-        total += table.num_rows
-        hours = _netted([hours, _only(_hours(table, 1), monitor)], _HOUR_KEYS, _COUNTS)
-        days = _netted([days, _only(_days(table, 1), monitor)], _DAY_KEYS, ("posts",))
-    with transaction.atomic():
+
+    def scan() -> Cells:
+        hours, days, total = pa.table({}), pa.table({}), 0
+        for batch in archive.scan(Scan(columns=COLUMNS, monitors_any=(monitor,), order=None)):
+            table = pa.Table.from_batches([batch])
+            own = pa.array([[monitor]] * table.num_rows, pa.list_(pa.int32()))
+            table = table.set_column(table.schema.get_field_index("monitors"), "monitors", own)
+            total += table.num_rows
+            hours = _netted([hours, _only(_hours(table, 1), monitor)], _HOUR_KEYS, _COUNTS)
+            days = _netted([days, _only(_days(table, 1), monitor)], _DAY_KEYS, ("posts",))
+        return Cells(hours, days, total)
+
+    def put(cells: Cells) -> None:
         HourCube.objects.filter(workspace=workspace, monitor=monitor).delete()
         DayCube.objects.filter(workspace=workspace, monitor=monitor).delete()
-        _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
-        _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
-    return total
+        _put(workspace, cells)
+
+    return _counted_anew(workspace, scan, put)
+
+
+def _counted_anew(workspace: Workspace, scan: Callable[[], Cells], put: Callable[[Cells], None]) -> int:
+    """Scan without holding anybody up, and put the counts in place unless a post was changed meanwhile."""
+    for _try in range(SCANS):
+        before = _newest_batch(workspace)
+        cells = scan()
+        with transaction.atomic():
+            hold(workspace)
+            if _newest_batch(workspace) == before:
+                put(cells)
+                return cells.posts
+    with transaction.atomic():
+        hold(workspace)
+        cells = scan()
+        put(cells)
+    return cells.posts
+
+
+def _newest_batch(workspace: Workspace) -> int | None:
+    return Batch.objects.filter(workspace=workspace).order_by("-pk").values_list("pk", flat=True).first()
+
+
+def _put(workspace: Workspace, cells: Cells) -> None:
+    _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, cells.hours)
+    _add(DayCube, workspace, _DAY_KEYS, ("posts",), cells.days)
 
 
 def _only(cells: pa.Table, monitor: int) -> pa.Table:
@@ -258,10 +339,8 @@ def _add(
     statement = (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT ({unique}) DO UPDATE SET {sums}"
     )
-    rows = [
-        [workspace.pk, *(_stored(row[name]) for name in keys), *(row[name] for name in counts)]
-        for row in cells.to_pylist()
-    ]
+    values = (map(_stored, cells[name].to_pylist()) for name in keys)
+    rows = list(zip(repeat(workspace.pk), *values, *(cells[name].to_pylist() for name in counts), strict=False))
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
     negative = pc.any(pc.less(cells["posts"], 0)).as_py()
@@ -269,5 +348,6 @@ def _add(
         model.objects.filter(workspace=workspace, posts__lte=0).delete()
 
 
+@lru_cache(maxsize=10_000)
 def _stored(value: Any) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value

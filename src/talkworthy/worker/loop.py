@@ -197,6 +197,7 @@ class Worker:
         """Put the archives in order; what a retention removes leaves the cubes too."""
         for workspace in Workspace.objects.all():
             listener = self.listener(workspace)
+            cube.prune_batches(workspace, now=timezone.now())
             kept = Keeper(listener.archive, retention=Retention(posts=workspace.retention_days)).run_once()
             if kept.retired_posts:
                 with listener.turn:

@@ -25,10 +25,11 @@ def correct_annotation(
     """Replace an annotation of a post: at once on pages and in the counts, kept as a label for training."""
     new = _checked(task, new)
     archive = archive_of(workspace)
-    before = _row(archive, uid)
-    values = before.to_pylist()[0]
-    old = "" if values[task] is None else str(values[task])
     with transaction.atomic():
+        cube.hold(workspace)
+        before = _row(archive, uid)
+        values = before.to_pylist()[0]
+        old = "" if values[task] is None else str(values[task])
         correction = Correction.objects.create(
             workspace=workspace,
             uid=uid,
@@ -50,8 +51,9 @@ def undo_correction(correction: Correction, *, by: User | None, now: datetime) -
     if correction.undone_at is not None:
         return
     archive = archive_of(correction.workspace)
-    before = _row(archive, correction.uid)
     with transaction.atomic():
+        cube.hold(correction.workspace)
+        before = _row(archive, correction.uid)
         correction.undone_at = now
         correction.save(update_fields=["undone_at"])
         note_change(
