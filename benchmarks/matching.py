@@ -210,7 +210,7 @@ def tantivy_query(tantivy: ModuleType, schema: Any, node: Node) -> Any:
         if len(terms) > 1:
             return make.phrase_query(schema, "text", terms)
         if is_wild(terms[0]):
-            return make.regex_query(schema, "text", wildcard(terms[0]).pattern)
+            return make.regex_query(schema, "text", re.escape(prefix_of(terms[0])) + ".*")
         return make.term_query(schema, "text", terms[0])
     if isinstance(node, Or):
         return make.boolean_query([(occur.Should, tantivy_query(tantivy, schema, part)) for part in node.operands])

@@ -1,10 +1,16 @@
 """Errors and warnings: codes, places, fixes; and that no input whatever breaks the reading."""
 
+import time
+from datetime import UTC, datetime
+
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkworthy.query import CODES, QueryError, check, parse
+from talkworthy.query import CODES, QueryError, check, compile_query, format_query, parse
+
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
 
 ERRORS = [
     ("", "E-EMPTY"),
@@ -296,3 +302,82 @@ def test_of_a_very_long_line_only_the_part_around_the_problem_is_printed() -> No
     assert len(shown) < 600
     line, carets = shown.splitlines()[1:3]
     assert line[carets.index("^")] == "9"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " NEAR/3 ".join("abcdefghijk"),
+        '"a b c d e f g h i j k"~3',
+        "(a b c d e f g h i j k)~3",
+    ],
+)
+def test_more_parts_than_can_be_placed_in_time_are_refused(text: str) -> None:
+    assert [error.code for error in check(text).errors] == ["E-LENGTH"]
+    assert check(text.replace(" NEAR/3 k", "").replace(" k", "")).verdict != "error"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " OR ".join(f"word{number}" for number in range(4000)),
+        "languag:de " * 2000,
+        "(" * 50_000,
+        ")" * 50_000,
+        "NOT " * 5000,
+        '"' * 49_999,
+        "<<<" * 9000,
+        "ab" + "*c" * 5000,
+        "👨\u200d👩\u200d👧" * 4000,
+        "a NEAR/3 b OR c AND " * 500 + "d",
+        "a NEAR/1 b NEAR/2 " * 500 + "d",
+    ],
+    ids=range(11),
+)
+def test_long_and_strange_queries_are_judged_soon(text: str) -> None:
+    started = time.process_time()
+    found = check(text)
+    if found.tree is not None:
+        compile_query(found.tree)
+    assert time.process_time() - started < 5
+
+
+STRANGE = [
+    *[
+        "a",
+        "ab*",
+        "東",
+        "🎉",
+        "#",
+        "@",
+        "*",
+        "?",
+        "\u0301",
+        "\x00",
+        "\n",
+        "true",
+        "since:7d",
+        "https://a.b/c",
+        "/x",
+        ":",
+    ],
+    *[" ", " ", " AND ", " OR ", " NOT ", " -", " NEAR/2 ", " NEAR", "~", "^", "~2", "^3", "<<<", ">>>", "[1 TO 3]"],
+    *["(", ")", '"', "“", "{", "}", "[", "]", ">=2", "title:", "rating:", "similar:", "ATLEAST/2(", "SENTENCE("],
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(STRANGE),
+        max_size=14,
+    ).map("".join)
+)
+def test_whatever_is_typed_gets_a_verdict_and_what_is_valid_can_be_compiled(text: str) -> None:
+    for dialect in ("strict", "lenient"):
+        found = check(text, dialect=dialect)  # type: ignore[arg-type]
+        assert (found.tree is None) == (found.verdict == "error") == bool(found.errors)
+        str(found)
+        if found.tree is not None:
+            compile_query(found.tree, now=NOW).match(pa.table({"text": ["a ab", text]}))
+            assert parse(format_query(found.tree), stage="desk") == found.tree

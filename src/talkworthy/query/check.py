@@ -1,7 +1,9 @@
 """What is wrong or odd in a query: problems with a code, a place and a fix, and how they are printed."""
 
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypedDict
 
 from talkworthy.query.tree import Query
@@ -12,7 +14,7 @@ CODES: dict[str, str] = {
     "E-SYNTAX": "something is missing or stands where it cannot stand",
     "E-BRACKET": "a bracket, quote or comment is opened or closed alone",
     "E-DEPTH": "brackets are nested too deeply",
-    "E-LENGTH": "the query is too long",
+    "E-LENGTH": "the query, a NEAR or a window is too long",
     "E-MIX": "AND with OR, AND with NEAR, or different NEARs on one bracket level",
     "E-NEAR": "NEAR, ~ or ATLEAST around something that has no place in the text",
     "E-TILDE": "~ or ^ without its number, or with a blank beside it",
@@ -113,12 +115,19 @@ WIDEST = 160
 def located_problem(code: str, message: str, text: str, start: int, end: int, fix: str | None = None) -> Problem:
     """A problem from offsets into the query's text."""
     start = min(start, len(text))
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", start)
-    line_end = len(text) if line_end < 0 else line_end
+    line_starts = _line_starts(text)
+    line = bisect_right(line_starts, start)
+    line_start = line_starts[line - 1]
+    line_end = line_starts[line] - 1 if line < len(line_starts) else len(text)
     column = start - line_start + 1
     last = max(min(end, line_end) - line_start + 1, column + 1)
-    return Problem(code, message, text.count("\n", 0, start) + 1, column, last, fix)
+    return Problem(code, message, line, column, last, fix)
+
+
+@lru_cache(maxsize=16)
+def _line_starts(text: str) -> tuple[int, ...]:
+    """Where each line begins: asked for once a problem, and a long query may have thousands."""
+    return (0, *(at + 1 for at, character in enumerate(text) if character == "\n"))
 
 
 def printed(text: str, problem: Problem) -> str:

@@ -41,6 +41,9 @@ StageName = Literal["monitor", "search", "desk", "people"]
 
 DEEPEST = 50
 LONGEST = 200_000
+JOINED = 10
+"""The most parts of one NEAR and the most words of one window: the ways to place more of them grow without measure."""
+
 DEFAULT_DISTANCE = 4
 
 _NEAR = re.compile(r"(O?NEAR)(?:/(\d{1,9})(f?))?")
@@ -101,6 +104,7 @@ class _Parser:
         self.quiet = False
         self.within: FieldSpec | None = None
         self.bracketed: set[int] = set()
+        self.nearest: dict[str, str] = {}
 
     # query -------------------------------------------------------------------------------------------------------
 
@@ -217,6 +221,9 @@ class _Parser:
                     self.reading.stop("E-DEPTH", "too many different NEARs in a row", self.now.start, self.now.end)
             operator = found
             chain.append(self.unary(level, _near_text(found)))
+            if len(chain) > JOINED:
+                start, end = chain[0].source.start, chain[-1].source.end
+                self.reading.stop("E-LENGTH", f"NEAR joins {JOINED} parts at most", start, end)
         if operator is None:
             return node
         for operand in chain:
@@ -312,6 +319,10 @@ class _Parser:
         terms = window_terms(node)
         for term in terms:
             self.want_place(term, "~")
+        only = bare(terms[0])
+        words = query_tokens(only.text) if len(terms) == 1 and isinstance(only, Word | Phrase | Cased) else terms
+        if len(words) > JOINED:
+            self.reading.error("E-LENGTH", f"~ takes {JOINED} words at most", source.start, source.end)
         if len(terms) == 1 and self.single(terms[0]):
             self.reading.warn(
                 "W-DISTANCE", f"~{slack} does nothing on a single term", tilde.start, source.end, f'"two words"~{slack}'
@@ -421,7 +432,9 @@ class _Parser:
         return before.kind == "word" and not _joint(before) and before.text != "NOT"
 
     def unknown_field(self, lexeme: Lexeme, name: str, rest: str, follower: Lexeme) -> None:
-        near = fields.nearest_field(name, self.vocabulary)
+        if name not in self.nearest:
+            self.nearest[name] = fields.nearest_field(name, self.vocabulary)
+        near = self.nearest[name]
         if not rest and (follower.kind in ("end", ")") or _joint(follower)):
             self.reading.stop(
                 "E-FIELD",

@@ -328,7 +328,7 @@ def _name(spec: FieldSpec, leaf: Leaf) -> Callable[[Batch], tuple[int, int]]:
         return lambda batch: _answer(batch, spec, batch.spelled(path, _SHAPES_CASED[spec.name]).get(wanted, 0))
     folded = tokens.fold(text)
     if isinstance(leaf, Word) and ("*" in text or "?" in text):
-        pattern = re.compile(re.escape(folded).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+        pattern = re.compile(tokens.glob(folded), re.DOTALL)
         return lambda batch: _answer(
             batch,
             spec,
@@ -416,7 +416,7 @@ def _answers(spellings: tuple[str, ...], term: str) -> bool:
 def _code(spec: FieldSpec, text: str) -> Callable[[Batch], tuple[int, int]]:
     wanted = tokens.fold(text).rstrip(".")
     if "*" in wanted:
-        pattern = re.compile(re.escape(wanted).replace(r"\*", ".*") + r"(?:\..*)?", re.DOTALL)
+        pattern = re.compile(tokens.glob(wanted, one=None) + r"(?:\..*)?", re.DOTALL)
     else:
         pattern = re.compile(re.escape(wanted) + r"(?:\..*)?", re.DOTALL)
     return lambda batch: _answer(
@@ -437,9 +437,9 @@ def _host(text: str) -> Callable[[Batch], tuple[int, int]]:
     bare_text = _SCHEME.sub("", tokens.fold(text))
     host, slash, path = bare_text.partition("/")
     host = host.removeprefix("www.")
-    hosts = re.compile(r"(?:.*\.)?" + re.escape(host).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+    hosts = re.compile(r"(?:.*\.)?" + tokens.glob(host), re.DOTALL)
     paths = (
-        re.compile("/" + re.escape(path.rstrip("/")).replace(r"\*", ".*") + r"(?:[/?#].*)?", re.DOTALL)
+        re.compile("/" + tokens.glob(path.rstrip("/"), one=None) + r"(?:[/?#].*)?", re.DOTALL)
         if slash and path.strip("/")
         else None
     )
@@ -482,7 +482,8 @@ def _host_and_path(url: str) -> tuple[str, str]:
 
 def _address(spec: FieldSpec, text: str) -> Callable[[Batch], tuple[int, int]]:
     wanted = _SCHEME.sub("", tokens.fold(text)).removeprefix("www.").rstrip("/")
-    pattern = re.compile(r"(?<![a-z0-9])" + re.escape(wanted).replace(r"\*", r"\S*") + r"(?![a-z0-9])", re.DOTALL)
+    part = tokens.glob(wanted, one=None, within=r"\S")
+    pattern = re.compile(rf"(?<![a-z0-9]){part}(?![a-z0-9])", re.DOTALL)
 
     def read(batch: Batch) -> tuple[int, int]:
         true = 0

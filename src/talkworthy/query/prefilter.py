@@ -1,5 +1,6 @@
 """What every match of a query must have: a sound and cheap first sieve for searches over the archive."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,12 +109,22 @@ def _literal_groups(groups: list[frozenset[str]]) -> tuple[tuple[str, ...], ...]
     for group in groups:
         pieces = {tokens.substring_form(_longest_piece(term)) for term in group}
         if all(pieces):
-            literals.append(
-                tuple(
-                    sorted(piece for piece in pieces if not any(other != piece and other in piece for other in pieces))
-                )
-            )
+            literals.append(tuple(sorted(_shortest(pieces))))
     return tuple(dict.fromkeys(literals))
+
+
+def _shortest(pieces: set[str]) -> set[str]:
+    """The pieces in which no other piece stands: whoever holds a longer one holds the shorter one, too."""
+    lengths = sorted({len(piece) for piece in pieces})
+
+    def holds_another(piece: str) -> bool:
+        return any(
+            piece[at : at + length] in pieces
+            for length in lengths[: bisect_left(lengths, len(piece))]
+            for at in range(len(piece) - length + 1)
+        )
+
+    return {piece for piece in pieces if not holds_another(piece)}
 
 
 def _bounds(node: Node, now: datetime | None) -> Prefilter:

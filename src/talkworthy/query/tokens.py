@@ -300,8 +300,18 @@ def is_wild(term: str) -> bool:
 
 def wildcard(term: str) -> re.Pattern[str]:
     """The expression that a spelling must match in full."""
-    escaped = re.escape(term).replace(ANY, ".*").replace(ONE, ".")
-    return re.compile(escaped, re.DOTALL)
+    return re.compile(glob(term, any_run=ANY, one=ONE), re.DOTALL)
+
+
+def glob(text: str, *, any_run: str = "*", one: str | None = "?", within: str = ".") -> str:
+    """An expression for text with wildcards; however many there are, no piece is sought twice."""
+    pieces = [
+        re.escape(piece).replace(re.escape(one), within) if one else re.escape(piece) for piece in text.split(any_run)
+    ]
+    if len(pieces) == 1:
+        return pieces[0]
+    between = "".join(f"(?>{within}*?{piece})" for piece in pieces[1:-1] if piece)
+    return f"{pieces[0]}{between}{within}*{pieces[-1]}"
 
 
 def prefix_of(term: str) -> str:
