@@ -201,6 +201,7 @@ BLOCKS: tuple[tuple[str, ...], ...] = (
 WIDE_BLOCKS: tuple[tuple[str, ...], ...] = (
     ("family",), ("given",), ("city", "substr(birthday, 1, 4)"), ("city", "substr(birthday, 6, 5)"),
     ("substr(given, 1, 2)", "substr(family, 1, 2)"), ("substr(birthday, 3, 5)", "substr(given, 1, 1)"),
+    ("substr(mailbox, 1, 5)",), ("given = family",), ("family = given",),
 )  # fmt: skip
 """Looked at besides where there are few records: they find more, and cost with the square of the number."""
 
@@ -231,7 +232,7 @@ def comparable(key: str, known: Mapping[str, Sequence[str]]) -> dict[str, str | 
         "given": given,
         "family": family,
         "whole": full if full and len(full) > 1 else None,
-        "sound": skeleton(full) if full and given and family and len(skeleton(full)) > 3 else None,
+        "sound": _sound(full) if full and given and family else None,
         "handle": _first(known, "handle", _handle),
         "email": email,
         "mailbox": email.split("@")[0] if email and "@" in email else None,
@@ -289,6 +290,12 @@ def clusters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if one != other:
             parent[max(one, other)] = min(one, other)
     return {key: root(key) for key in parent}
+
+
+def _sound(full: str) -> str | None:
+    """How the words of a name sound, in whatever order they stand."""
+    sound = "".join(sorted(skeleton(word) for word in full.split()))
+    return sound if len(sound) > 3 else None
 
 
 def _first(known: Mapping[str, Sequence[str]], name: str, read: Any) -> str | None:

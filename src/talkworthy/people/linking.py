@@ -212,12 +212,14 @@ def _comparison(comparison: linkage.Comparison, *, counts_rarity: bool) -> dict[
 
 
 def _rule(block: Sequence[str]) -> str:
+    """A block in SQL: `city` on both sides alike, `substr(city, 1, 3)` in part, `given = family` crosswise."""
     sides = []
     for column in block:
+        left, crossed, right = column.partition(" = ")
         if column.startswith("substr("):
             sides.append(f"{column.replace('(', '(l.')} = {column.replace('(', '(r.')}")
         else:
-            sides.append(f"l.{column} = r.{column}")
+            sides.append(f"l.{left} = r.{right if crossed else left}")
     return " AND ".join(sides)
 
 
