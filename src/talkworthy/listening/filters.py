@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import urlencode
 
+LONGEST_WORDS = 4_000
+"""Characters that the words of a filter may have; a monitor's query may be longer."""
+
 
 class Parameters(Protocol):
     """The query string of an address, as Django reads it."""

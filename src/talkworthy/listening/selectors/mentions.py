@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from talkworthy.analysis.meaning import MEANING
 from talkworthy.archive import Archive, Scan
-from talkworthy.listening.filters import Filter
+from talkworthy.listening.filters import LONGEST_WORDS, Filter
 from talkworthy.listening.models import Correction, Mark, Monitor, SavedView
 from talkworthy.listening.periods import Period
 from talkworthy.listening.searching import columns_for, narrowed
@@ -293,7 +293,9 @@ def marks_of(posts: Sequence[Post], monitor: Monitor) -> dict[str, bool]:
 
 
 def compiled_words(words: str, *, now: datetime) -> CompiledQuery | None:
-    """The words of a filter made ready, None where there are none; raises QueryError."""
+    """The words of a filter made ready, None where there are none; raises QueryError, and ValueError for too many."""
+    if len(words) > LONGEST_WORDS:
+        raise ValueError("longer than a filter may be")
     return compile_query(parse(words, stage="search"), now=now, similarity=MEANING) if words else None
 
 

@@ -1,10 +1,20 @@
 """Problems of a query as pages show them: the place drawn, the fix at one press."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext as _
+
+from talkworthy.listening.filters import LONGEST_WORDS
 from talkworthy.query import Check, Problem, check
 from talkworthy.query.check import printed
+
+MOST = 20
+"""Problems of each kind that are shown; whoever has mended these sees the next."""
+
+MENDED = 6
+"""Problems of each kind for which a whole query is tried as fix, which takes two more checks."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +31,28 @@ class Shown:
 
 
 def problems_of(checked: Check, *, stage: Literal["monitor", "search"] = "search") -> tuple[list[Shown], list[Shown]]:
-    """Errors and warnings of a checked query."""
-    return [_shown(checked, one, stage) for one in checked.errors], [
-        _shown(checked, one, stage) for one in checked.warnings
-    ]
+    """Errors and warnings of a checked query, the first of each."""
+    return _first(checked, checked.errors, stage), _first(checked, checked.warnings, stage)
 
 
-def _shown(checked: Check, problem: Problem, stage: Literal["monitor", "search"]) -> Shown:
+def problems_of_search(words: str) -> tuple[list[Shown], list[Shown]]:
+    """Errors and warnings of the words of a filter; nothing is read of what is longer than a filter may be."""
+    if len(words) <= LONGEST_WORDS:
+        return problems_of(check(words, stage="search")) if words else ([], [])
+    said = _("The filter has %(n)s characters, and may have %(most)s. Make a monitor of it, or filter by less.")
+    message = said % {"n": len(words), "most": LONGEST_WORDS}
+    return [Shown("E-LONG", message, 1, LONGEST_WORDS + 1, "", "", "")], []
+
+
+def _first(checked: Check, problems: Sequence[Problem], stage: Literal["monitor", "search"]) -> list[Shown]:
+    mendable = MENDED if len(checked.text) <= LONGEST_WORDS else 0
+    return [_shown(checked, one, stage, tried=place < mendable) for place, one in enumerate(problems[:MOST])]
+
+
+def _shown(checked: Check, problem: Problem, stage: Literal["monitor", "search"], *, tried: bool) -> Shown:
     lines = printed(checked.text, problem).split("\n")
     drawing = "\n".join(line[2:] for line in lines[1:3])
-    whole = _mended(checked, problem, stage)
+    whole = _mended(checked, problem, stage) if tried else ""
     return Shown(
         problem.code, problem.message, problem.line, problem.column, drawing, whole, "" if whole else problem.fix or ""
     )

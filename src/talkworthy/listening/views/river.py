@@ -19,14 +19,14 @@ from django.views.decorators.vary import vary_on_headers
 from talkworthy.listening import actions
 from talkworthy.listening.cards import Card, Cards
 from talkworthy.listening.families import Family, first_families
-from talkworthy.listening.filters import Filter, read_filter
+from talkworthy.listening.filters import LONGEST_WORDS, Filter, read_filter
 from talkworthy.listening.labels import SENTIMENT, channel_title, language_name, value_label
 from talkworthy.listening.models import Correction, Monitor, SavedView
 from talkworthy.listening.periods import NAMED, BadPeriod, Period, read_period
 from talkworthy.listening.selectors import mentions, series
 from talkworthy.listening.views.naming import period_words
 from talkworthy.listening.views.posts import pane
-from talkworthy.listening.views.problems import problems_of
+from talkworthy.listening.views.problems import problems_of_search
 from talkworthy.query import QueryError, check, format_query
 from talkworthy.workspaces.models import Member
 from talkworthy.workspaces.permissions import Permission
@@ -71,7 +71,7 @@ def river(request: MemberRequest) -> HttpResponse:
     monitors = mentions.monitors_of(viewer=request.member)
     context = _frame(request, asked, monitors, now=now)
     period: Period | None = context["period"]
-    problems = problems_of(check(asked.words, stage="search")) if asked.words else ([], [])
+    problems = problems_of_search(asked.words)
     context |= {"errors": problems[0], "warnings": problems[1]}
     if problems[0] or period is None:
         return render(request, "listening/river/river.html", context | {"cards": []}, status=200)
@@ -162,7 +162,7 @@ def count(request: MemberRequest) -> HttpResponse:
 def check_words(request: MemberRequest) -> HttpResponse:
     """What is wrong or odd in the words of the filter box, as they are typed."""
     words = request.GET.get("q", "").strip()
-    errors, warnings = problems_of(check(words, stage="search")) if words else ([], [])
+    errors, warnings = problems_of_search(words)
     return render(request, "listening/river/problems.html", {"errors": errors, "warnings": warnings, "words": words})
 
 
@@ -426,7 +426,7 @@ def _views(viewer: Member, base: str, asked: Filter) -> list[dict[str, Any]]:
 
 def _formatted(words: str) -> str:
     """The words in one spelling, where that differs."""
-    tree = check(words, stage="search").tree if words else None
+    tree = check(words, stage="search").tree if 0 < len(words) <= LONGEST_WORDS else None
     neat = format_query(tree) if tree else ""
     return neat if neat != words else ""
 
