@@ -13,6 +13,8 @@ import pytest
 
 from talkworthy.listening import filtering
 from talkworthy.listening.filtering import BadMonitors, analyse_posts, explained, match_posts, monitors_of
+from talkworthy.listening.selectors.mentions import compiled_words
+from talkworthy.listening.understanding import Monitors
 from talkworthy.query import QueryError
 from talkworthy.schema import posts_table
 
@@ -88,6 +90,16 @@ def test_what_is_absent_is_unknown_and_so_is_its_negation(match):
     text = "said: lang:en\nnot-said: tea AND NOT country:de\ndecoy: country:de\n"
     assert names(match([TEA], text)[0]) == [[]]
     assert names(match([TEA | {"place": {"country": "usa"}}], text)[0]) == [["not-said"]]
+
+
+def test_a_meaning_is_found_alike_in_a_stream_on_arrival_and_by_a_search(match):
+    query = 'similar:"the app is slow"~0.5'
+    slow, bread = "this app takes forever to load", "we baked bread on Sunday"
+    posts = [COFFEE | {"uid": f"feed:a:{n}", "text": text} for n, text in enumerate([slow, bread])]
+    assert names(match(posts, f"a: {query}\n")[0]) == [["a"], []]
+    table = posts_table(posts)
+    assert list(Monitors(((1, query),), NOW).matcher().match(table).by_row()) == [[1], []]
+    assert compiled_words(query, now=NOW).match(table).to_pylist() == [True, False]
 
 
 def test_what_analysis_said_is_looked_at_where_the_line_tells_it(match):
