@@ -83,7 +83,7 @@ def test_the_list_is_paged_and_costs_the_same_for_many(client_of, bob, rule, mon
     first = client.get("/acme/alerts/")
     assert first.context["older"] == f"/acme/alerts/?before={made[10].pk}"
     assert len(client.get(first.context["older"]).context["alerts"]) == 10
-    with django_assert_num_queries(7):  # session, user, member, alerts, unseen, the rail's count, other workspaces
+    with django_assert_num_queries(8):  # session, user, member, alerts, unseen, the rail's two counts, other workspaces
         client.get("/acme/alerts/")
 
 

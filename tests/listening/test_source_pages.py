@@ -83,7 +83,7 @@ def test_the_list_costs_the_same_for_many(client_of, carol, source, workspace, d
     client.get("/acme/sources/")
     for place in range(20):
         Source.objects.create(workspace=workspace, connector="feed", name=f"Feed {place}", key=f"k{place}")
-    with django_assert_num_queries(6):  # session, user, member, sources, alerts, other workspaces
+    with django_assert_num_queries(7):  # session, user, member, sources, cases, alerts, other workspaces
         client.get("/acme/sources/")
 
 

@@ -124,7 +124,7 @@ def test_a_page_of_many_notifications_asks_little(client_of, alice, member, djan
     for number in range(60):
         tell(member, key=f"case {number}", text=f"#{number} is yours")
     client = client_of(alice)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page = client.get("/acme/notifications/").content.decode()
     assert page.count("is yours") == 50 and "Older" in page
 

@@ -224,7 +224,7 @@ def test_the_list_of_deliveries_costs_the_same_for_many(
         draft = actions.start_draft(case, text="x", by=people["frank"], now=NOW)
         Delivery.objects.create(workspace=workspace, draft=draft, draft_version=1, by=people["frank"])
     frank.get("/acme/replies/deliveries/")
-    with django_assert_num_queries(8):  # session, user, member, rows, counts, share, alerts, other workspaces
+    with django_assert_num_queries(9):  # session, user, member, rows, counts, share, cases, alerts, other workspaces
         frank.get("/acme/replies/deliveries/")
 
 
@@ -366,7 +366,7 @@ def test_the_queue_of_approvals_costs_the_same_for_many(
         draft = actions.start_draft(case, text="x", by=people["frank"], now=NOW)
         actions.ask_approval(draft, by=people["frank"], now=NOW)
     erin.get("/acme/replies/")
-    with django_assert_num_queries(12):  # the frame's five, teams, rules, drafts, versions, approvals, files, messages
+    with django_assert_num_queries(13):  # the frame's six, teams, rules, drafts, versions, approvals, files, messages
         assert erin.get("/acme/replies/").content.decode().count("data-approve") == 20
 
 

@@ -85,7 +85,7 @@ def test_the_list_of_members_costs_the_same_for_many(client_of, alice, workspace
     for place in range(30):
         user = User.objects.create_user(f"m{place}@example.org", name=f"M{place}")
         Member.objects.create(workspace=workspace, user=user, role="viewer")
-    with django_assert_num_queries(6):  # session, user, member, members, alerts, other workspaces
+    with django_assert_num_queries(7):  # session, user, member, members, cases, alerts, other workspaces
         client.get("/acme/settings/members/")
 
 
@@ -152,7 +152,7 @@ def test_the_trail_costs_the_same_for_many(client_of, alice, workspace, django_a
     client = client_of(alice)
     client.get("/acme/settings/audit/")
     trail(workspace, alice, 50)
-    with django_assert_num_queries(9):  # the frame's five, entries, verbs, nouns, members
+    with django_assert_num_queries(10):  # the frame's six, entries, verbs, nouns, members
         client.get("/acme/settings/audit/")
 
 

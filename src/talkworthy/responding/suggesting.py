@@ -67,6 +67,11 @@ def suggestions(asked: str, earlier: Sequence[Earlier], *, language: str = "") -
     return tuple(found)
 
 
+def shared_words(one: str, other: str, among: Sequence[str]) -> tuple[str, ...]:
+    """The words that two texts have in common, those that are rare among all first."""
+    return _common(one, other, _rarity(among))
+
+
 def _points(likeness: float, one: Earlier) -> float:
     return likeness + (0.05 if one.resolved else 0.0) if likeness >= LEAST else 0.0
 

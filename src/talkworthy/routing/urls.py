@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.routing.views import playbooks
+from talkworthy.routing.views import playbooks, reports
 
 app_name = "routing"
 
@@ -13,4 +13,9 @@ triage: list[URLPattern] = [
     path("routing/playbook/<int:number>/activate/", playbooks.activate, name="activate_playbook"),
 ]
 
-urlpatterns: list[URLPattern] = [*triage]
+figures: list[URLPattern] = [
+    path("reports/", reports.reports, name="reports"),
+    path("reports/cases.csv", reports.reports_csv, name="reports_csv"),
+]
+
+urlpatterns: list[URLPattern] = [*triage, *figures]

@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from talkworthy.listening.models import Alert
+from talkworthy.responding.selectors.inbox import waiting_for
 from talkworthy.responding.situation import current_stop
 from talkworthy.workspaces.models import Member
 from talkworthy.workspaces.permissions import Permission, may
@@ -35,6 +36,7 @@ ZONE_TOLD = "zone told"
 
 RAIL: tuple[Stop, ...] = (
     Stop("listen", _("Listen"), "listen", "listening:river", "l"),
+    Stop("inbox", _("Inbox"), "inbox", "inbox:inbox", "i"),
     Stop("trends", _("Trends"), "trends", "listening:trends", "t"),
     Stop("monitors", _("Monitors"), "monitor", "listening:monitors", "m"),
     Stop("replies", _("Replies"), "reply", "responding:approvals", "r"),
@@ -44,6 +46,10 @@ RAIL: tuple[Stop, ...] = (
     Stop("settings", _("Settings"), "settings", "workspaces:general", "e"),
 )
 """The loop in its order, as far as it is built."""
+
+
+UNDER = {"cases": "inbox", "reports": "inbox"}
+"""First parts of addresses that lie under a stop of another name."""
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -61,6 +67,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "here": _here(request),
         "ask_timezone": member.user.timezone == "UTC" and not request.session.get(ZONE_TOLD),
         "sending_stop": current_stop(member.workspace_id) if getattr(member, "sending_is_stopped", False) else None,
+        "waiting_cases": SimpleLazyObject(lambda: waiting_for(member)),
         "unseen_alerts": SimpleLazyObject(lambda: _unseen(member)),
         "other_workspaces": SimpleLazyObject(lambda: _others(member)),
     }
@@ -70,7 +77,8 @@ def _here(request: HttpRequest) -> str:
     """The name of the rail's stop that the address lies under."""
     match = request.resolver_match
     parts = match.route.split("/") if match else []
-    return parts[1] if len(parts) > 1 else ""
+    here = parts[1] if len(parts) > 1 else ""
+    return UNDER.get(here, here)
 
 
 def _unseen(member: Member) -> int:

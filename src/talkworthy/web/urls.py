@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/", include("talkworthy.api.urls")),
     path("<slug:workspace>/", views.workspace, name="workspace"),
     path("<slug:workspace>/jump/", views.jump, name="jump"),
+    path("<slug:workspace>/", include("talkworthy.responding.inbox_urls")),
     path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
     path("<slug:workspace>/", include("talkworthy.notifying.urls")),
     path("<slug:workspace>/", include("talkworthy.people.urls")),

@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _
 from talkworthy.listening.filters import LONGEST_WORDS
 from talkworthy.query import Check, Problem, check
 from talkworthy.query.check import printed
+from talkworthy.query.fields import FIELDS, Vocabulary
+
+Stage = Literal["monitor", "search", "people"]
 
 MOST = 20
 """Problems of each kind that are shown; whoever has mended these sees the next."""
@@ -30,9 +33,14 @@ class Shown:
     hint: str
 
 
-def problems_of(checked: Check, *, stage: Literal["monitor", "search"] = "search") -> tuple[list[Shown], list[Shown]]:
+def problems_of(
+    checked: Check, *, stage: Stage = "search", vocabulary: Vocabulary = FIELDS
+) -> tuple[list[Shown], list[Shown]]:
     """Errors and warnings of a checked query, the first of each."""
-    return _first(checked, checked.errors, stage), _first(checked, checked.warnings, stage)
+    return (
+        _first(checked, checked.errors, stage, vocabulary),
+        _first(checked, checked.warnings, stage, vocabulary),
+    )
 
 
 def problems_of_search(words: str) -> tuple[list[Shown], list[Shown]]:
@@ -44,21 +52,23 @@ def problems_of_search(words: str) -> tuple[list[Shown], list[Shown]]:
     return [Shown("E-LONG", message, 1, LONGEST_WORDS + 1, "", "", "")], []
 
 
-def _first(checked: Check, problems: Sequence[Problem], stage: Literal["monitor", "search"]) -> list[Shown]:
+def _first(checked: Check, problems: Sequence[Problem], stage: Stage, vocabulary: Vocabulary) -> list[Shown]:
     mendable = MENDED if len(checked.text) <= LONGEST_WORDS else 0
-    return [_shown(checked, one, stage, tried=place < mendable) for place, one in enumerate(problems[:MOST])]
+    return [
+        _shown(checked, one, stage, vocabulary, tried=place < mendable) for place, one in enumerate(problems[:MOST])
+    ]
 
 
-def _shown(checked: Check, problem: Problem, stage: Literal["monitor", "search"], *, tried: bool) -> Shown:
+def _shown(checked: Check, problem: Problem, stage: Stage, vocabulary: Vocabulary, *, tried: bool) -> Shown:
     lines = printed(checked.text, problem).split("\n")
     drawing = "\n".join(line[2:] for line in lines[1:3])
-    whole = _mended(checked, problem, stage) if tried else ""
+    whole = _mended(checked, problem, stage, vocabulary) if tried else ""
     return Shown(
         problem.code, problem.message, problem.line, problem.column, drawing, whole, "" if whole else problem.fix or ""
     )
 
 
-def _mended(checked: Check, problem: Problem, stage: Literal["monitor", "search"]) -> str:
+def _mended(checked: Check, problem: Problem, stage: Stage, vocabulary: Vocabulary) -> str:
     """The whole query with the fix in its place, where that is a better one: it has fewer problems than before."""
     if not problem.fix:
         return ""
@@ -73,7 +83,7 @@ def _mended(checked: Check, problem: Problem, stage: Literal["monitor", "search"
     )
     troubles = len(checked.errors) + len(checked.warnings)
     for candidate in (in_place, problem.fix):
-        again = check(candidate, stage=stage)
+        again = check(candidate, stage=stage, vocabulary=vocabulary)
         if len(again.errors) < max(1, len(checked.errors)) and len(again.errors) + len(again.warnings) < troubles:
             return candidate
     return ""

@@ -33,6 +33,7 @@ from talkworthy.responding.actions.settings import (
     turn_sender,
 )
 from talkworthy.responding.actions.snippets import delete_snippet, restore_snippet, save_snippet, use_snippet
+from talkworthy.responding.actions.views import forget_view, keep_view
 
 __all__ = [
     "Refused",
@@ -46,6 +47,8 @@ __all__ = [
     "delete_snippet",
     "describe_attachment",
     "drop_draft",
+    "forget_view",
+    "keep_view",
     "last_inward",
     "lift_stop",
     "note_presence",

@@ -140,6 +140,12 @@
   }
   window.setInterval(freshen, 30000);
 
+  /* What is asked for again and again waits while nobody looks, and does not close a menu that is open. */
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const asks = event.target;
+    if (asks.getAttribute?.("hx-trigger")?.startsWith("every") && (document.hidden || (asks.id === "bell" && asks.querySelector("details[open]")))) event.preventDefault();
+  });
+
   /* Work under way */
   let busy = 0;
   document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden && event.target.matches("[hx-trigger^=every]")) event.preventDefault(); }); /* nobody looks */

@@ -1,0 +1,240 @@
+"""Everything that the page of a case shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from talkworthy.analysis.similarity import vectors
+from talkworthy.people.models import Identity, Person
+from talkworthy.responding.suggesting import shared_words
+from talkworthy.routing.models import (
+    Case,
+    CaseChange,
+    CaseRole,
+    Conversation,
+    ConversationLink,
+    Decision,
+    Message,
+    Note,
+)
+from talkworthy.workspaces.models import Member, Team
+
+EARLIER = 8
+NEWEST = 1_500
+"""So many of the newest settled cases are compared for likeness."""
+ALIKE = 0.2
+"""Likeness below which an earlier case is not shown."""
+DEEPEST = 3
+DONE = (Case.State.RESOLVED, Case.State.CLOSED)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message in its place: whom it answers, and how deep."""
+
+    message: Message
+    answers: Message | None
+    depth: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing on the page of a case, in order of time: a message, or a note between them."""
+
+    at: datetime
+    said: Said | None = None
+    note: Note | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """One change in words."""
+
+    at: datetime
+    who: str
+    words: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Alike:
+    """An earlier case, how alike its first message is (0 to 1), and the words that both have."""
+
+    case: Case
+    likeness: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """A case with all that stands beside it."""
+
+    case: Case
+    entries: Sequence[Entry]
+    conversations: Sequence[Conversation]
+    links: Sequence[ConversationLink]
+    tags: Sequence[str]
+    roles: Sequence[CaseRole]
+    identity: Identity | None
+    person: Person | None
+    earlier: Sequence[Case]
+    decisions: Sequence[Decision]
+    history: Sequence[Told]
+
+
+def page_of(case: Case, *, viewer: Member) -> CasePage:
+    """The page of a case that the viewer got from `case_or_404`."""
+    conversations = list(case.conversations.order_by("first_at", "pk"))
+    identity = case.requester
+    person = identity.person if identity else None
+    if person is not None and person.root is not None:
+        person = person.root
+    numbers = [one.pk for one in conversations]
+    links = ConversationLink.objects.filter(Q(one__in=numbers) | Q(other__in=numbers), undone_at=None)
+    return CasePage(
+        case,
+        _entries(case, numbers),
+        conversations,
+        list(links.select_related("one", "other", "by").order_by("at", "pk")),
+        list(case.tags.values_list("tag", flat=True)),
+        list(case.case_roles.select_related("member__user").order_by("role", "pk")),
+        identity,
+        person,
+        _earlier(case, identity, person),
+        list(case.decisions.order_by("-at", "-pk")[:5]),
+        history_of(case),
+    )
+
+
+def history_of(case: Case) -> list[Told]:
+    """What was changed, the newest first."""
+    rows = CaseChange.objects.filter(case=case).select_related("by").order_by("-at", "-pk")
+    return told_of(case, list(rows[:200]))
+
+
+def told_of(case: Case, changes: Sequence[CaseChange]) -> list[Told]:
+    """Changes of a case in words, in their order."""
+    names = _names(case.workspace_id, changes)
+    return [Told(row.at, str(row.by) if row.by else "", change_in_words(row, names), row.why) for row in changes]
+
+
+def change_in_words(change: CaseChange, names: dict[tuple[str, int], str]) -> str:
+    """A change as a sentence without its subject."""
+    old, new = (_named(change.what, value, names) for value in (change.old, change.new))
+    label = str(_LABELS.get(change.what, change.what.replace("_", " ")))
+    if old and new:
+        return _("%(what)s: %(old)s → %(new)s") % {"what": label, "old": old, "new": new}
+    if new:
+        return _("%(what)s: %(new)s") % {"what": label, "new": new}
+    if old:
+        return _("%(what)s: no longer %(old)s") % {"what": label, "old": old}
+    return label
+
+
+def alike_to(case: Case) -> list[Alike]:
+    """Settled cases whose first message is most like this one's, each with the words that both have."""
+    asked = _first_words(case.workspace_id, [case.pk]).get(case.pk, "") or case.title
+    rows = Case.objects.filter(workspace_id=case.workspace_id, state__in=DONE).exclude(pk=case.pk)
+    cases = list(rows.select_related("owner__user").order_by("-opened_at")[:NEWEST])
+    said = _first_words(case.workspace_id, [one.pk for one in cases])
+    texts = [said.get(one.pk) or one.title for one in cases]
+    if not asked.strip() or not texts:
+        return []
+    found = vectors([asked, *texts])
+    likeness = np.asarray((found[1:] @ found[0].T).todense()).ravel()
+    order = [int(place) for place in np.argsort(-likeness, kind="stable")[:5] if likeness[place] >= ALIKE]
+    return [
+        Alike(cases[place], round(float(likeness[place]), 2), shared_words(asked, texts[place], texts))
+        for place in order
+    ]
+
+
+def teams(*, viewer: Member) -> list[Team]:
+    """The teams that a case can be given to."""
+    return list(Team.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None).order_by("name"))
+
+
+def _entries(case: Case, conversations: Sequence[int]) -> list[Entry]:
+    messages = list(
+        Message.objects.filter(conversation__in=conversations).select_related("identity").order_by("at", "pk")
+    )
+    known = {message.uid: message for message in messages}
+    depths: dict[str, int] = {}
+    for message in messages:
+        depths[message.uid] = min(DEEPEST, depths[message.parent] + 1) if message.parent in depths else 0
+    found = [Entry(message.at, Said(message, known.get(message.parent), depths[message.uid])) for message in messages]
+    notes = Note.objects.filter(case=case, deleted_at=None).select_related("by__user")
+    found += [Entry(note.at, note=note) for note in notes]
+    return sorted(found, key=lambda entry: entry.at)
+
+
+def _earlier(case: Case, identity: Identity | None, person: Person | None) -> list[Case]:
+    """Other cases of whoever asks, by every account that is known of them."""
+    if identity is None:
+        return []
+    theirs = Q(requester=identity)
+    if person is not None:
+        theirs |= Q(requester__person=person) | Q(requester__person__root=person)
+    rows = Case.objects.filter(theirs, workspace_id=case.workspace_id).exclude(pk=case.pk)
+    return list(rows.order_by("-opened_at")[:EARLIER])
+
+
+def _first_words(workspace: int, cases: Sequence[int]) -> dict[int, str]:
+    """The first message to us of each case, of those that are still there."""
+    rows = (
+        Message.objects.filter(
+            workspace=workspace, conversation__cases__in=cases, direction=Message.Direction.INWARD, deleted_at=None
+        )
+        .order_by("-at", "-pk")
+        .values_list("conversation__cases", "title", "text")
+    )
+    return {number: f"{title} {text}".strip() for number, title, text in rows}
+
+
+_LABELS = {
+    "state": gettext_lazy("State"),
+    "owner": gettext_lazy("Owner"),
+    "team": gettext_lazy("Team"),
+    "priority": gettext_lazy("Priority"),
+    "opened": gettext_lazy("Opened"),
+    "tag": gettext_lazy("Tag"),
+    "tags": gettext_lazy("Tags"),
+    "role": gettext_lazy("Part"),
+    "snoozed_until": gettext_lazy("Snoozed until"),
+    "sent": gettext_lazy("Reply"),
+}
+
+
+def _names(workspace: int, changes: Sequence[CaseChange]) -> dict[tuple[str, int], str]:
+    """Names of the members and teams that changes speak of by number."""
+    numbers = {
+        what: {value for row in changes if row.what == what for value in (row.old, row.new) if isinstance(value, int)}
+        for what in ("owner", "team")
+    }
+    found: dict[tuple[str, int], str] = {}
+    for member in Member.objects.filter(workspace=workspace, pk__in=numbers["owner"]).select_related("user"):
+        found["owner", member.pk] = str(member.user)
+    for team in Team.objects.filter(workspace=workspace, pk__in=numbers["team"]):
+        found["team", team.pk] = team.name
+    return found
+
+
+def _named(what: str, value: Any, names: dict[tuple[str, int], str]) -> str:
+    if value in (None, "", [], {}):
+        return ""
+    if what in ("owner", "team") and isinstance(value, int):
+        return names.get((what, value), _("somebody who has left"))
+    if what in ("state", "priority"):
+        choices = dict((Case.State if what == "state" else Case.Priority).choices)
+        return str(choices.get(value, value))
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    return str(value)

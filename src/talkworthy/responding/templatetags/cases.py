@@ -1,0 +1,107 @@
+"""Words and signs of cases, as the inbox and the case page show them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from talkworthy.listening.labels import channel_title, language_name
+from talkworthy.responding.noting import MENTION, handle_of
+from talkworthy.routing.models import Case
+from talkworthy.workspaces.models import Member
+
+register = template.Library()
+
+SIGNS = {"risk": "warning", "purchase": "spark", "cancel": "out", "service": "reply", "low": "down"}
+"""A sign of the sprite for each priority; the word stands beside it."""
+
+
+@register.filter
+def due_words(due: datetime | None, now: datetime | None = None) -> str:
+    """When it is due: “due in 14 min”, “missed by 2 h”."""
+    if due is None:
+        return _("no time promised")
+    left = due - (now or timezone.now())
+    words = _long(abs(left))
+    return _("due in %(time)s") % {"time": words} if left >= timedelta(0) else _("missed by %(time)s") % {"time": words}
+
+
+@register.filter
+def due_kind(due: datetime | None, now: datetime | None = None) -> str:
+    """danger where it was missed, warn within an hour, else nothing: the words say the same."""
+    if due is None:
+        return ""
+    left = due - (now or timezone.now())
+    return "danger" if left < timedelta(0) else "warn" if left < timedelta(hours=1) else ""
+
+
+@register.filter
+def priority_sign(case: Case) -> str:
+    """The name of its sign."""
+    return SIGNS.get(case.priority, "info")
+
+
+@register.filter
+def channel(name: str) -> str:
+    """A channel as people call it."""
+    return channel_title(name)
+
+
+@register.filter
+def language(code: str) -> str:
+    """A language by its name; empty where there is none."""
+    return language_name(code) if code else ""
+
+
+@register.filter
+def with_mentions(text: str) -> SafeString:
+    """A note's words, with the members that it names set apart."""
+    parts, end = [], 0
+    for found in MENTION.finditer(text):
+        parts += [
+            conditional_escape(text[end : found.start()]),
+            format_html('<span class="mention">{}</span>', found[0]),
+        ]
+        end = found.end()
+    return mark_safe("".join([*parts, conditional_escape(text[end:])]))  # noqa: S308 - each part is escaped
+
+
+@register.filter
+def handle(member: Member) -> str:
+    """What a member is called in notes."""
+    return handle_of(member.user.name, member.user.email)
+
+
+@register.filter
+def reasons(reason: Any) -> list[tuple[str, str]]:
+    """A case's reason as pairs of words; what is empty is left out."""
+    if not isinstance(reason, dict):
+        return []
+    return [
+        (str(name).replace("_", " "), _flat(value)) for name, value in reason.items() if value not in ("", None, [], {})
+    ]
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_flat(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_flat, value))
+    return str(value)
+
+
+def _long(length: timedelta) -> str:
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 1:
+        return _("less than a minute")
+    if minutes < 90:
+        return _("%(n)d min") % {"n": minutes}
+    if minutes < 48 * 60:
+        return _("%(n)d h") % {"n": round(minutes / 60)}
+    days = round(minutes / 1440)
+    return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
