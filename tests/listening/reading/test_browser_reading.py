@@ -148,3 +148,24 @@ def test_a_fix_is_taken_by_one_press(page, room, live_server, said):
     expect(page.locator("#preview")).to_contain_text("posts found")
     assert page.input_value("#id_query") == "(google AND apple) OR x"
     assert said == []
+
+
+def test_a_late_post_is_announced_and_put_where_it_belongs(page, room, live_server, said):
+    page.goto(f"{live_server.url}/acme/listen/")
+    first = page.locator("[data-post]").first.get_attribute("data-post")
+    room.add(
+        [
+            room.post(900, "google just now", ago=timedelta(minutes=1)),
+            room.post(901, "google came late", ago=timedelta(hours=20)),
+        ],
+        "2",
+    )
+    button = page.locator("[data-show-newer]")
+    expect(button).to_have_text("1 new mention · 1 older post arrived")
+    button.click()
+    shown = [row.get_attribute("data-post") for row in page.locator("[data-post]").all()]
+    assert shown == sorted(shown, key=int, reverse=True)
+    assert shown.index(first) == 1
+    expect(page.locator("[data-post]", has_text="came late")).to_have_count(1)
+    expect(button).to_be_hidden()
+    assert said == []
