@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from django.db import transaction
 from django.db.models import F, Max
 
 from talkworthy import archive as river
@@ -23,6 +25,7 @@ from talkworthy.connectors import contract
 from talkworthy.connectors.contract import Connector, Malformed, Parsed
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.registry import connector_named
+from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, speaking
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
@@ -287,19 +290,45 @@ class Listener:
         appended = self.archive.append(chosen, transactions=transactions, cursors=cursors)
         observed = self.archive.observe(pa.concat_tables([batch.observations for batch in batches]))
         gone = self.archive.bury(pa.concat_tables([batch.tombstones for batch in batches]))
+        again = begun.cut_short or begun.counted or appended.repeated
+        told = partial(self._tell_rooms, appended, chosen, batches, gone, again=again, now=now)
         if begun.cut_short:
             log.warning("storing was cut short in workspace %s: counting anew", self.workspace.pk)
-            cube.rebuild(self.workspace, self.archive)
+            cube.rebuild(self.workspace, self.archive, also=told)
         else:
             added = [appended.new, appended.edited, appended.recounted.rows, observed.rows]
             removed = [appended.previous, appended.recounted.previous, observed.previous, gone]
             if appended.repeated and begun.unheard_of:  # counted so long ago that it was forgotten
                 added, removed = [], []
-            cube.count_stored(self.workspace, names, added=added, removed=removed, now=now)
+            if not cube.count_stored(self.workspace, names, added=added, removed=removed, now=now, also=told):
+                told()
         _note_arrivals(seen, appended.new, sources, now=now)
         for spooled in group:
             self.archive.spool.remove(spooled)
         return Stored(chosen.num_rows, appended.new.num_rows)
+
+    def _tell_rooms(
+        self,
+        appended: river.Appended,
+        chosen: pa.Table,
+        batches: Sequence[river.Batch],
+        gone: pa.Table,
+        *,
+        again: bool,
+        now: datetime,
+    ) -> None:
+        """Tell the rooms above what came; where it was stored before and cut short, all that it may have been.
+
+        Counting anew takes every batch as counted, also those that come in a later group: their posts are told with
+        their own group, though nothing of it is counted any more.
+        """
+        stones = [uid for batch in batches for uid in batch.tombstones["uid"].to_pylist() if uid]
+        new, edited = appended.new, appended.edited
+        if again:
+            new = edited = self.archive.named(chosen["uid"].to_pylist())
+        uids = sorted({*stones, *gone["uid"].to_pylist()})
+        with transaction.atomic():
+            call("posts_stored", workspace=self.workspace, posts=new, edited=edited, gone=uids, now=now)
 
     def understand(self, posts: pa.Table, *, now: datetime, foreseen: Foreseen | None = None) -> pa.Table:
         """Analyse posts and say which monitors they match (columns of ARRIVING).

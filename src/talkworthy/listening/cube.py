@@ -59,15 +59,19 @@ class Begun:
     """Earlier ones were begun and never counted."""
     unheard_of: bool
     """None of these was begun before, as far as anybody remembers (see `prune_batches`)."""
+    counted: bool = False
+    """Some of these were counted before: they were stored, and what came after was cut short."""
 
 
 def begin(workspace: Workspace, names: Sequence[str], *, now: datetime) -> Begun:
     """Write down, before batches are stored, that they will be counted."""
     cut_short = Batch.objects.filter(workspace=workspace, applied_at=None).exists()
-    unheard_of = not Batch.objects.filter(workspace=workspace, name__in=names).exists()
+    known = Batch.objects.filter(workspace=workspace, name__in=names)
+    unheard_of = not known.exists()
+    counted = known.exclude(applied_at=None).exists()
     rows = [Batch(workspace=workspace, name=name, created_at=now) for name in names]
     Batch.objects.bulk_create(rows, ignore_conflicts=True)
-    return Begun(cut_short, unheard_of)
+    return Begun(cut_short, unheard_of, counted)
 
 
 def prune_batches(workspace: Workspace, *, now: datetime) -> int:
@@ -81,14 +85,24 @@ def prune_batches(workspace: Workspace, *, now: datetime) -> int:
 
 
 def count_stored(
-    workspace: Workspace, names: Sequence[str], *, added: Iterable[pa.Table], removed: Iterable[pa.Table], now: datetime
+    workspace: Workspace,
+    names: Sequence[str],
+    *,
+    added: Iterable[pa.Table],
+    removed: Iterable[pa.Table],
+    now: datetime,
+    also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Count what storing these batches changed, once: False where each of them was counted before."""
+    """Count what storing these batches changed, once: False where each of them was counted before.
+
+    `also` is called in the same transaction: what it writes is there exactly when the batches are counted.
+    """
     waiting = Batch.objects.filter(workspace=workspace, name__in=names, applied_at=None)
     with transaction.atomic():
         if not waiting.update(applied_at=now):
             return False
         _apply(workspace, added, removed)
+        also()
     return True
 
 
@@ -141,10 +155,11 @@ class Cells:
     posts: int
 
 
-def rebuild(workspace: Workspace, archive: Archive) -> int:
+def rebuild(workspace: Workspace, archive: Archive, *, also: Callable[[], object] = lambda: None) -> int:
     """Count everything anew from the archive, and take every batch as counted; returns the number of posts.
 
     Readers see the old counts until then. Nothing may be stored meanwhile; what is corrected meanwhile is seen.
+    `also` is called in the same transaction.
     """
 
     def scan() -> Cells:
@@ -161,6 +176,7 @@ def rebuild(workspace: Workspace, archive: Archive) -> int:
         DayCube.objects.filter(workspace=workspace).delete()
         _put(workspace, cells)
         Batch.objects.filter(workspace=workspace, applied_at=None).update(applied_at=timezone.now())
+        also()
 
     return _counted_anew(workspace, scan, put)
 
