@@ -102,6 +102,20 @@ def test_a_packed_file_of_rows_shows_its_columns(client_of, bob):
     assert page.context["form"]["origin"].initial == "posts-of-may"
 
 
+def test_a_packed_file_that_is_broken_is_said_and_not_asked_about(client_of, bob):
+    client = client_of(bob)
+    for body in (b"\x1f\x8b garbage", gzip.compress(ROWS)[:-20]):
+        address = send(client, "posts.csv.gz", body).headers["Location"]
+        assert "broken off or damaged" in client.get(address, follow=True).content.decode()
+
+
+def test_of_very_many_columns_the_first_are_asked_about(client_of, bob):
+    client = client_of(bob)
+    wide = ",".join(f"c{number}" for number in range(3_000)).encode()
+    page = client.get(send(client, "wide.csv", wide + b"\n" + wide).headers["Location"])
+    assert len(page.context["rows"]) == 200
+
+
 def test_ids_that_do_not_say_where_they_come_from_are_asked_about(client_of, bob, workspace):
     client = client_of(bob)
     line = b'{"uid": "17", "text": "Acme broke", "published_at": "2026-03-04T12:00:00Z"}\n'

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import urlencode
 
+LARGEST = 1 << 63
+"""No number of a row or a post is so large."""
+
 LONGEST_WORDS = 4_000
 """Characters that the words of a filter may have; a monitor's query may be longer."""
 
@@ -118,7 +121,11 @@ def read_filter(parameters: Parameters) -> Filter:
         name = PARAMETERS[field.name]
         if field.default == ():
             values = tuple(dict.fromkeys(value for value in parameters.getlist(name) if value))
-            found[field.name] = tuple(int(v) for v in values if v.isdecimal()) if field.name == "monitors" else values
+            found[field.name] = (
+                tuple(int(v) for v in values if v.isdecimal() and int(v[:40]) < LARGEST)
+                if field.name == "monitors"
+                else values
+            )
         else:
             found[field.name] = next(iter(parameters.getlist(name)[-1:]), "").strip()
     return Filter(**found)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import io
 import secrets
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from talkworthy.listening.streams import opened
 from talkworthy.schema.formats import suggest_mapping
 from talkworthy.schema.formats.csv import head_of, sniff_delimiter
 from talkworthy.workspaces.models import Workspace
+
+COLUMNS = 200
+"""Columns that are asked about; further ones are left out."""
 
 EXAMPLES = 3
 """Cells of a column that are shown as examples."""
@@ -49,17 +53,26 @@ def kept_upload(workspace: Workspace, token: str) -> Path:
 
 
 def columns_of(path: Path) -> list[Column]:
-    """The columns of a file of rows with examples and guesses; none where it has no header."""
-    with opened(path) as (file, _head):
-        head = file.read(LOOKED_AT)
+    """The columns of a file of rows with examples and guesses; none where it has no header.
+
+    OSError or EOFError where it is packed and broken.
+    """
+    try:
+        with opened(path) as (file, _head):
+            head = file.read(LOOKED_AT)
+    except zlib.error as error:
+        raise EOFError(str(error)) from error
     delimiter = sniff_delimiter(head.decode("utf-8", "replace"))
     rows = head_of(io.BytesIO(head), delimiter=delimiter)
     if not rows:
         return []
-    guessed = {name: target for target, name in suggest_mapping(rows[0], rows[1:], delimiter=delimiter).columns.items()}
+    guessed = {
+        name: target
+        for target, name in suggest_mapping(rows[0][:COLUMNS], rows[1:], delimiter=delimiter).columns.items()
+    }
     return [
         Column(name.strip(), _examples(rows[1:], place), guessed.get(name.strip(), ""))
-        for place, name in enumerate(rows[0])
+        for place, name in enumerate(rows[0][:COLUMNS])
     ]
 
 

@@ -69,6 +69,14 @@ def test_a_filter_of_thousands_of_words_is_answered_in_bounded_time(room, client
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("listen/?before=N", 404), ("listen/?open=N", 404), ("listen/?monitor=N", 200), ("listen/post/N/", 404)],
+)
+def test_a_number_that_no_row_can_have_is_not_there(room, client_of, path, status):
+    assert client_of(room.carol).get(f"/acme/{path.replace('N', '9' * 40)}").status_code == status
+
+
 def test_the_check_as_one_types_offers_a_whole_query_as_fix(room, client_of):
     page = client_of(room.carol).get("/acme/listen/check/", {"q": "a AND b OR c"}, headers=HTMX).content.decode()
     assert "E-MIX" in page

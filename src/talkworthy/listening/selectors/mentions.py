@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from talkworthy.analysis.meaning import MEANING
 from talkworthy.archive import Archive, Scan
-from talkworthy.listening.filters import LONGEST_WORDS, Filter
+from talkworthy.listening.filters import LARGEST, LONGEST_WORDS, Filter
 from talkworthy.listening.models import Correction, Mark, Monitor, SavedView
 from talkworthy.listening.periods import Period
 from talkworthy.listening.searching import columns_for, narrowed
@@ -183,7 +183,7 @@ def preview(
 
 def post_or_404(post_id: int, *, viewer: Member) -> Post:
     """One post by the archive's number."""
-    post = archive_of(viewer.workspace).get(post_id)
+    post = archive_of(viewer.workspace).get(post_id) if abs(post_id) < LARGEST else None
     if post is None:
         raise Http404(
             _("This post is not in the archive (any more): it was deleted by its author, erased, or never collected.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -117,7 +118,13 @@ def mapping(request: MemberRequest, token: str) -> HttpResponse:
     path = kept_upload(request.workspace, token)
     if not name or not path.exists():
         raise Http404(_("This file is not here any more. Send it again."))
-    columns = columns_of(path) if format_ == "csv" else []
+    try:
+        columns = columns_of(path) if format_ == "csv" else []
+    except (OSError, EOFError):
+        messages.error(
+            request, _("%(name)s is broken off or damaged. Pack it anew, and send it again.") % {"name": name}
+        )
+        return redirect("listening:data", request.workspace.slug)
     asked = request.POST if request.method == "POST" else None
     form = MappingForm(asked, columns=columns, initial={"origin": origin_of(name)})
     if not form.is_valid():

@@ -19,7 +19,7 @@ from django.views.decorators.vary import vary_on_headers
 from talkworthy.listening import actions
 from talkworthy.listening.cards import Card, Cards
 from talkworthy.listening.families import Family, first_families
-from talkworthy.listening.filters import LONGEST_WORDS, Filter, read_filter
+from talkworthy.listening.filters import LARGEST, LONGEST_WORDS, Filter, read_filter
 from talkworthy.listening.labels import SENTIMENT, channel_title, language_name, value_label
 from talkworthy.listening.models import Correction, Monitor, SavedView
 from talkworthy.listening.periods import NAMED, BadPeriod, Period, read_period
@@ -69,9 +69,10 @@ def river(request: MemberRequest) -> HttpResponse:
     now, asked = timezone.now(), read_filter(request.GET)
     before = _number(request.GET.get("before"))
     monitors = mentions.monitors_of(viewer=request.member)
+    problems = problems_of_search(asked.words)
+    asked = replace(asked, words=asked.words[: LONGEST_WORDS + 1])  # every link of the page holds them
     context = _frame(request, asked, monitors, now=now)
     period: Period | None = context["period"]
-    problems = problems_of_search(asked.words)
     context |= {"errors": problems[0], "warnings": problems[1]}
     if problems[0] or period is None:
         return render(request, "listening/river/river.html", context | {"cards": []}, status=200)
@@ -126,10 +127,7 @@ def newer(request: MemberRequest) -> HttpResponse:
 def copies(request: MemberRequest, post_id: int) -> HttpResponse:
     """The near copies of a post that stood with it in a list: under its card, or as a page."""
     now = timezone.now()
-    try:
-        numbers = [int(number) for number in request.GET.get("posts", "").split(",") if number]
-    except ValueError as error:
-        raise Http404 from error
+    numbers = [number for part in request.GET.get("posts", "").split(",") if (number := _number(part)) is not None]
     found = mentions.posts_of_ids(numbers[: mentions.PAGE * COPIES_MOST], viewer=request.member)
     cards = _cards(request.member, found, mentions.monitors_of(viewer=request.member), Filter(), now=now)
     if request.htmx:
@@ -450,10 +448,13 @@ def _river_address(request: MemberRequest, address: str) -> str:
 
 
 def _number(text: str | None) -> int | None:
-    """A number from an address; None where there is none, 404 where it is something else."""
+    """A number from an address; None where there is none, 404 where it is none that a post could have."""
     if not text:
         return None
     try:
-        return int(text)
+        number = int(text)
     except ValueError as error:
         raise Http404 from error
+    if abs(number) >= LARGEST:
+        raise Http404
+    return number
