@@ -126,7 +126,7 @@ def side_by_side(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
     """Language and sentiment against other tools that are installed: speed, and quality where there are labels."""
     scorer_of("sentiment").score(texts[:8])
     mine: dict[str, Callable[[Sequence[str]], list[str]]] = {"talkworthy": _own_sentiment}
-    mine |= _vader() | _scikit(data)
+    mine |= _vader() | _textblob() | _scikit(data)
     labelled = _labelled(data / "tweeteval/sentiment_val.jsonl.gz", "label_name")
     for name, read in mine.items():
         figure = {
@@ -168,6 +168,19 @@ def _vader() -> dict[str, Callable[[Sequence[str]], list[str]]]:
         return ["positive" if score >= 0.05 else "negative" if score <= -0.05 else "neutral" for score in found]
 
     return {"VADER": read}
+
+
+def _textblob() -> dict[str, Callable[[Sequence[str]], list[str]]]:
+    try:
+        from textblob import TextBlob
+    except ImportError:
+        return {}
+
+    def read(texts: Sequence[str]) -> list[str]:
+        found = [TextBlob(text).sentiment.polarity for text in texts]
+        return ["positive" if score > 0 else "negative" if score < 0 else "neutral" for score in found]
+
+    return {"TextBlob": read}
 
 
 def _scikit(data: Path) -> dict[str, Callable[[Sequence[str]], list[str]]]:

@@ -203,7 +203,8 @@ def serve() -> None:
     pa.set_cpu_count(1)
     asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints does not speak into the answers
-    _serve(asked, answers)
+    with suppress(BrokenPipeError):  # whoever asked is gone
+        _serve(asked, answers)
 
 
 def _serve(asked: IO[bytes], answers: IO[bytes]) -> None:
