@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from talkworthy.hooks import hooks
+
 
 class RoutingConfig(AppConfig):
     """Routing."""
@@ -9,3 +11,10 @@ class RoutingConfig(AppConfig):
     name = "talkworthy.routing"
     label = "routing"
     verbose_name = "Routing"
+
+    def ready(self) -> None:
+        """Join the hooks."""
+        from talkworthy.routing import joining
+
+        if not hooks().is_registered(joining):
+            hooks().register(joining)

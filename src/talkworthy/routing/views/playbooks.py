@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from talkworthy.analysis import default_pipeline
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.models import Monitor
 from talkworthy.routing.actions import playbooks as actions
 from talkworthy.routing.askers import ANSWERS, OURS, Facts, Seen
@@ -72,7 +73,9 @@ def _tried(shown: PlaybookVersion, text: str, about: str, request: MemberRequest
     seen = [Seen(monitor.pk, monitor.name, monitor.kind) for monitor in monitors[:1]]
     if kinds and not seen:
         seen = [Seen(0, {"us": _("us"), "rival": _("a rival"), "field": _("our field")}[about], kinds[0])]
-    return told(decide(compile_playbook(known(shown.tree), now=now), Facts(post=post, monitors=seen)))
+    return told(
+        decide(compile_playbook(known(shown.tree), now=now, similarity=MEANING), Facts(post=post, monitors=seen))
+    )
 
 
 def told(found: Triage) -> dict[str, Any]:

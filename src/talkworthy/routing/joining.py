@@ -1,0 +1,140 @@
+"""What routing does when others call: mentions that arrive wait for it, and what is due is done."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from django.db.models import Q
+
+from talkworthy.hooks import joins
+from talkworthy.hooks.specs import TimelineRow
+from talkworthy.query import QueryError, parse
+from talkworthy.routing.actions.cases import address_of
+from talkworthy.routing.arriving import look_at_arrivals
+from talkworthy.routing.falling_due import ring_due
+from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
+from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule
+from talkworthy.routing.rules import sources_named
+from talkworthy.routing.states import LIVE
+from talkworthy.workspaces.models import Workspace
+
+FRESH = timedelta(days=7)
+"""Older posts are history that was brought in: they open no case."""
+
+
+@joins
+def posts_stored(workspace: Workspace, posts: pa.Table, edited: pa.Table, gone: Sequence[str], now: datetime) -> None:
+    """Let wait what a monitor found, what was told to us in private, and what belongs to conversations of the desk."""
+    fresh, changed = _rows(posts), _rows(edited)
+    talks = Conversation.objects.filter(workspace=workspace).exists()
+    known = tied(workspace, [*fresh, *changed]) if talks else frozenset[str]()
+    sources = _sources(workspace)
+    arriving = [
+        row
+        for row in fresh
+        if row["uid"] in known or (row["published_at"] >= now - FRESH and _concerns_us(row, sources))
+    ]
+    _add(workspace, arriving, "new", now)
+    if talks:
+        _add(workspace, [row for row in changed if row["uid"] in known], "edited", now)
+        held = held_names(workspace, "uid", gone)
+        _add(workspace, [{"uid": uid, "id": 0} for uid in gone if uid in held], "gone", now)
+
+
+@joins
+def work_due(now: datetime) -> int:
+    """Look at mentions that wait, and let timers ring."""
+    return look_at_arrivals(now=now) + ring_due(now=now)
+
+
+@joins
+def timeline_rows(
+    workspace: Any, accounts: Sequence[tuple[str, str]], identities: Sequence[int], before: datetime | None, limit: int
+) -> Sequence[TimelineRow]:
+    """The cases that they asked for."""
+    found = Case.objects.filter(workspace=workspace, requester__in=list(identities)).select_related("workspace")
+    if before is not None:
+        found = found.filter(opened_at__lt=before)
+    return [
+        TimelineRow(case.opened_at, "case", case.channel, str(case), case.title, address_of(case))
+        for case in found.order_by("-opened_at")[:limit]
+    ]
+
+
+@joins
+def member_removed(member: Any, heir: Any) -> None:
+    """Live cases go back to their team, where others see them; the heir is not buried in them."""
+    Case.objects.filter(owner=member, state__in=LIVE).update(owner=None, owned_since=None)
+
+
+@joins
+def data_forgotten(
+    workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
+) -> Mapping[str, int]:
+    """The messages, what was decided of them, and the titles that quote them."""
+    counts = {"messages": 0, "decisions": 0}
+    for piece in pieces(uids):
+        messages = Message.objects.filter(workspace=workspace, uid__in=piece)
+        talks = list(messages.values_list("conversation", flat=True))
+        Case.objects.filter(Q(conversations__in=talks) & Q(conversations__root__in=piece)).update(title="–")
+        Case.objects.filter(decisions__uid__in=piece, decisions__workspace=workspace).update(title="–")
+        Conversation.objects.filter(pk__in=talks, root__in=piece).update(title="")
+        counts["messages"] += messages.delete()[1].get("routing.Message", 0)
+        found = Decision.objects.filter(workspace=workspace, uid__in=piece)
+        counts["decisions"] += found.delete()[1].get("routing.Decision", 0)
+        Arrival.objects.filter(workspace=workspace, uid__in=piece).delete()
+    return counts
+
+
+@joins
+def data_exported(
+    workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]]
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The copies of their posts, and what was decided of them."""
+    names = ("uid", "title", "text", "direction")
+    messages = [
+        row
+        for piece in pieces(uids)
+        for row in Message.objects.filter(workspace=workspace, uid__in=piece).values(*names)
+    ]
+    decisions = [
+        row
+        for piece in pieces(uids)
+        for row in Decision.objects.filter(workspace=workspace, uid__in=piece).values(
+            "uid", "outcome", "priority", "path"
+        )
+    ]
+    return {name: rows for name, rows in {"messages": messages, "decisions": decisions}.items() if rows}
+
+
+_COLUMNS = ("id", "uid", "published_at", "in_reply_to", "root", "references", "visibility", "source", "monitors")
+
+
+def _rows(posts: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = posts.select([name for name in _COLUMNS if name in posts.column_names]).to_pylist()
+    return rows
+
+
+def _concerns_us(row: Mapping[str, Any], sources: frozenset[str]) -> bool:
+    return bool(row["monitors"]) or row["visibility"] == "private" or row["source"] in sources
+
+
+def _sources(workspace: Workspace) -> frozenset[str]:
+    """The sources that rules name: every post of theirs is looked at."""
+    found: frozenset[str] = frozenset()
+    rules = Rule.objects.filter(workspace=workspace, enabled=True, deleted_at=None, condition__contains="source:")
+    for condition in rules.values_list("condition", flat=True):
+        try:
+            found |= sources_named(parse(condition, stage="search"))
+        except QueryError:  # the language grew since; the worker says so on the rule
+            continue
+    return found
+
+
+def _add(workspace: Workspace, rows: Sequence[Mapping[str, Any]], reason: str, now: datetime) -> None:
+    arrivals = [
+        Arrival(workspace=workspace, uid=row["uid"], post_id=row["id"], reason=reason, at=now, due_at=now)
+        for row in rows
+    ]
+    Arrival.objects.bulk_create(arrivals, ignore_conflicts=True, batch_size=PIECE)

@@ -1,0 +1,154 @@
+"""What rules say of a mention: their effects in order, put together into one plan. Pure.
+
+Rules are looked at in their order. A later rule adds to an earlier one (tags, people informed) and overrules it where
+only one can hold (team, person, class); a rule that stops keeps the later ones from being looked at.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from talkworthy.query import Query
+from talkworthy.query.tree import Field, Phrase, Word, walk
+from talkworthy.routing.playbook import PRIORITIES
+
+NEEDS: Mapping[str, str] = {
+    "open_case": "",
+    "triage": "",
+    "assign_team": "team",
+    "assign_member": "member",
+    "assign_touchpoint_owner": "",
+    "priority": "priority",
+    "tag": "tag",
+    "inform": "member",
+    "notify": "member",
+}
+"""Every effect, with the one thing that it needs to be told."""
+
+
+class BadEffect(ValueError):
+    """An effect that cannot be carried out; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One thing that a rule does; `value` is a number (team, member), a class or a tag."""
+
+    do: str
+    value: int | str = ""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A rule as it stands: its number and version, what it does, and whether it is the last."""
+
+    rule: int
+    version: int
+    effects: tuple[Effect, ...]
+    stops: bool = False
+
+
+@dataclass(frozen=True)
+class RoutingPlan:
+    """What is to be done with one mention."""
+
+    opens: bool = False
+    triage: bool = False
+    """The playbook decides whether it becomes a case."""
+    team: int | None = None
+    member: int | None = None
+    touchpoint_owner: bool = False
+    priority: str = ""
+    tags: tuple[str, ...] = ()
+    informed: tuple[int, ...] = ()
+    notified: tuple[int, ...] = ()
+    rules: tuple[Ruling, ...] = ()
+    """Those that held and were looked at."""
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The rules that held, as a decision keeps them."""
+        return [
+            {
+                "rule": ruling.rule,
+                "version": ruling.version,
+                "effects": [
+                    {"do": effect.do, **({"value": effect.value} if effect.value != "" else {})}
+                    for effect in ruling.effects
+                ],
+            }
+            for ruling in self.rules
+        ]
+
+
+def plan(rulings: Iterable[Ruling]) -> RoutingPlan:
+    """The plan of the rules that hold for a mention, given in their order."""
+    found = RoutingPlan()
+    for ruling in rulings:
+        found = replace(found, rules=(*found.rules, ruling))
+        for effect in ruling.effects:
+            found = _with(found, effect)
+        if ruling.stops:
+            break
+    return found
+
+
+def read_effects(rows: Sequence[Mapping[str, Any]]) -> tuple[Effect, ...]:
+    """Effects from their rows, read strictly. Raises BadEffect."""
+    return tuple(_read(row) for row in rows)
+
+
+def sources_named(condition: Query) -> frozenset[str]:
+    """The sources that a condition names: of these every post is looked at, also one that no monitor finds."""
+    fields = [node for node in walk(condition.root) if isinstance(node, Field) and node.name == "source"]
+    return frozenset(
+        word.text
+        for field in fields
+        if isinstance(field.value, Word | Phrase) or hasattr(field.value, "operands")
+        for word in walk(field.value)  # type: ignore[arg-type] # a range is no source
+        if isinstance(word, Word | Phrase)
+    )
+
+
+def _read(row: Mapping[str, Any]) -> Effect:
+    do = str(row.get("do", ""))
+    if do not in NEEDS:
+        raise BadEffect(f"{do!r} is none of: {', '.join(NEEDS)}")
+    name = NEEDS[do]
+    unknown = row.keys() - {"do", name}
+    if unknown or (name and row.get(name) in (None, "")):
+        raise BadEffect(f"{do} takes {name or 'nothing'}" + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
+    if name in ("team", "member"):
+        try:
+            return Effect(do, int(row[name]))
+        except (TypeError, ValueError):
+            raise BadEffect(f"{do} takes the number of a {name}, not {row[name]!r}") from None
+    if name == "priority" and row[name] not in PRIORITIES:
+        raise BadEffect(f"{row[name]!r} is none of: {', '.join(PRIORITIES)}")
+    return Effect(do, str(row[name]).strip().casefold()[:60] if name else "")
+
+
+def _with(found: RoutingPlan, effect: Effect) -> RoutingPlan:
+    match effect:
+        case Effect("open_case"):
+            return replace(found, opens=True)
+        case Effect("triage"):
+            return replace(found, triage=True)
+        case Effect("assign_team", int(team)):
+            return replace(found, team=team, member=None, touchpoint_owner=False)
+        case Effect("assign_member", int(member)):
+            return replace(found, member=member, touchpoint_owner=False)
+        case Effect("assign_touchpoint_owner"):
+            return replace(found, touchpoint_owner=True, member=None)
+        case Effect("priority", str(priority)):
+            return replace(found, priority=priority)
+        case Effect("tag", str(tag)):
+            return replace(found, tags=_added(found.tags, tag))
+        case Effect("inform", int(member)):
+            return replace(found, informed=_added(found.informed, member))
+        case Effect("notify", int(member)):
+            return replace(found, notified=_added(found.notified, member))
+    raise BadEffect(f"{effect.do} cannot be carried out")
+
+
+def _added(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    return values if value in values else (*values, value)

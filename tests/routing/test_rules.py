@@ -1,0 +1,58 @@
+"""The effects of rules, put together."""
+
+import pytest
+
+from talkworthy.query import parse
+from talkworthy.routing.rules import BadEffect, RoutingPlan, Ruling, plan, read_effects, sources_named
+
+
+def ruling(number, *effects, stops=False):
+    return Ruling(number, 1, read_effects(effects), stops)
+
+
+def test_no_rule_opens_nothing():
+    assert plan([]) == RoutingPlan()
+
+
+def test_later_rules_add_tags_and_overrule_the_team():
+    found = plan(
+        [
+            ruling(1, {"do": "open_case"}, {"do": "tag", "tag": " Router "}, {"do": "assign_team", "team": 1}),
+            ruling(2, {"do": "tag", "tag": "router"}, {"do": "tag", "tag": "vip"}, {"do": "assign_team", "team": 2}),
+        ]
+    )
+    assert (found.opens, found.tags, found.team) == (True, ("router", "vip"), 2)
+
+
+def test_a_rule_that_stops_keeps_later_ones_from_being_looked_at():
+    found = plan([ruling(1, {"do": "open_case"}, stops=True), ruling(2, {"do": "priority", "priority": "risk"})])
+    assert found.priority == ""
+    assert [one.rule for one in found.rules] == [1]
+
+
+def test_a_person_and_the_owner_of_a_touchpoint_overrule_each_other():
+    owner, person = {"do": "assign_touchpoint_owner"}, {"do": "assign_member", "member": 4}
+    assert plan([ruling(1, owner), ruling(2, person)]).touchpoint_owner is False
+    assert plan([ruling(1, person), ruling(2, owner)]).member is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"do": "delete"},
+        {"do": "priority", "priority": "urgent"},
+        {"do": "tag"},
+        {"do": "open_case", "team": 1},
+        {"do": "assign_team", "team": "support"},
+        {},
+    ],
+)
+def test_an_effect_that_cannot_be_carried_out_is_refused(row):
+    with pytest.raises(BadEffect):
+        read_effects([row])
+
+
+def test_the_sources_that_a_condition_names_are_known():
+    found = sources_named(parse("source:source-7 OR (acme AND source:(source-8 OR source-9))", stage="search"))
+    assert found == {"source-7", "source-8", "source-9"}
+    assert sources_named(parse("acme", stage="search")) == frozenset()
