@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.routing.views import playbooks, reports
+from talkworthy.routing.views import opening, playbooks, reports
 
 app_name = "routing"
 
@@ -18,4 +18,10 @@ figures: list[URLPattern] = [
     path("reports/cases.csv", reports.reports_csv, name="reports_csv"),
 ]
 
-urlpatterns: list[URLPattern] = [*triage, *figures]
+by_hand: list[URLPattern] = [
+    path("routing/open/<int:post_id>/", opening.open_post, name="open_case"),
+    path("routing/decisions/<int:decision_id>/override/", opening.override, name="override"),
+    path("routing/overrides/<int:override_id>/undo/", opening.undo, name="undo_override"),
+]
+
+urlpatterns: list[URLPattern] = [*by_hand, *triage, *figures]

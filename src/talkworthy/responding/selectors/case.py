@@ -107,7 +107,7 @@ def page_of(case: Case, *, viewer: Member) -> CasePage:
         identity,
         person,
         _earlier(case, identity, person),
-        list(case.decisions.order_by("-at", "-pk")[:5]),
+        list(case.decisions.select_related("playbook").order_by("-at", "-pk")[:5]),
         history_of(case),
     )
 

@@ -12,13 +12,32 @@ from django.utils.translation import ngettext
 
 from talkworthy.listening.labels import channel_title, language_name
 from talkworthy.responding.noting import MENTION, handle_of
-from talkworthy.routing.models import Case
+from talkworthy.routing.evidence import worded
+from talkworthy.routing.models import Case, Decision
 from talkworthy.workspaces.models import Member
 
 register = template.Library()
 
 SIGNS = {"risk": "warning", "purchase": "spark", "cancel": "out", "service": "reply", "low": "down"}
 """A sign of the sprite for each priority; the word stands beside it."""
+
+
+@register.filter
+def ways(decision: Decision) -> list[dict[str, Any]]:
+    """The steps of a decision with the sentence on what each rests, and the answers that a person may give instead."""
+    tree = decision.playbook.tree if decision.playbook else {}
+    nodes = {**tree.get("nodes", {}), **tree.get("beside", {})}
+    return [
+        {
+            **worded(step),
+            "instead": [
+                (name, told.get("label") or name)
+                for name, told in nodes.get(step["node"], {}).get("answers", {}).items()
+                if name != step["answer"]
+            ],
+        }
+        for step in decision.path
+    ]
 
 
 @register.filter

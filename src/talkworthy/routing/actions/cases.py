@@ -216,6 +216,11 @@ def set_priority(
     return _change(case, change, ("priority",), by=by, now=now, version=version, why=why)
 
 
+def note_outcome(case: Case, *, outcome: str, by: User | None, now: datetime, why: str = "") -> Case:
+    """Another outcome, before the case is settled."""
+    return _change(case, lambda held: _set(held, outcome=outcome), ("outcome",), by=by, now=now, why=why)
+
+
 def retitle_case(case: Case, *, title: str, by: User | None, now: datetime, version: int | None = None) -> Case:
     """Another title."""
     if not title.strip():
