@@ -194,9 +194,10 @@ class Target(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["team", "priority"], name="one_target_a_class_of_a_team"),
             models.UniqueConstraint(
-                fields=["workspace", "team", "priority"], nulls_distinct=False, name="one_target_a_class"
-            )
+                fields=["workspace", "priority"], condition=models.Q(team=None), name="one_target_a_class"
+            ),
         ]
 
     def __str__(self) -> str:

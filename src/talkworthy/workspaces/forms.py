@@ -35,10 +35,6 @@ SCOPE_HELP = {
     "sources:read": gettext_lazy("read sources and their health"),
     "sources:write": gettext_lazy("create and change sources"),
     "series:read": gettext_lazy("read counts over time"),
-    "cases:read": gettext_lazy("read cases and conversations"),
-    "cases:write": gettext_lazy("work on cases"),
-    "people:read": gettext_lazy("read people"),
-    "people:write": gettext_lazy("change people"),
 }
 
 

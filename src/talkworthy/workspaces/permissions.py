@@ -62,10 +62,6 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "sources:read": frozenset({Permission.READ}),
     "sources:write": frozenset({Permission.EDIT_SOURCES}),
     "series:read": frozenset({Permission.READ}),
-    "cases:read": frozenset({Permission.READ}),
-    "cases:write": frozenset({Permission.WORK_CASES}),
-    "people:read": frozenset({Permission.READ_PEOPLE}),
-    "people:write": frozenset({Permission.EDIT_PEOPLE}),
 }
 """What a token may be given; a token never allows more than the member who made it may do."""
 

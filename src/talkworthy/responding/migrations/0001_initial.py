@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("listening", "0004_days_by_channel_and_sentiment"),
         ("people", "0001_initial"),
-        ("routing", "0002_one_playbook"),
+        ("routing", "0001_initial"),
         ("workspaces", "0002_alter_member_role_team_teammember_team_members_and_more"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
