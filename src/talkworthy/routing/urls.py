@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from talkworthy.routing.views import opening, playbooks, reports
+from talkworthy.routing.views import rules as pages
 
 app_name = "routing"
 
@@ -11,6 +12,20 @@ triage: list[URLPattern] = [
     path("routing/playbook/<int:number>/", playbooks.version, name="playbook_version"),
     path("routing/playbook/<int:number>/edit/", playbooks.edit, name="edit_playbook"),
     path("routing/playbook/<int:number>/activate/", playbooks.activate, name="activate_playbook"),
+]
+
+rules: list[URLPattern] = [
+    path("routing/rules/", pages.rules, name="rules"),
+    path("routing/rules/new/", pages.new, name="new_rule"),
+    path("routing/rules/start/", pages.start, name="start_rules"),
+    path("routing/rules/check/", pages.check_condition, name="check_condition"),
+    path("routing/rules/again/", pages.again, name="look_again"),
+    path("routing/rules/<int:rule_id>/", pages.rule, name="rule"),
+    path("routing/rules/<int:rule_id>/edit/", pages.edit, name="edit_rule"),
+    path("routing/rules/<int:rule_id>/switch/", pages.switch, name="switch_rule"),
+    path("routing/rules/<int:rule_id>/move/", pages.move, name="move_rule"),
+    path("routing/rules/<int:rule_id>/delete/", pages.delete, name="delete_rule"),
+    path("routing/rules/<int:rule_id>/restore/", pages.restore, name="restore_rule"),
 ]
 
 figures: list[URLPattern] = [
@@ -24,4 +39,4 @@ by_hand: list[URLPattern] = [
     path("routing/overrides/<int:override_id>/undo/", opening.undo, name="undo_override"),
 ]
 
-urlpatterns: list[URLPattern] = [*by_hand, *triage, *figures]
+urlpatterns: list[URLPattern] = [*by_hand, *triage, *rules, *figures]

@@ -42,6 +42,7 @@ RAIL: tuple[Stop, ...] = (
     Stop("replies", _("Replies"), "reply", "responding:approvals", "r"),
     Stop("alerts", _("Alerts"), "bell", "listening:alerts", "a"),
     Stop("people", _("People"), "people", "people:persons", "p", Permission.READ_PEOPLE),
+    Stop("routing", _("Routing"), "filter", "routing:rules", "o"),
     Stop("sources", _("Sources"), "source", "listening:sources", "s"),
     Stop("settings", _("Settings"), "settings", "workspaces:general", "e"),
 )

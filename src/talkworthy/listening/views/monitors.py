@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -167,7 +167,7 @@ def edit(request: MemberRequest, monitor_id: int) -> HttpResponse:
 def preview(request: MemberRequest) -> HttpResponse:
     """What is wrong with a query as it is typed, how it reads formatted, and what it finds among the newest posts."""
     words = request.POST.get("query", "").strip()[:LONGEST_QUERY]
-    return render(request, "listening/monitors/preview.html", _previewed(request.member, words))
+    return render(request, "listening/monitors/preview.html", previewed(request.member, words))
 
 
 @require_POST
@@ -387,7 +387,7 @@ def _editor(
     request: MemberRequest, form: MonitorForm, changed: Monitor | None, *, job: Job | None, status: int = 200
 ) -> HttpResponse:
     words = str(form["query"].value() or "").strip()
-    context = {"form": form, "monitor": changed, "job": job, "spans": _spans(), **_previewed(request.member, words)}
+    context = {"form": form, "monitor": changed, "job": job, "spans": _spans(), **previewed(request.member, words)}
     return render(request, "listening/monitors/edit.html", context, status=status)
 
 
@@ -395,12 +395,12 @@ def _spans() -> list[tuple[str, str]]:
     return [("30d", _("30 days")), ("90d", _("90 days")), ("365d", _("a year")), ("all", _("everything"))]
 
 
-def _previewed(viewer: Member, words: str) -> dict[str, Any]:
+def previewed(viewer: Member, words: str, *, stage: Literal["monitor", "search"] = "monitor") -> dict[str, Any]:
     """Problems, formatted spelling and newest matches of a draft."""
     if not words:
         return {"words": "", "errors": [], "warnings": []}
-    checked = check(words, stage="monitor")
-    errors, warnings = problems_of(checked, stage="monitor")
+    checked = check(words, stage=stage)
+    errors, warnings = problems_of(checked, stage=stage)
     found: dict[str, Any] = {"words": words, "errors": errors, "warnings": warnings, "formatted": ""}
     if checked.tree is None:
         return found

@@ -1,0 +1,174 @@
+"""The editor of a rule: from the fields of its page to a rule, and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from talkworthy.query import QueryError, parse
+from talkworthy.routing.models import Case, Rule
+from talkworthy.routing.rules import NEEDS
+from talkworthy.workspaces.models import Member, Team, Workspace
+
+LONGEST_CONDITION = 20_000
+EMPTY_ROWS = 2
+"""Rows for a further effect that the page shows."""
+
+MOST_EFFECTS = 30
+
+DOES: Mapping[str, Any] = {
+    "open_case": gettext_lazy("open a case"),
+    "triage": gettext_lazy("ask the playbook"),
+    "assign_team": gettext_lazy("give it to the team"),
+    "assign_member": gettext_lazy("give it to"),
+    "assign_touchpoint_owner": gettext_lazy("give it to whoever owns the touchpoint"),
+    "priority": gettext_lazy("set the class"),
+    "tag": gettext_lazy("tag it"),
+    "inform": gettext_lazy("keep informed of the case"),
+    "notify": gettext_lazy("tell"),
+}
+"""Every effect, as a person says it."""
+
+
+@dataclass(frozen=True)
+class EffectRow:
+    """One effect, as the page shows it; `to` is written as team:3, member:4 or priority:risk."""
+
+    place: int
+    do: str = ""
+    to: str = ""
+    tag: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A rule as it stands in the editor, with what is wrong at its place."""
+
+    name: str = ""
+    condition: str = ""
+    stops: bool = False
+    rows: Sequence[EffectRow] = ()
+    seen: int | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def effects(self) -> list[dict[str, Any]]:
+        """The effects as a rule keeps them."""
+        return [_effect(row) for row in self.rows if row.do]
+
+    @property
+    def shown(self) -> Sequence[EffectRow]:
+        """The rows with some to add."""
+        return [*self.rows, *(EffectRow(len(self.rows) + more) for more in range(EMPTY_ROWS))]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it can be saved."""
+        return not self.faults and not any(row.fault for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whom and what the effects of a workspace may name."""
+
+    teams: Mapping[int, str]
+    members: Mapping[int, str]
+
+    @property
+    def groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The choices of an effect, grouped as a select shows them."""
+        return [
+            (_("Teams"), [(f"team:{number}", name) for number, name in self.teams.items()]),
+            (_("Members"), [(f"member:{number}", name) for number, name in self.members.items()]),
+            (_("Classes"), [(f"priority:{value}", str(label)) for value, label in Case.Priority.choices]),
+        ]
+
+    def words(self, effect: Mapping[str, Any]) -> str:
+        """An effect in words."""
+        do = str(effect.get("do", ""))
+        name = NEEDS.get(do, "")
+        said = str(DOES.get(do, do))
+        return f"{said} {self._value(name, effect.get(name))}" if name else said
+
+    def _value(self, name: str, value: Any) -> str:
+        if name in ("team", "member"):
+            held = self.teams if name == "team" else self.members
+            return held.get(value, _("(no longer here)"))
+        return str(dict(Case.Priority.choices).get(value, value)) if name == "priority" else f"“{value}”"
+
+
+def named_in(workspace: Workspace) -> Named:
+    """The teams and members of a workspace; two statements."""
+    teams = Team.objects.filter(workspace=workspace, deleted_at=None).order_by("name").values_list("pk", "name")
+    members = Member.objects.filter(workspace=workspace).select_related("user").order_by("user__name", "pk")
+    return Named(dict(teams), {member.pk: str(member.user) for member in members})
+
+
+def draft_of(rule: Rule) -> Draft:
+    """The editor of a rule as it stands."""
+    return Draft(rule.name, rule.condition, rule.stops, rows_of(rule.effects), rule.version)
+
+
+def rows_of(effects: Sequence[Mapping[str, Any]]) -> list[EffectRow]:
+    """The rows of effects."""
+    found = []
+    for place, effect in enumerate(effects):
+        do = str(effect.get("do", ""))
+        name = NEEDS.get(do, "")
+        value = effect.get(name, "") if name else ""
+        to = f"{name}:{value}" if name in ("team", "member", "priority") else ""
+        found.append(EffectRow(place, do, to, str(value) if name == "tag" else ""))
+    return found
+
+
+def read_draft(data: QueryDict, named: Named) -> Draft:
+    """What the fields of the page say, with every fault at its place."""
+    name = data.get("name", "").strip()[:120]
+    condition = data.get("condition", "").strip()[:LONGEST_CONDITION]
+    tos, tags = data.getlist("to"), data.getlist("tag")
+    rows = [
+        _read(place, do, tos[at] if at < len(tos) else "", tags[at].strip() if at < len(tags) else "", named)
+        for place, (at, do) in enumerate((at, do) for at, do in enumerate(data.getlist("do")[:MOST_EFFECTS]) if do)
+    ]
+    faults: dict[str, str] = {}
+    if not name:
+        faults["name"] = _("A rule needs a name.")
+    try:
+        parse(condition, stage="search")
+    except QueryError as error:
+        faults["condition"] = str(error) if condition else _("Say when it holds.")
+    if not rows:
+        faults["effects"] = _("A rule needs at least one effect.")
+    seen = data.get("seen", "")
+    return Draft(name, condition, "stops" in data, rows, int(seen) if seen.isdecimal() else None, faults)
+
+
+def _read(place: int, do: str, to: str, tag: str, named: Named) -> EffectRow:
+    wanted = NEEDS.get(do)
+    kind, _colon, value = to.partition(":")
+    fault = ""
+    if wanted is None:
+        return EffectRow(place, "", to, tag, _("Choose what is done."))
+    if wanted == "tag" and not tag:
+        fault = _("Write the tag.")
+    elif wanted in ("team", "member"):
+        held = named.teams if wanted == "team" else named.members
+        if kind != wanted or not value.isdecimal() or int(value) not in held:
+            fault = _("Choose a team.") if wanted == "team" else _("Choose a member.")
+    elif wanted == "priority" and (kind != "priority" or value not in Case.Priority.values):
+        fault = _("Choose a class.")
+    return EffectRow(place, do, to, tag, fault)
+
+
+def _effect(row: EffectRow) -> dict[str, Any]:
+    name = NEEDS.get(row.do, "")
+    value = row.to.partition(":")[2]
+    if not name:
+        return {"do": row.do}
+    if name == "tag":
+        return {"do": row.do, "tag": row.tag}
+    return {"do": row.do, name: int(value) if name in ("team", "member") and value.isdecimal() else value}
