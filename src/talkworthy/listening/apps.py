@@ -11,11 +11,12 @@ class ListeningConfig(AppConfig):
     verbose_name = "Listening"
 
     def ready(self) -> None:
-        """Hand over what a leaving member owned, and join the hooks."""
+        """Hand over what a leaving member owned, keep touchpoints' monitors in step, and join the hooks."""
         from talkworthy.hooks import hooks
         from talkworthy.listening import (
             joining,
             ownership,  # noqa: F401 - its receiver connects on import
+            touchpoints,  # noqa: F401 - its receivers connect on import
         )
 
         if not hooks().is_registered(joining):

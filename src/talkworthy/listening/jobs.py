@@ -24,6 +24,7 @@ from talkworthy.listening.exchange import export_file, import_batches
 from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
 from talkworthy.listening.searching import search
 from talkworthy.listening.stores import http_for
+from talkworthy.listening.touchpoints import ties_for
 from talkworthy.people.crm import syncing
 from talkworthy.people.forgetting import forget
 from talkworthy.people.linking import suggest_links
@@ -200,7 +201,10 @@ def _export(job: Job, listener: Listener) -> Mapping[str, Any]:
     path = exports_of(job)
     path.parent.mkdir(parents=True, exist_ok=True)
     posts = export_file(
-        search(listener.archive, query, scan), path, request["format"], told=lambda done: told(done, None)
+        search(listener.archive, query, scan, ties=ties_for(query, job.workspace)),
+        path,
+        request["format"],
+        told=lambda done: told(done, None),
     )
     return {"posts": posts, "bytes": path.stat().st_size}
 

@@ -1,10 +1,13 @@
 """A query over the archive: the archive sieves by what every match must have, the query itself has the last word."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from talkworthy.archive import Archive, Scan
 from talkworthy.query import CompiledQuery
@@ -42,12 +45,14 @@ MATCHED = (
     "urgency",
 )
 """Every column that a query may look at."""
+Posts = TypeVar("Posts", pa.Table, pa.RecordBatch)
 _SIEVED = {"channel": "channels", "sentiment": "sentiments", "intent": "intents", "source": "sources"}
 
 
 def columns_for(query: CompiledQuery) -> tuple[str, ...]:
     """The columns that evaluating a query needs: fewer where it looks at words alone."""
-    return tuple(dict.fromkeys((*ALWAYS, *(name for name in MATCHED if name in query.columns))))
+    ties = ("monitors",) if "touchpoint" in query.columns else ()
+    return tuple(dict.fromkeys((*ALWAYS, *(name for name in MATCHED if name in query.columns), *ties)))
 
 
 def narrowed(scan: Scan, query: CompiledQuery) -> Scan | None:
@@ -74,12 +79,33 @@ def narrowed(scan: Scan, query: CompiledQuery) -> Scan | None:
     )
 
 
-def found_in(batch: pa.RecordBatch, query: CompiledQuery) -> pa.RecordBatch:
+def tied_to(posts: Posts, ties: Mapping[int, str]) -> Posts:
+    """Posts with a column `touchpoint`: the slugs that `ties` gives to their monitors, an empty list without any."""
+    lists = posts["monitors"]
+    if isinstance(lists, pa.ChunkedArray):
+        lists = lists.combine_chunks()
+    places = pc.index_in(pc.list_flatten(lists), pa.array(list(ties), pa.int64()))
+    kept = places.is_valid()
+    rows = pc.list_parent_indices(lists).filter(kept).to_numpy(zero_copy_only=False)
+    counts = np.bincount(rows, minlength=len(lists)) if len(rows) else np.zeros(len(lists), np.int64)
+    ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+    slugs = pa.array(list(ties.values()), pa.string()).take(places.filter(kept))
+    return posts.append_column("touchpoint", pa.ListArray.from_arrays(pa.array(ends, pa.int32()), slugs))
+
+
+def matching(posts: Posts, query: CompiledQuery, ties: Mapping[int, str] | None) -> pa.BooleanArray:
+    """For each post whether a query matches; `ties` say which monitors carry touchpoints, None where it asks none."""
+    return query.match(posts if ties is None else tied_to(posts, ties))
+
+
+def found_in(batch: pa.RecordBatch, query: CompiledQuery, ties: Mapping[int, str] | None = None) -> pa.RecordBatch:
     """The rows of a batch that a query matches."""
-    return batch.filter(query.match(batch)) if batch.num_rows else batch
+    return batch.filter(matching(batch, query, ties)) if batch.num_rows else batch
 
 
-def search(archive: Archive, query: CompiledQuery | None, scan: Scan) -> Iterator[pa.RecordBatch]:
+def search(
+    archive: Archive, query: CompiledQuery | None, scan: Scan, *, ties: Mapping[int, str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """The posts of a scan that a query matches, in the scan's order, up to its limit; without a query all of them.
 
     Reads no more than it must: a page of the newest ends as soon as it is full.
@@ -93,7 +119,7 @@ def search(archive: Archive, query: CompiledQuery | None, scan: Scan) -> Iterato
     needed = tuple(dict.fromkeys((*scan.columns, *columns_for(query))))
     left = scan.limit
     for batch in archive.scan(replace(sieved, columns=needed)):
-        found = found_in(batch, query).select(list(scan.columns))
+        found = found_in(batch, query, ties).select(list(scan.columns))
         if left is not None:
             found = found.slice(0, left)
             left -= found.num_rows

@@ -20,6 +20,7 @@ from talkworthy.listening.jobs import claim_this, run_job
 from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.searching import search
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.touchpoints import ties_for
 from talkworthy.query import compile_query, parse
 from talkworthy.worker.loop import AlreadyRunning, only_worker, understanders
 from talkworthy.workspaces.models import Workspace
@@ -65,9 +66,9 @@ def export_now(
         compile_query(parse(query, stage="search"), now=timezone.now(), similarity=MEANING) if query.strip() else None
     )
     scan = Scan(since=since, until=until, order="oldest")
-    return export_file(
-        search(archive_of(workspace_named(workspace)), compiled, scan), target, form, told=lambda _done: None
-    )
+    chosen = workspace_named(workspace)
+    found = search(archive_of(chosen), compiled, scan, ties=ties_for(compiled, chosen))
+    return export_file(found, target, form, told=lambda _done: None)
 
 
 def erase_now(

@@ -16,9 +16,10 @@ from talkworthy.archive import Archive, Scan
 from talkworthy.listening.filters import LARGEST, LONGEST_WORDS, Filter
 from talkworthy.listening.models import Correction, Mark, Monitor, SavedView
 from talkworthy.listening.periods import Period
-from talkworthy.listening.searching import columns_for, narrowed
+from talkworthy.listening.searching import columns_for, matching, narrowed
 from talkworthy.listening.selectors import series
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.touchpoints import ties_for
 from talkworthy.query import CompiledQuery, compile_query, parse
 from talkworthy.workspaces.models import Member
 
@@ -126,7 +127,8 @@ def mentions(
         return Mentions(tuple(rows[:limit]), rows[limit - 1]["id"] if len(rows) > limit else None)
     found: list[int] = []
     last, reached = None, None
-    for look in _looks(archive, scan, compiled, first=limit + 1, seconds=seconds):
+    ties = ties_for(compiled, viewer.workspace)
+    for look in _looks(archive, scan, compiled, first=limit + 1, seconds=seconds, ties=ties):
         found += look.matched["id"].to_pylist()
         last, reached = look.last, look.reached
         if len(found) > limit:
@@ -149,9 +151,10 @@ def count_mentions(asked: Filter, *, viewer: Member, period: Period, now: dateti
         return Counted(0)
     if compiled is None:
         return Counted(archive.count(scan)["posts"][0].as_py())
+    ties = ties_for(compiled, viewer.workspace)
     total, start = 0, time.monotonic()
     for batch in archive.scan(replace(scan, columns=columns_for(compiled))):
-        total += pc.sum(compiled.match(batch)).as_py() or 0
+        total += pc.sum(matching(batch, compiled, ties)).as_py() or 0
         if time.monotonic() - start > seconds:
             return Counted(total, batch["published_at"][-1].as_py().astimezone(UTC))
     return Counted(total)
@@ -253,7 +256,7 @@ def arrived(
     newest = tuple(ids[-MOST_ARRIVED:])
     rows = archive.table(replace(scan, ids=newest))
     if compiled is not None:
-        rows = rows.filter(compiled.match(rows))
+        rows = rows.filter(matching(rows, compiled, ties_for(compiled, viewer.workspace)))
     return Arrived(tuple(rows.slice(0, limit).to_pylist()), rows.num_rows > limit or len(ids) > len(newest))
 
 
@@ -336,7 +339,15 @@ class _Look:
     reached: datetime | None = None
 
 
-def _looks(archive: Archive, scan: Scan, compiled: CompiledQuery, *, first: int, seconds: float) -> Iterator[_Look]:
+def _looks(
+    archive: Archive,
+    scan: Scan,
+    compiled: CompiledQuery,
+    *,
+    first: int,
+    seconds: float,
+    ties: Mapping[int, str] | None = None,
+) -> Iterator[_Look]:
     """The scan stretch by stretch, newest first, until its end or until the time is over.
 
     It reads the columns that the query looks at; who shows posts fetches theirs by id.
@@ -345,7 +356,7 @@ def _looks(archive: Archive, scan: Scan, compiled: CompiledQuery, *, first: int,
     columns = columns_for(compiled)
     while True:
         rows = archive.table(replace(scan, columns=columns, limit=size, before=before))
-        matched = rows.filter(compiled.match(rows))
+        matched = rows.filter(matching(rows, compiled, ties))
         if rows.num_rows < size:
             yield _Look(matched)
             return
