@@ -49,7 +49,7 @@ RAIL: tuple[Stop, ...] = (
 """The loop in its order, as far as it is built."""
 
 
-UNDER = {"cases": "inbox", "reports": "inbox"}
+UNDER = {"cases": "inbox", "reports": "inbox", "touchpoints": "monitors"}
 """First parts of addresses that lie under a stop of another name."""
 
 

@@ -23,6 +23,7 @@ urlpatterns = [
     path("<slug:workspace>/", include("talkworthy.workspaces.urls")),
     path("<slug:workspace>/", include("talkworthy.notifying.urls")),
     path("<slug:workspace>/", include("talkworthy.people.urls")),
+    path("<slug:workspace>/touchpoints/", include("talkworthy.ecosystem.urls")),
     path("<slug:workspace>/", include("talkworthy.listening.urls")),
     path("<slug:workspace>/", include("talkworthy.responding.urls")),
     path("<slug:workspace>/", include("talkworthy.routing.urls")),
