@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from talkworthy.routing.views import opening, playbooks, reports
 from talkworthy.routing.views import rules as pages
+from talkworthy.routing.views import settings as desk
 
 app_name = "routing"
 
@@ -39,4 +40,17 @@ by_hand: list[URLPattern] = [
     path("routing/overrides/<int:override_id>/undo/", opening.undo, name="undo_override"),
 ]
 
-urlpatterns: list[URLPattern] = [*by_hand, *triage, *rules, *figures]
+settings: list[URLPattern] = [
+    path("settings/teams/", desk.teams, name="teams"),
+    path("settings/teams/<int:number>/", desk.team, name="team"),
+    path("settings/teams/<int:number>/delete/", desk.delete_team, name="delete_team"),
+    path("settings/teams/<int:number>/restore/", desk.restore_team, name="restore_team"),
+    path("settings/hours/", desk.all_hours, name="all_hours"),
+    path("settings/hours/<int:number>/", desk.hours, name="hours"),
+    path("settings/hours/<int:number>/delete/", desk.delete_hours, name="delete_hours"),
+    path("settings/targets/", desk.targets, name="targets"),
+    path("settings/targets/usual/", desk.begin_targets, name="begin_targets"),
+    path("settings/availability/", desk.availability, name="availability"),
+]
+
+urlpatterns: list[URLPattern] = [*by_hand, *triage, *rules, *figures, *settings]

@@ -1,0 +1,52 @@
+"""Reads of teams, working hours and targets for their pages, asked as a viewer."""
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from talkworthy.routing.models import Availability, Target, WorkingHours
+from talkworthy.routing.states import LIVE
+from talkworthy.workspaces.models import Member, Team, TeamMember
+
+
+def teams(*, viewer: Member) -> QuerySet[Team]:
+    """The teams by name, with their members, hours, and how many cases lie with them."""
+    members = TeamMember.objects.select_related("member__user").order_by("-is_lead", "member__user__name", "pk")
+    return (
+        Team.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None)
+        .select_related("hours__hours")
+        .prefetch_related(Prefetch("memberships", members))
+        .annotate(live=Count("cases", filter=Q(cases__state__in=LIVE)))
+        .order_by("name", "pk")
+    )
+
+
+def team_or_404(number: int, *, viewer: Member, deleted: bool = False) -> Team:
+    """A team of the viewer's workspace; a deleted one only where asked for."""
+    found = Team.objects.filter(workspace_id=viewer.workspace_id, pk=number, deleted_at__isnull=not deleted).first()
+    if found is None:
+        raise Http404(_("There is no such team."))
+    return found
+
+
+def all_hours(*, viewer: Member) -> QuerySet[WorkingHours]:
+    """The working hours by name, with the teams that keep them."""
+    return WorkingHours.objects.filter(workspace_id=viewer.workspace_id).prefetch_related("teams__team")
+
+
+def hours_or_404(number: int, *, viewer: Member) -> WorkingHours:
+    """Working hours of the viewer's workspace."""
+    found = WorkingHours.objects.filter(workspace_id=viewer.workspace_id, pk=number).first()
+    if found is None:
+        raise Http404(_("There are no such working hours."))
+    return found
+
+
+def targets(team: Team | None, *, viewer: Member) -> dict[str, Target]:
+    """The targets of a team, or of every team without its own, by class."""
+    return {row.priority: row for row in Target.objects.filter(workspace_id=viewer.workspace_id, team=team)}
+
+
+def availability(*, viewer: Member) -> Availability:
+    """What the viewer takes on; not saved yet where they never said."""
+    return Availability.objects.filter(member=viewer).first() or Availability(member=viewer)

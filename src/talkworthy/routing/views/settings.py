@@ -1,0 +1,237 @@
+"""Pages of the settings of routing: teams, working hours, targets, and what one takes on oneself."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from talkworthy.routing.actions import hours as hours_actions
+from talkworthy.routing.actions import teams as actions
+from talkworthy.routing.actions.problems import Refused
+from talkworthy.routing.forms.hours import PROMISES, WEEKDAYS, HoursForm, TargetsForm, fields_of, write_shifts
+from talkworthy.routing.forms.teams import AvailabilityForm, NewTeamForm, TeamForm
+from talkworthy.routing.models import Availability, Case, WorkingHours
+from talkworthy.routing.selectors import settings as selectors
+from talkworthy.workspaces.models import Team
+from talkworthy.workspaces.permissions import Permission
+from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
+from talkworthy.workspaces.selectors import members
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(Permission.EDIT_ROUTING)
+def teams(request: MemberRequest) -> HttpResponse:
+    """The teams, and a new one."""
+    form = NewTeamForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            made = actions.create_team(request.workspace, **form.cleaned_data, by=request.user, now=timezone.now())
+        except Refused as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, _("The team “%(name)s” is made. Now say who is in it.") % {"name": made.name})
+            return redirect("routing:team", request.workspace.slug, made.pk)
+    found = {"form": form, "teams": selectors.teams(viewer=request.member)}
+    return render(request, "routing/settings/teams.html", found, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(Permission.EDIT_ROUTING)
+def team(request: MemberRequest, number: int) -> HttpResponse:
+    """One team: its name, its hours, who is in it and who leads it."""
+    shown = selectors.team_or_404(number, viewer=request.member)
+    form = TeamForm(request.POST if request.method == "POST" else None, team=shown, initial=_held(shown))
+    if form.is_valid():
+        try:
+            actions.change_team(shown, **form.cleaned_data, by=request.user, now=timezone.now())
+        except Refused as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("routing:team", request.workspace.slug, shown.pk)
+    inside, leading = form.chosen("members"), form.chosen("leads")
+    people = [(one, str(one.pk) in inside, str(one.pk) in leading) for one in members(viewer=request.member)]
+    found = {"team": shown, "form": form, "people": people}
+    return render(request, "routing/settings/team.html", found, status=422 if form.errors else 200)
+
+
+def _held(team: Team) -> dict[str, object]:
+    """A team as its form shows it."""
+    rows = list(team.memberships.all())
+    own = WorkingHours.objects.filter(teams__team=team).first()
+    return {
+        "name": team.name,
+        "about": team.about,
+        "colour": team.colour,
+        "hours": own.pk if own else None,
+        "members": [row.member_id for row in rows],
+        "leads": [row.member_id for row in rows if row.is_lead],
+    }
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def delete_team(request: MemberRequest, number: int) -> HttpResponse:
+    """Take a team away; the answer offers to undo it."""
+    held = selectors.team_or_404(number, viewer=request.member)
+    try:
+        actions.delete_team(held, by=request.user, now=timezone.now())
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("routing:team", request.workspace.slug, held.pk)
+    back = reverse("routing:restore_team", args=(request.workspace.slug, held.pk))
+    offer_undo(request, _("The team “%(name)s” is deleted.") % {"name": held.name}, back)
+    return redirect("routing:teams", request.workspace.slug)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def restore_team(request: MemberRequest, number: int) -> HttpResponse:
+    """Bring a deleted team back."""
+    held = selectors.team_or_404(number, viewer=request.member, deleted=True)
+    try:
+        actions.restore_team(held, by=request.user, now=timezone.now())
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("routing:teams", request.workspace.slug)
+    messages.success(request, _("The team “%(name)s” is back.") % {"name": held.name})
+    return redirect("routing:team", request.workspace.slug, held.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(Permission.EDIT_ROUTING)
+def all_hours(request: MemberRequest) -> HttpResponse:
+    """The working hours, and new ones."""
+    begun = WorkingHours(workspace=request.workspace, timezone=request.workspace.timezone)
+    form = HoursForm(request.POST if request.method == "POST" else None, initial=_new_week(request))
+    if form.is_valid() and _is_kept(form, begun, request):
+        messages.success(request, _("The working hours “%(name)s” are kept.") % {"name": form.cleaned_data["name"]})
+        return redirect("routing:all_hours", request.workspace.slug)
+    kept = list(selectors.all_hours(viewer=request.member))
+    rows = [(held, _week(held), [row.team for row in held.teams.all() if not row.team.deleted_at]) for held in kept]
+    found = {"form": form, "rows": rows, "has_default": any(held.is_default for held in kept)}
+    return render(request, "routing/settings/all_hours.html", found, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(Permission.EDIT_ROUTING)
+def hours(request: MemberRequest, number: int) -> HttpResponse:
+    """One set of working hours."""
+    held = selectors.hours_or_404(number, viewer=request.member)
+    form = HoursForm(request.POST if request.method == "POST" else None, initial=fields_of(held))
+    if form.is_valid() and _is_kept(form, held, request):
+        messages.success(request, _("Saved."))
+        return redirect("routing:hours", request.workspace.slug, held.pk)
+    found = {"hours": held, "form": form}
+    return render(request, "routing/settings/hours.html", found, status=422 if form.errors else 200)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def delete_hours(request: MemberRequest, number: int) -> HttpResponse:
+    """Remove working hours for good."""
+    held = selectors.hours_or_404(number, viewer=request.member)
+    try:
+        hours_actions.delete_hours(held, by=request.user, now=timezone.now())
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("routing:hours", request.workspace.slug, number)
+    messages.success(request, _("The working hours “%(name)s” are deleted.") % {"name": held.name})
+    return redirect("routing:all_hours", request.workspace.slug)
+
+
+def _is_kept(form: HoursForm, held: WorkingHours, request: MemberRequest) -> bool:
+    try:
+        hours_actions.save_hours(held, **form.cleaned_data, by=request.user, now=timezone.now())
+    except Refused as error:
+        form.add_error("name", str(error))
+        return False
+    return True
+
+
+def _week(held: WorkingHours) -> list[tuple[str, str]]:
+    """The weekdays that are worked, with their shifts."""
+    days = ((word, held.shifts.get(str(day))) for day, word in enumerate(WEEKDAYS))
+    return [(str(word), write_shifts(spans)) for word, spans in days if spans]
+
+
+def _new_week(request: MemberRequest) -> dict[str, object]:
+    """What the form of new hours begins with: Monday to Friday, to be changed before it is saved."""
+    return {"timezone": request.workspace.timezone, **{f"day_{day}": "09:00-17:00" for day in range(5)}}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(Permission.EDIT_ROUTING)
+def targets(request: MemberRequest) -> HttpResponse:
+    """How soon a case of each class is answered and settled: of every team, or of one."""
+    asked = request.GET.get("team", "")
+    chosen = selectors.team_or_404(int(asked), viewer=request.member) if _is_number(asked) else None
+    held = selectors.targets(chosen, viewer=request.member)
+    form = TargetsForm(request.POST if request.method == "POST" else None, held=held)
+    if form.is_valid():
+        changed = actions.save_targets(request.workspace, chosen, form.rows(), by=request.user, now=timezone.now())
+        messages.success(request, _("Saved.") if changed else _("Nothing differs from what was kept."))
+        return redirect(_targets_of(request, chosen))
+    found = {
+        "form": form,
+        "chosen": chosen,
+        "teams": selectors.teams(viewer=request.member),
+        "columns": list(PROMISES.values()),
+        "usual": _usual() if not held and chosen is None else [],
+    }
+    return render(request, "routing/settings/targets.html", found, status=422 if form.errors else 200)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def begin_targets(request: MemberRequest) -> HttpResponse:
+    """Take the usual targets, where there are none."""
+    try:
+        actions.begin_targets(request.workspace, by=request.user, now=timezone.now())
+        messages.success(request, _("These targets hold from now on. Change them as you like."))
+    except Refused as error:
+        messages.error(request, str(error))
+    return redirect("routing:targets", request.workspace.slug)
+
+
+def _usual() -> list[tuple[str, list[int | None], bool]]:
+    """The usual targets as the page offers them."""
+    return [
+        (str(Case.Priority(name).label), [row.get(word) for word in PROMISES], "around_the_clock" in row)
+        for name, row in actions.USUAL.items()
+    ]
+
+
+def _targets_of(request: MemberRequest, team: Team | None) -> str:
+    here = reverse("routing:targets", args=(request.workspace.slug,))
+    return f"{here}?team={team.pk}" if team else here
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(Permission.WORK_CASES)
+def availability(request: MemberRequest) -> HttpResponse:
+    """Whether one is there, how much one takes on, in which languages, with which skills."""
+    held = selectors.availability(viewer=request.member)
+    form = AvailabilityForm(request.POST if request.method == "POST" else None, initial=_told(held))
+    if form.is_valid():
+        actions.set_availability(request.member, **form.cleaned_data, by=request.user, now=timezone.now())
+        messages.success(request, _("Saved."))
+        return redirect("routing:availability", request.workspace.slug)
+    return render(request, "routing/settings/availability.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _told(held: Availability) -> dict[str, object]:
+    return {
+        "state": held.state,
+        "away_until": held.away_until,
+        "capacity": held.capacity,
+        "languages": ", ".join(held.languages),
+        "skills": ", ".join(held.skills),
+    }
