@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -47,6 +48,25 @@ def _address(text: str) -> str:
     if text and urlsplit(text).scheme not in {"http", "https"}:
         raise ValueError("an address begins with http:// or https://")
     return text.rstrip("/")
+
+
+def _issuer(text: str) -> str:
+    """Secrets and identities travel to it and back: over HTTPS, or within this machine."""
+    parts = urlsplit(text)
+    if text and not parts.hostname:
+        raise ValueError("an issuer looks like https://id.example.org")
+    if text and parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        raise ValueError("an issuer begins with https://; with http:// only on this machine")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("an issuer has no query, fragment or user")
+    return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _level(text: str) -> str:
@@ -122,11 +142,30 @@ VARIABLES = (
         "smtp://user:password@host:port (smtps:// for STARTTLS); empty: mails are written to the outbox folder.",
     ),
     Variable("TALKWORTHY_EMAIL_FROM", str, "Talkworthy <talkworthy@localhost>", "Sender of its mails."),
+    Variable("TALKWORTHY_OIDC_NAME", str.strip, "", "What the button for sign-in through OpenID Connect calls it."),
+    Variable(
+        "TALKWORTHY_OIDC_ISSUER",
+        _issuer,
+        "",
+        "Address of the OpenID Connect provider, without /.well-known/…; https://, or http:// on this machine.",
+    ),
+    Variable("TALKWORTHY_OIDC_CLIENT_ID", str.strip, "", "What the provider calls this Talkworthy."),
+    Variable("TALKWORTHY_OIDC_CLIENT_SECRET", str.strip, "", "Secret that the provider gave for it."),
     Variable("TALKWORTHY_LOG_LEVEL", _level, "INFO", "debug, info, warning or error."),
     Variable(
         "TALKWORTHY_DEBUG", _flag, "no", "Show errors with their traceback in the browser; never on a public address."
     ),
 )
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """Where people may sign in besides here, by OpenID Connect."""
+
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str
 
 
 @dataclass(frozen=True)
@@ -150,6 +189,7 @@ class Configuration:
     email_password: str
     email_starttls: bool
     email_from: str
+    identity_provider: IdentityProvider | None
     log_level: str
     debug: bool
 
@@ -190,6 +230,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         processes=values["TALKWORTHY_PROCESSES"],
         **_email(values["TALKWORTHY_EMAIL_URL"]),
         email_from=values["TALKWORTHY_EMAIL_FROM"],
+        identity_provider=_identity_provider(values),
         log_level=values["TALKWORTHY_LOG_LEVEL"],
         debug=values["TALKWORTHY_DEBUG"],
     )
@@ -201,6 +242,40 @@ def _read(variable: Variable, environment: Mapping[str, str]) -> Any:
         return variable.read(text)
     except ValueError as error:
         raise BadSetting(f"{variable.name}={text!r} cannot be used: {error}. {variable.help}") from error
+
+
+def _identity_provider(values: Mapping[str, Any]) -> IdentityProvider | None:
+    """All four settings or none: with some of them nobody could sign in."""
+    said = {name: values[name] for name in values if name.startswith("TALKWORTHY_OIDC_")}
+    missing = [name for name, value in said.items() if not value]
+    if len(missing) == len(said):
+        return None
+    if missing:
+        raise BadSetting(
+            f"For sign-in through OpenID Connect give {', '.join(missing)} too, or none of {', '.join(said)}."
+        )
+    return IdentityProvider(*said.values())
+
+
+def providers_of(provider: IdentityProvider | None) -> dict[str, Any]:
+    """allauth's description of the provider."""
+    if provider is None:
+        return {}
+    app = {
+        "provider_id": "oidc",
+        "name": provider.name,
+        "client_id": provider.client_id,
+        "secret": provider.client_secret,
+        "settings": {"server_url": provider.issuer},
+    }
+    return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
+
+
+def form_targets_of(provider: IdentityProvider | None) -> list[str]:
+    """Where the form of the sign-in page may lead: over HTTPS, or to a provider on this machine."""
+    if provider is None or provider.issuer.startswith("https://"):
+        return ["https:"]
+    return ["https:", f"http://{urlsplit(provider.issuer).netloc}"]
 
 
 def _kept_key(data: Path) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.db import OperationalError
 from django.db.models import Exists, OuterRef
@@ -88,7 +89,7 @@ class ContentSecurityPolicy:
 
 def policy(nonce: str, path: str) -> str:
     """The policy of a page; sign-in may send its form on to an identity provider."""
-    forms = "'self' https:" if path.startswith("/account/") else "'self'"
+    forms = " ".join(("'self'", *(settings.SIGN_IN_FORM_TARGETS if path.startswith("/account/") else ())))
     return "; ".join(
         (
             "default-src 'none'",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from talkworthy.web.configuration import configuration
+from talkworthy.web.configuration import configuration, form_targets_of, providers_of
 
 CONFIGURATION = configuration()
 BASE_DIR = Path(__file__).resolve().parent
@@ -100,6 +100,10 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 1  # the one that an administrator gave: a provider signs in whoever owns it
+SOCIALACCOUNT_ADAPTER = "talkworthy.web.accounts.ProviderAdapter"
+SOCIALACCOUNT_PROVIDERS = providers_of(CONFIGURATION.identity_provider)
+SIGN_IN_FORM_TARGETS = form_targets_of(CONFIGURATION.identity_provider)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Talkworthy"
 

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from talkworthy.web import views
+from talkworthy.web.accounts import to_provider
 from talkworthy.web.health import health
 from talkworthy.web.receiving import receive
 
@@ -10,6 +11,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("account/profile/", views.profile, name="profile"),
     path("account/timezone/", views.set_timezone, name="set_timezone"),
+    path("account/oidc/<str:provider_id>/login/", to_provider),
     path("account/", include("allauth.urls")),
     path("workspaces/new/", views.new_workspace, name="new_workspace"),
     path("favicon.ico", views.favicon),

@@ -20,7 +20,12 @@ from talkworthy.listening.stores import archive_of
 from talkworthy.web.configuration import VARIABLES
 from talkworthy.workspaces.models import User, Workspace
 
-SECRET = {"TALKWORTHY_SECRET_KEY", "TALKWORTHY_DATABASE_URL", "TALKWORTHY_EMAIL_URL"}
+SECRET = {
+    "TALKWORTHY_SECRET_KEY",
+    "TALKWORTHY_DATABASE_URL",
+    "TALKWORTHY_EMAIL_URL",
+    "TALKWORTHY_OIDC_CLIENT_SECRET",
+}
 LEAST_DISK = 1_000_000_000
 
 
