@@ -137,7 +137,7 @@ def test_a_team_does_not_come_back_beside_one_of_its_name(page: Client, agents: 
 def test_a_team_with_open_cases_is_not_deleted(page: Client, agents: Team, conversation: Conversation) -> None:
     case_actions.open_case(conversation, title="Broken", team=agents, by=None, now=NOW)
     answer = page.post(f"{TEAMS}{agents.pk}/delete/", follow=True)
-    assert "1 open cases lie with" in shown(answer)
+    assert "1 open case lies with" in shown(answer)
     assert Team.objects.filter(pk=agents.pk, deleted_at=None).exists()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.models import Availability, Case, Target, TeamHours, WorkingHours
@@ -88,7 +89,11 @@ def delete_team(team: Team, *, by: User | None, now: datetime) -> Team:
         waiting = Case.objects.filter(team=team, state__in=LIVE).count()
         if waiting:
             raise Refused(
-                _("%(n)s open cases lie with “%(team)s”. Give them to another team first.")
+                ngettext(
+                    "%(n)s open case lies with “%(team)s”. Give it to another team first.",
+                    "%(n)s open cases lie with “%(team)s”. Give them to another team first.",
+                    waiting,
+                )
                 % {"n": waiting, "team": team.name}
             )
         team.deleted_at = now
@@ -186,8 +191,8 @@ def set_availability(
             },
         )
         is_new = held.pk is None
-        held.save()
         if after or is_new:
+            held.save(update_fields=None if is_new else list(after))
             note_change(
                 member.workspace,
                 verb="create" if is_new else "change",

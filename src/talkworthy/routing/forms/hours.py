@@ -229,12 +229,12 @@ class TargetsForm(forms.Form):
                 widget=forms.CheckboxInput(attrs={"aria-label": label}),
             )
 
-    def table(self) -> list[tuple[str, list[forms.BoundField], forms.BoundField]]:
-        """A class, its minutes, and whether they count around the clock."""
+    def table(self) -> list[tuple[str, list[tuple[str, forms.BoundField]], forms.BoundField]]:
+        """A class, its minutes with what they are, and whether they count around the clock."""
         return [
             (
                 str(priority.label),
-                [self[f"{priority.value}-{name}"] for name in PROMISES],
+                [(str(word), self[f"{priority.value}-{name}"]) for name, word in PROMISES.items()],
                 self[f"{priority.value}-around_the_clock"],
             )
             for priority in Case.Priority

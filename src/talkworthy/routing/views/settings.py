@@ -197,10 +197,14 @@ def begin_targets(request: MemberRequest) -> HttpResponse:
     return redirect("routing:targets", request.workspace.slug)
 
 
-def _usual() -> list[tuple[str, list[int | None], bool]]:
+def _usual() -> list[tuple[str, list[tuple[str, int | None]], bool]]:
     """The usual targets as the page offers them."""
     return [
-        (str(Case.Priority(name).label), [row.get(word) for word in PROMISES], "around_the_clock" in row)
+        (
+            str(Case.Priority(name).label),
+            [(str(word), row.get(key)) for key, word in PROMISES.items()],
+            "around_the_clock" in row,
+        )
         for name, row in actions.USUAL.items()
     ]
 
