@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, sync_playwright
 
+from talkworthy.ecosystem import actions as ecosystem
 from talkworthy.listening.models import Alert, AlertRule, Job, Monitor, Source
 from talkworthy.people import actions as people
 from talkworthy.people.models import LinkSuggestion
@@ -42,6 +43,10 @@ PAGES = [
     "people/links/",
     "people/exchange/",
     "people/crm/new/",
+    "touchpoints/",
+    "touchpoints/new/",
+    "touchpoints/{touchpoint}/",
+    "touchpoints/{touchpoint}/promises/new/",
     "jobs/",
     "jobs/{job}/",
     "settings/",
@@ -93,7 +98,24 @@ def filled_pages(workspace, alice) -> dict[str, int]:
         workspace=workspace, by=alice, verb="change", noun="monitor", key="1", after={"a": "b" * 200}
     )
     Source.objects.filter(pk=source.pk).update(last_fetch_at=timezone.now())
-    return {"source": source.pk, "job": job.pk, "person": _person(workspace, alice)}
+    return {
+        "source": source.pk,
+        "job": job.pk,
+        "person": _person(workspace, alice),
+        "touchpoint": _touchpoint(workspace, alice),
+    }
+
+
+def _touchpoint(workspace, alice) -> int:
+    """A touchpoint with a promise that was made at a long address."""
+    now = timezone.now()
+    made = ecosystem.create_touchpoint(
+        workspace, name="الدعم", kind="support", query="support OR الدعم", by=alice, now=now
+    )
+    address = f"https://example.org/{'long/' * 20}"
+    given = {"words": "In two days" * 20, "made_in": "m" * 90, "address": address, "valid_from": now.date()}
+    ecosystem.add_promise(made, **given, by=alice, now=now)
+    return made.pk
 
 
 def _person(workspace, alice) -> int:
