@@ -104,14 +104,22 @@ def test_another_reply_to_the_same_post_is_not_taken_for_this_one(channel):
     assert channel.find() is None
 
 
+def assert_unsure_or_settled(channel, *, taken):
+    """Nobody knows; Bluesky alone looks for its own key at once, and says what it finds."""
+    if taken and channel.connector.name == "bluesky":
+        assert channel.send() == channel.find()
+        return
+    with pytest.raises(Unsure):
+        channel.send()
+
+
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize(
     "error", [httpx.ReadTimeout("slow"), httpx.ReadError("reset"), httpx.RemoteProtocolError("eof")]
 )
 def test_a_call_that_breaks_after_it_left_is_unsure_and_settled_by_looking(channel, taken, error):
     channel.server.breaks = [(None, error) if taken else error]
-    with pytest.raises(Unsure):
-        channel.send()
+    assert_unsure_or_settled(channel, taken=taken)
     assert len([one for one in channel.server.asked if one.url.path.endswith(channel.server.writes)]) >= 1
     assert (channel.find() is not None) == taken == bool(channel.server.kept)
 
@@ -119,8 +127,7 @@ def test_a_call_that_breaks_after_it_left_is_unsure_and_settled_by_looking(chann
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_a_server_that_fails_may_have_kept_it(channel, status):
     channel.server.breaks = [(None, httpx.Response(status))]
-    with pytest.raises(Unsure):
-        channel.send()
+    assert_unsure_or_settled(channel, taken=True)
     assert len(channel.server.kept) == 1 and channel.find() is not None
 
 

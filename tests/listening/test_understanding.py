@@ -1,5 +1,6 @@
 """Processes that understand posts answer as this one does, and whatever befalls them loses and doubles nothing."""
 
+import logging
 import os
 import signal
 import threading
@@ -117,7 +118,8 @@ def test_processes_that_are_killed_in_the_middle_lose_nothing(waiting, pool, agr
 def test_without_any_process_left_posts_are_understood_where_they_are_stored(waiting, agree, caplog):
     with Understanders(1) as ended:
         pass
-    assert Listener(waiting, understanders=ended).store_pending(now=NOW).new == 280
+    with caplog.at_level(logging.WARNING, logger="talkworthy.listening.collecting"):
+        assert Listener(waiting, understanders=ended).store_pending(now=NOW).new == 280
     assert "understood where they are stored" in caplog.text
     agree(waiting)
 

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.streams import Onward, opened, spooled, whole
-from talkworthy.query import CompiledQuery, Matcher, check, compile_query, explain, parse
+from talkworthy.query import CompiledQuery, Matcher, Query, check, compile_query, explain, parse
 from talkworthy.query.check import printed
+from talkworthy.query.match import Similarity
+from talkworthy.query.tree import Similar, walk
 from talkworthy.schema import ANNOTATIONS, POST
 from talkworthy.schema.column import column
 from talkworthy.schema.formats import (
@@ -59,7 +60,7 @@ def monitors_of(path: Path, *, dialect: Dialect, now: datetime, warn: Warn) -> d
         if found.tree is None:
             wrong += [f"monitor {name}: {printed(text, problem)}" for problem in found.errors]
             continue
-        compiled[name] = compile_query(found.tree, now=now, similarity=MEANING)
+        compiled[name] = compile_query(found.tree, now=now, similarity=_meaning_for(found.tree))
     if wrong:
         raise BadMonitors("\n".join([f"{path}:", *wrong]))
     return compiled
@@ -175,7 +176,8 @@ def explained(
     warn: Warn,
 ) -> Iterator[str]:
     """For each post of the source what the query found in it, as lines for a person or one JSON object."""
-    query = compile_query(parse(text, dialect=dialect, stage="search"), now=now, similarity=MEANING)
+    parsed = parse(text, dialect=dialect, stage="search")
+    query = compile_query(parsed, now=now, similarity=_meaning_for(parsed))
     told = sorted(query.columns & set(ANNOTATIONS.names))
     faults = _Faults(warn)
     with opened(source) as (stream, head), ExitStack() as stack:
@@ -382,3 +384,12 @@ def _more(lines: Iterable[bytes]) -> pa.Array:
         other = {name: value for name, value in json.loads(line).items() if name not in known}
         found.append(json.dumps(other, ensure_ascii=False) if other else None)
     return pa.array(found, pa.string())
+
+
+def _meaning_for(query: Query) -> Similarity | None:
+    """What knows meanings, for a query that asks for one: loading it costs what a plain filter need not pay."""
+    if not any(isinstance(node, Similar) for node in walk(query.root)):
+        return None
+    from talkworthy.analysis.meaning import MEANING
+
+    return MEANING
