@@ -308,12 +308,23 @@ def _erase_from_desk(job: Job, uids: list[str]) -> dict[str, int]:
         for name in ("added_sample", "lost_sample", "sample"):
             result[name] = [uid for uid in result.get(name, []) if uid not in gone]
         Job.objects.filter(pk=other.pk).update(result=result)
+    for other in Job.objects.filter(workspace=job.workspace, kind=Job.Kind.REPLAY).exclude(result=None):
+        Job.objects.filter(pk=other.pk).update(result=_without(other.result, gone))
     for other in Job.objects.filter(workspace=job.workspace, kind=Job.Kind.EXPORT):
         path = exports_of(other)
         if path.exists():
             path.unlink()
             removed["exports"] += 1
     return removed
+
+
+def _without(value: Any, uids: set[str]) -> Any:
+    """Plain values less the rows that name one of the posts."""
+    if isinstance(value, dict):
+        return {name: _without(held, uids) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_without(held, uids) for held in value if not (isinstance(held, dict) and held.get("uid") in uids)]
+    return value
 
 
 def _link(job: Job, listener: Listener) -> Mapping[str, Any]:
@@ -343,6 +354,11 @@ _WORK: dict[Job.Kind, Callable[[Job, Listener], Mapping[str, Any]]] = {
     Job.Kind.LINK: _link,
     Job.Kind.SYNC: _sync,
 }
+
+
+def register_work(kind: Job.Kind, work: Callable[[Job, Callable[[int, int | None], None]], Mapping[str, Any]]) -> None:
+    """Let a room above do the jobs of a kind; it is told the job and whom to tell how far it is."""
+    _WORK[kind] = lambda job, _listener: work(job, _progress(job))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -14,7 +14,10 @@ class RoutingConfig(AppConfig):
 
     def ready(self) -> None:
         """Join the hooks."""
-        from talkworthy.routing import joining
+        from talkworthy.listening.jobs import register_work
+        from talkworthy.listening.models import Job
+        from talkworthy.routing import joining, replaying
 
         if not hooks().is_registered(joining):
             hooks().register(joining)
+        register_work(Job.Kind.REPLAY, replaying.work)

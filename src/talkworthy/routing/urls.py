@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.routing.views import opening, playbooks, reports
+from talkworthy.routing.views import opening, playbooks, replays, reports
 from talkworthy.routing.views import rules as pages
 from talkworthy.routing.views import settings as desk
 
@@ -21,6 +21,10 @@ rules: list[URLPattern] = [
     path("routing/rules/start/", pages.start, name="start_rules"),
     path("routing/rules/check/", pages.check_condition, name="check_condition"),
     path("routing/rules/again/", pages.again, name="look_again"),
+    path("routing/rules/replay/", replays.try_draft, name="replay_draft"),
+    path("routing/rules/<int:rule_id>/replay/", replays.try_rule, name="replay_rule"),
+    path("routing/playbook/<int:number>/replay/", replays.try_version, name="replay_playbook"),
+    path("routing/replays/<int:job_id>/", replays.replay, name="replay"),
     path("routing/rules/<int:rule_id>/", pages.rule, name="rule"),
     path("routing/rules/<int:rule_id>/edit/", pages.edit, name="edit_rule"),
     path("routing/rules/<int:rule_id>/switch/", pages.switch, name="switch_rule"),

@@ -231,6 +231,7 @@ _STARTS = {
     Job.Kind.REMATCH: Permission.EDIT_MONITORS,
     Job.Kind.LINK: Permission.EDIT_PEOPLE,
     Job.Kind.SYNC: Permission.EDIT_PEOPLE,
+    Job.Kind.REPLAY: Permission.EDIT_ROUTING,
 }
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from talkworthy.listening.views.monitors import previewed
@@ -32,6 +32,8 @@ from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
 SHOWN_ASIDE = 50
+SPANS = (("7d", gettext_lazy("7 days")), ("30d", gettext_lazy("30 days")), ("90d", gettext_lazy("90 days")))
+"""How far back a rule can be tried."""
 
 
 @require_safe
@@ -71,7 +73,7 @@ def new(request: MemberRequest) -> HttpResponse:
     """Write a rule; it is kept switched off."""
     named = named_in(request.workspace)
     if request.method != "POST":
-        return _editor(request, Draft(condition=request.GET.get("condition", "")[:LONGEST_CONDITION]), None, named)
+        return editor(request, Draft(condition=request.GET.get("condition", "")[:LONGEST_CONDITION]), None, named)
     return _saved(request, None, named)
 
 
@@ -88,7 +90,7 @@ def edit(request: MemberRequest, rule_id: int) -> HttpResponse:
     if number.isdecimal() and len(number) < 9:
         old = get_object_or_404(RuleVersion, rule=changed, version=int(number))
         draft = Draft(changed.name, old.condition, old.stops, rows_of(old.effects), changed.version)
-    return _editor(request, draft, changed, named)
+    return editor(request, draft, changed, named)
 
 
 @require_POST
@@ -165,9 +167,9 @@ def again(request: MemberRequest) -> HttpResponse:
 def _saved(request: MemberRequest, changed: Rule | None, named: Named) -> HttpResponse:
     draft = read_draft(request.POST, named)
     if "more" in request.POST:
-        return _editor(request, draft, changed, named, is_checked=False)
+        return editor(request, draft, changed, named, is_checked=False)
     if not draft.is_good:
-        return _editor(request, draft, changed, named)
+        return editor(request, draft, changed, named)
     values: dict[str, Any] = {
         "name": draft.name,
         "condition": draft.condition,
@@ -184,12 +186,12 @@ def _saved(request: MemberRequest, changed: Rule | None, named: Named) -> HttpRe
             said = _("“%(name)s” is saved.")
     except (Refused, QueryError) as error:
         messages.error(request, str(error))
-        return _editor(request, draft, changed, named, status=422)
+        return editor(request, draft, changed, named, status=422)
     messages.success(request, said % {"name": kept})
     return redirect("routing:rule", request.workspace.slug, kept.pk)
 
 
-def _editor(
+def editor(
     request: MemberRequest,
     draft: Draft,
     changed: Rule | None,
@@ -198,6 +200,7 @@ def _editor(
     is_checked: bool = True,
     status: int = 200,
 ) -> HttpResponse:
+    """The editor of a draft, with what is wrong in it."""
     is_wrong = request.method == "POST" and is_checked and not draft.is_good
     context = {
         "draft": draft,
@@ -205,6 +208,7 @@ def _editor(
         "does": DOES.items(),
         "groups": named.groups,
         "is_wrong": is_wrong,
+        "spans": SPANS,
         **previewed(request.member, draft.condition, stage="search"),
     }
     return render(request, "routing/rules/edit.html", context, status=422 if is_wrong else status)

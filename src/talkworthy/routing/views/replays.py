@@ -1,0 +1,144 @@
+"""Trying rules and a playbook on history: the start, the progress, and what it found."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from talkworthy.listening.models import Job
+from talkworthy.listening.selectors import series
+from talkworthy.listening.selectors.jobs import time_left
+from talkworthy.routing.actions.playbooks import playbook_of
+from talkworthy.routing.forms.rules import named_in, read_draft
+from talkworthy.routing.models import Case, PlaybookVersion, Rule
+from talkworthy.routing.replaying import asked
+from talkworthy.routing.selectors import playbooks, rules
+from talkworthy.routing.views.rules import editor
+from talkworthy.workspaces.models import Member, Team
+from talkworthy.workspaces.permissions import Permission
+from talkworthy.workspaces.requests import MemberRequest, permission_required
+
+DAYS = {"7d": 7, "30d": 30, "90d": 90}
+OPEN = (Job.State.WAITING, Job.State.RUNNING)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def try_draft(request: MemberRequest) -> HttpResponse:
+    """A rule as it stands in the editor, among the rules that are on; nothing is saved."""
+    named = named_in(request.workspace)
+    draft = read_draft(request.POST, named)
+    number = request.POST.get("rule", "")
+    changed = rules.rule_or_404(int(number), viewer=request.member) if number.isdecimal() else None
+    if not draft.is_good:
+        return editor(request, draft, changed, named)
+    tried = Rule(
+        pk=-changed.pk if changed else -1,
+        name=draft.name,
+        condition=draft.condition,
+        effects=draft.effects,
+        stops=draft.stops,
+        version=changed.version if changed else 1,
+    )
+    return _started(request, _among(request.member, tried, changed), None)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def try_rule(request: MemberRequest, rule_id: int) -> HttpResponse:
+    """A saved rule, as if it were on, among the rules that are on."""
+    found = rules.rule_or_404(rule_id, viewer=request.member)
+    return _started(request, _among(request.member, found, found), None)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def try_version(request: MemberRequest, number: int) -> HttpResponse:
+    """A version of the playbook, with the rules that are on."""
+    found = playbooks.version_or_404(number, viewer=request.member)
+    return _started(request, _on(request.member), found)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@permission_required(Permission.READ)
+def replay(request: MemberRequest, job_id: int) -> HttpResponse:
+    """How far it is, and then what it found."""
+    job = Job.objects.filter(pk=job_id, workspace=request.workspace, kind=Job.Kind.REPLAY).first()
+    if job is None:
+        raise Http404(_("There is no such replay."))
+    is_open = job.state in OPEN
+    context: dict[str, Any] = {"job": job, "is_open": is_open, "left": time_left(job, now=timezone.now())}
+    if request.htmx and request.GET.get("progress"):
+        if is_open:
+            return render(request, "routing/rules/replay.html#progress", context)
+        answer = HttpResponse()
+        answer["HX-Refresh"] = "true"
+        return answer
+    if job.state == Job.State.DONE and job.result:
+        context |= _found(request.member, job)
+    return render(request, "routing/rules/replay.html", context)
+
+
+def _found(viewer: Member, job: Job) -> dict[str, Any]:
+    result = job.result or {}
+    teams = dict(Team.objects.filter(workspace_id=viewer.workspace_id).values_list("pk", "name"))
+    classes = {value: str(label) for value, label in Case.Priority.choices}
+    titles = {row["name"]: row["title"] for row in result["outcomes"]}
+
+    def words(said: dict[str, Any] | None) -> str:
+        if said is None:
+            return _("no rule held")
+        told = [_("a case") if said["opens"] else _("no case"), titles.get(said["outcome"], said["outcome"])]
+        told += [classes.get(said["priority"], said["priority"]), teams.get(said["team"], "") if said["team"] else ""]
+        return " · ".join(part for part in told if part)
+
+    for row in result["priorities"]:
+        row["title"] = classes.get(row["name"], row["name"])
+    return {
+        "result": result,
+        "version": PlaybookVersion.objects.filter(
+            pk=job.request["playbook"] or 0, playbook__workspace_id=viewer.workspace_id
+        ).first(),
+        "tables": [
+            (_("By team"), result["teams"], True),
+            (_("By outcome of the playbook"), result["outcomes"], False),
+            (_("By class"), result["priorities"], False),
+        ],
+        "differences": [(row, words(row["was"]), words(row["would"])) for row in result["differences"]],
+    }
+
+
+def _on(viewer: Member) -> list[Rule]:
+    return list(Rule.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None, enabled=True))
+
+
+def _among(viewer: Member, tried: Rule, replaced: Rule | None) -> list[Rule]:
+    """The rules that are on, with the one that is tried in its place, or at the end."""
+    held = Rule.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None)
+    found = [
+        tried if replaced and rule.pk == replaced.pk else rule for rule in held if rule.enabled or rule == replaced
+    ]
+    return found if replaced else [*found, tried]
+
+
+def _started(request: MemberRequest, tried: Sequence[Rule], version: PlaybookVersion | None) -> HttpResponse:
+    now = timezone.now()
+    until = series.standing_now(viewer=request.member, now=now)
+    since = until - timedelta(days=DAYS.get(request.POST.get("span", ""), 30))
+    followed = version or playbook_of(request.workspace, now=now).active
+    job = Job.objects.create(
+        workspace=request.workspace,
+        kind=Job.Kind.REPLAY,
+        by=request.user,
+        request=asked(tried, followed, since, until),
+        unit="mentions",
+        created_at=now,
+    )
+    return redirect("routing:replay", request.workspace.slug, job.pk)
