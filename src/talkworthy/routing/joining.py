@@ -72,10 +72,11 @@ def member_removed(member: Any, heir: Any) -> None:
 def data_forgotten(
     workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
 ) -> Mapping[str, int]:
-    """The messages, what was decided of them, and the titles that quote them."""
+    """The messages and our answers to them, which name who wrote; what was decided, and the titles that quote them."""
     counts = {"messages": 0, "decisions": 0}
     for piece in pieces(uids):
-        messages = Message.objects.filter(workspace=workspace, uid__in=piece)
+        answers = Q(parent__in=piece, direction=Message.Direction.OUTWARD)
+        messages = Message.objects.filter(Q(uid__in=piece) | answers, workspace=workspace)
         talks = list(messages.values_list("conversation", flat=True))
         Case.objects.filter(Q(conversations__in=talks) & Q(conversations__root__in=piece)).update(title="–")
         Case.objects.filter(decisions__uid__in=piece, decisions__workspace=workspace).update(title="–")
