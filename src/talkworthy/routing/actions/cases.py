@@ -4,7 +4,7 @@ The history of a case is its trail: its rows are added by these verbs alone, and
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -33,8 +33,6 @@ from talkworthy.routing.states import CASE, LIVE, SETTLED
 from talkworthy.states.graph import NoWay
 from talkworthy.workspaces.models import Member, Team, User, Workspace
 
-REOPENED_WITHIN = timedelta(days=14)
-"""A settled case that is written to within this time is opened again; later, a new one is opened."""
 LONGEST_TITLE = 140
 MOST_UNDONE = 1_000
 
