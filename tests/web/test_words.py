@@ -38,7 +38,16 @@ def test_a_time_that_never_was_says_so():
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(None, "–"), (950, "950"), (1_240, "1.2k"), (12_400, "12k"), (3_400_000, "3.4M"), (-1_500, "-1.5k")],
+    [
+        (None, "–"),
+        (950, "950"),
+        (1_240, "1.2k"),
+        (12_400, "12k"),
+        (3_400_000, "3.4M"),
+        (-1_500, "-1.5k"),
+        (1_000, "1k"),
+        (3 * 10**12, "3,000B"),
+    ],
 )
 def test_a_number_is_short_enough_for_a_chip(value, said):
     assert words.compact(value) == said

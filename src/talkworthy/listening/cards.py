@@ -1,5 +1,6 @@
 """A post as a card shows it."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,13 @@ Span = tuple[int, int]
 
 LONG = 420
 """Characters after which a post is folded to an excerpt."""
+
+LINES = 8
+"""Lines of an excerpt: a post of many short lines is folded too."""
+
+
+_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 
 
 @dataclass(frozen=True)
@@ -225,9 +233,9 @@ def within(spans: Iterable[Span], start: int, end: int) -> list[Span]:
 
 
 def excerpt_span(text: str, spans: Sequence[Span], length: int = LONG) -> Span:
-    """The piece of a long text that shows most of the spans, cut between words."""
+    """The piece of a long text that shows most of the spans, cut between words, and no more than its lines."""
     if len(text) <= length:
-        return 0, len(text)
+        return 0, _line_end(text, 0, len(text))
     best = 0
     if spans:
         most = -1
@@ -243,7 +251,13 @@ def excerpt_span(text: str, spans: Sequence[Span], length: int = LONG) -> Span:
     if end < len(text):
         space = text.rfind(" ", end - 60, end)
         end = space if space > start else end
-    return start, end
+    return start, _line_end(text, start, end)
+
+
+def _line_end(text: str, start: int, end: int) -> int:
+    """Where the last line of an excerpt ends that begins at `start`; blank lines are not counted."""
+    lines = list(_LINE.finditer(text, start, end))
+    return lines[LINES - 1].end() if len(lines) > LINES else end
 
 
 def excerpted(text: str, spans: Sequence[Span]) -> SafeString:
@@ -251,6 +265,5 @@ def excerpted(text: str, spans: Sequence[Span]) -> SafeString:
     start, end = excerpt_span(text, spans)
     if (start, end) == (0, len(text)):
         return SafeString("")
-    return SafeString(
-        ("… " if start else "") + marked(text[start:end], within(spans, start, end)) + (" …" if end < len(text) else "")
-    )
+    words = _BLANK_LINES.sub("\n", marked(text[start:end], within(spans, start, end)))
+    return SafeString(("… " if start else "") + words + (" …" if end < len(text) else ""))

@@ -21,3 +21,12 @@ def test_the_excerpt_of_a_long_text_shows_what_was_found_late_in_it():
 
 def test_spans_are_cut_to_the_piece_that_is_shown():
     assert within([(0, 4), (8, 20)], 2, 10) == [(0, 2), (6, 8)]
+
+
+def test_a_post_of_many_short_lines_is_folded_and_its_blank_lines_too():
+    text = "\n\n \n".join(f"line {n}" for n in range(200))
+    assert excerpted(text, [(0, 4)]) == "<mark>line</mark> 0" + "".join(f"\nline {n}" for n in range(1, 8)) + " …"
+
+
+def test_eight_lines_are_no_long_post():
+    assert excerpted("\n\n".join("line" for _ in range(8)), []) == ""

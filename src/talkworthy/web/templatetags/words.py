@@ -129,13 +129,13 @@ def number(value: float | int | None, places: int = 0) -> str:
 
 @register.filter
 def compact(value: float | int | None) -> str:
-    """A number short enough for a chip: 950, 1.2k, 3.4M."""
+    """A number short enough for a chip: 950, 1.2k, 3.4M, 5B."""
     if value is None:
         return "–"
-    for size, sign in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+    for size, sign in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")):
         if abs(value) >= size:
-            short = value / size
-            return f"{number_format(round(short, 1) if abs(short) < 10 else round(short), use_l10n=True)}{sign}"
+            short = round(value / size, 1) if abs(value) < 10 * size else round(value / size)
+            return f"{number(short, 0 if short == int(short) else 1)}{sign}"
     return number(value)
 
 
