@@ -17,7 +17,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "talkworthy.web.settings")
 os.environ.setdefault("TALKWORTHY_DATA", tempfile.mkdtemp(prefix="talkworthy-inbox-"))
 os.environ.setdefault("TALKWORTHY_LOG_LEVEL", "ERROR")
 
-PATHS = ("", "?tab=mine", "?tab=due", "?tab=unassigned", "?q=priority:risk", "?page=100", "?q=router")
+PATHS = (
+    "", "?tab=mine", "?tab=due", "?tab=unassigned", "?q=priority:risk", "?q=priority:low", "?after={deep}",
+    "?before={deep}", "?q=router", "?q=%22case+4242%22", "?q=Zoe+AND+bill", "?q=-router",
+)  # fmt: skip
+DEEP = 5_000
+"""So far down in the queue is the place of the pages that are asked for by place."""
 
 
 def main() -> None:
@@ -35,7 +40,8 @@ def main() -> None:
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     print(f"{count:,} open cases")
     print("| address | p50 ms | p95 ms |\n| --- | --- | --- |")
-    for path in PATHS:
+    deep = place_in_the_queue(DEEP)
+    for path in (path.format(deep=deep) for path in PATHS):
         client.get(f"/acme/inbox/{path}")
         taken = []
         for _attempt in range(20):
@@ -44,6 +50,14 @@ def main() -> None:
             taken.append((time.perf_counter() - began) * 1000)
             assert answer.status_code == 200
         print(f"| `inbox/{path}` | {sorted(taken)[10]:.0f} | {quantiles(taken, n=20)[18]:.0f} |", flush=True)
+
+
+def place_in_the_queue(number: int):
+    """The place of a case so far down."""
+    from talkworthy.responding.selectors.inbox import Place
+    from talkworthy.routing.models import DUE_OR_NEVER, Case
+
+    return Place.of(Case.objects.order_by("-rank", DUE_OR_NEVER, "number")[number])
 
 
 def fill(count: int):
@@ -58,7 +72,10 @@ def fill(count: int):
     space = Workspace.objects.create(name="Acme", slug="acme")
     user = User.objects.create_user("alice@example.org", name="Alice")
     member = Member.objects.create(workspace=space, user=user, role="administrator")
-    asks = Identity.objects.create(workspace=space, channel="email", account="zoe", name="Zoe")
+    asking = Identity.objects.bulk_create(
+        Identity(workspace=space, channel="email", account=f"zoe{number}", name=f"Zoe Acht {number}")
+        for number in range(max(count // 5, 1))
+    )
     priorities = dict(zip(Case.Priority.values, (5000, 4000, 3000, 2000, 1000), strict=True))
     for first in range(1, count + 1, 5_000):
         cases, talks, messages = [], [], []
@@ -74,7 +91,7 @@ def fill(count: int):
                     rank=priorities[priority] + chance.randrange(1000),
                     state=chance.choice(("new", "open", "waiting")),
                     channel="email",
-                    requester=asks,
+                    requester=chance.choice(asking),
                     owner=member if chance.random() < 0.01 else None,
                     opened_at=at,
                     last_inward_at=at,

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from talkworthy.responding.casequery import CASES
@@ -12,6 +13,7 @@ from talkworthy.responding.selectors import inbox as selectors
 from talkworthy.responding.selectors.case import page_of
 from talkworthy.responding.selectors.inbox import Asked
 from talkworthy.routing.models import (
+    DUE_OR_NEVER,
     Case,
     CaseChange,
     CaseConversation,
@@ -162,6 +164,61 @@ def test_a_long_queue_asks_no_more_statements_than_a_short_one(client_of, people
 
 
 QUERIES = 18
+
+
+def test_a_page_deep_in_the_queue_begins_at_a_place_and_asks_as_many_statements(
+    client_of, people, opened, django_assert_num_queries
+):
+    for number in range(1, 121):
+        opened(number, rank=number // 3, due_at=NOW + timedelta(minutes=number) if number % 2 else None)
+    client = client_of(people["frank"])
+    first = client.get("/acme/inbox/")
+    with django_assert_num_queries(QUERIES):
+        second = client.get(f"/acme/inbox/?{first.context['to_older']}")
+    third = client.get(f"/acme/inbox/?{second.context['to_older']}")
+    shown = [row.case.number for page in (first, second, third) for row in page.context["listed"].rows]
+    assert len(shown) == len(set(shown)) == 120 and not third.context["to_older"] and not first.context["to_newer"]
+    assert shown == [
+        case.number
+        for case in sorted(
+            Case.objects.filter(workspace__slug="acme"), key=lambda case: (-case.rank, case.due_at or FAR, case.number)
+        )
+    ]
+    back = client.get(f"/acme/inbox/?{third.context['to_newer']}")
+    assert [row.case.number for row in back.context["listed"].rows] == shown[50:100]
+    top = client.get(f"/acme/inbox/?{second.context['to_newer']}")
+    assert [row.case.number for row in top.context["listed"].rows] == shown[:50] and not top.context["to_newer"]
+
+
+def test_a_link_into_the_queue_stays_where_it_is_when_others_come_and_go(client_of, people, opened):
+    for number in range(1, 61):
+        opened(number, rank=100 - number)
+    client = client_of(people["frank"])
+    link = f"/acme/inbox/?{client.get('/acme/inbox/').context['to_older']}"
+    opened(61, rank=1000)
+    Case.objects.filter(workspace__slug="acme", number__in=(50, 55)).update(state="resolved")
+    assert [row.case.number for row in client.get(link).context["listed"].rows] == [51, 52, 53, 54, 56, 57, 58, 59, 60]
+    Case.objects.filter(workspace__slug="acme", number__gt=50).update(state="resolved")
+    assert "Nothing stands further down any more" in client.get(link).content.decode()
+
+
+@pytest.mark.parametrize("wrong", ["1", "x_y_z", "1_2", "1_never_0000000000001", "9" * 400, "1_999999999999999999_1"])
+def test_a_place_that_cannot_be_read_is_the_beginning(client_of, people, opened, wrong):
+    opened(1)
+    page = client_of(people["frank"]).get("/acme/inbox/", {"after": wrong})
+    assert [row.case.number for row in page.context["listed"].rows] == [1]
+
+
+def test_the_queue_is_read_along_its_index(people, opened):
+    opened(1)
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL reads a table of one row without an index")
+    waiting = Case.objects.filter(workspace=people["frank"].workspace, state="open").annotate(due_order=DUE_OR_NEVER)
+    plan = waiting.order_by("-rank", "due_order", "number")[:50].explain()
+    assert "cases_in_the_queue" in plan and "B-TREE" not in plan
+
+
+FAR = NOW + timedelta(days=9999)
 
 
 def test_the_case_page_shows_the_conversation_with_notes_edits_and_deletions(client_of, people, opened):

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from talkworthy.people.models import Identity
 from talkworthy.query import QueryError, check
 from talkworthy.query import fields as readings
 from talkworthy.query.check import located_problem
 from talkworthy.query.fields import FieldSpec, Takes, Vocabulary
 from talkworthy.query.languages import language_code
 from talkworthy.query.tree import And, Cased, Comparison, Field, Node, Not, Or, Phrase, Query, Range, Word, bare
-from talkworthy.routing.models import Case, CaseChange, CaseRole, CaseTag, Message, Timer
+from talkworthy.routing.models import Case, CaseChange, CaseConversation, CaseRole, CaseTag, Message, Timer
+from talkworthy.routing.word_index import holding
 from talkworthy.workspaces.models import Member
 
 Leaf = Word | Phrase | Cased
@@ -80,6 +83,23 @@ def names_a_state(text: str) -> bool:
     return any(f"{name}:" in lowered for name in ("state", "number", "resolvedsince", "resolveduntil", "missedtime"))
 
 
+def seeks_words(text: str) -> bool:
+    """Whether the query looks for words in titles, names or messages: their cases are found first, and then sorted."""
+    checked = check(text, stage="people", vocabulary=CASES) if text.strip() else None
+    return checked is not None and checked.tree is not None and _seeks(checked.tree.root)
+
+
+def _seeks(node: Node) -> bool:
+    node = bare(node)
+    if isinstance(node, And | Or):
+        return any(_seeks(operand) for operand in node.operands)
+    if isinstance(node, Not):
+        return _seeks(node.operand)
+    if isinstance(node, Field):
+        return node.name in ("title", "text", "account", "number", "person")
+    return isinstance(node, Word | Phrase | Cased)
+
+
 class _Reader:
     """One query being turned into a condition."""
 
@@ -124,9 +144,9 @@ class _Reader:
                 digits = text.removeprefix("#")
                 return Q(number=int(digits)) if digits.isdecimal() and len(digits) < 10 else Q(pk=None)
             case "title":
-                return Q(title__icontains=text.rstrip("*"))
+                return Q(pk__in=self._titled(text.rstrip("*")))
             case "text":
-                return self._said(text)
+                return Q(pk__in=self._saying(text.rstrip("*")))
             case "state" | "priority":
                 return Q(**{name: readings.read_choice(CASES[name], text)})
             case "assignee":
@@ -142,8 +162,8 @@ class _Reader:
             case "person":
                 return self._person(text)
             case "account":
-                name_is = Q(requester__name__icontains=text.removeprefix("@"))
-                return name_is | Q(requester__handle__iexact=text.removeprefix("@"))
+                named = text.removeprefix("@")
+                return Q(pk__in=self._named(named)) | Q(requester__handle__iexact=named)
             case "urgency":
                 return _number(Range(float(text), float(text)))
             case "missedTime":
@@ -158,11 +178,23 @@ class _Reader:
         text = leaf.text.strip().rstrip("*")
         if text.startswith("#") and text[1:].isdecimal():
             return Q(number=int(text[1:][:9]))
-        return Q(title__icontains=text) | Q(requester__name__icontains=text) | self._said(text)
+        return Q(pk__in=self._titled(text).union(self._named(text), self._saying(text), all=True))
 
-    def _said(self, text: str) -> Q:
-        messages = Message.objects.filter(workspace=self.viewer.workspace_id, text__icontains=text.rstrip("*"))
-        return Q(conversations__in=messages.values("conversation"))
+    def _titled(self, text: str) -> QuerySet[Any]:
+        return self._cases().filter(holding(Case, text)).order_by().values("pk")
+
+    def _named(self, text: str) -> QuerySet[Any]:
+        """Cases of whoever has it in their name."""
+        names = Identity.objects.filter(holding(Identity, text), workspace=self.viewer.workspace_id)
+        return self._cases().filter(requester__in=names.values("pk")).order_by().values("pk")
+
+    def _saying(self, text: str) -> QuerySet[Any]:
+        """Cases with a message that has it."""
+        messages = Message.objects.filter(holding(Message, text), workspace=self.viewer.workspace_id)
+        return CaseConversation.objects.filter(conversation__in=messages.values("conversation")).values("case")
+
+    def _cases(self) -> QuerySet[Case]:
+        return Case.objects.filter(workspace=self.viewer.workspace_id)
 
     def _assignee(self, text: str) -> Q:
         if text.casefold() == "none":
@@ -207,7 +239,8 @@ class _Reader:
                 done = (Case.State.RESOLVED, Case.State.CLOSED)
                 changes = CaseChange.objects.filter(case=OuterRef("pk"), what="state", old__in=done)
                 return Q(Exists(changes))
-        return Q(conversations__is_private=True)
+        talks = CaseConversation.objects.filter(case=OuterRef("pk"), conversation__is_private=True)
+        return Q(Exists(talks))
 
     def _refused(self, node: Node, message: str) -> QueryError:
         place = located_problem("E-VALUE", message, self.query.text, node.source.start, node.source.end)

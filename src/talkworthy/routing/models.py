@@ -1,5 +1,7 @@
 """Conversations as they were had, the cases that are work on them, and what decides who does it and by when."""
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +10,12 @@ from talkworthy.ecosystem.models import Touchpoint
 from talkworthy.people.models import Identity
 from talkworthy.states.history import Change
 from talkworthy.workspaces.models import Member, Team, User, Workspace
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+DUE_OR_NEVER = models.Func(
+    models.F("due_at"), template="COALESCE(%(expressions)s, '9999-12-31 00:00:00')", output_field=models.DateTimeField()
+)
+"""When a case is due, for sorting: what is never due comes last. Written out, so that the index of the queue serves."""
 
 
 class Conversation(models.Model):
@@ -290,7 +298,15 @@ class Case(models.Model):
         ordering = ["-rank", "due_at", "number"]
         constraints = [models.UniqueConstraint(fields=["workspace", "number"], name="one_case_of_a_number")]
         indexes = [
-            models.Index(fields=["workspace", "state", "-rank", "due_at"], name="cases_in_the_queue"),
+            models.Index(
+                models.F("workspace"),
+                models.F("state"),
+                models.F("rank").desc(),
+                DUE_OR_NEVER,
+                models.F("number"),
+                name="cases_in_the_queue",
+            ),
+            models.Index(fields=["workspace", "due_at"], name="cases_by_deadline"),
             models.Index(fields=["workspace", "owner", "state"], name="cases_of_an_owner"),
             models.Index(fields=["workspace", "team", "state"], name="cases_of_a_team"),
             models.Index(fields=["workspace", "-opened_at"], name="cases_by_opening"),

@@ -1,25 +1,25 @@
 """The inbox: the cases that wait, in the order in which they should be taken, asked as a viewer."""
 
 import hashlib
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from heapq import merge
-from itertools import islice
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from talkworthy.responding.actions.presence import STALE
-from talkworthy.responding.casequery import LIVE, SOON, case_query, names_a_state
+from talkworthy.responding.casequery import LIVE, SOON, case_query, names_a_state, seeks_words
 from talkworthy.responding.models import Presence
-from talkworthy.routing.models import Case, CaseView, ConversationLink
+from talkworthy.routing.models import DUE_OR_NEVER, NEVER, Case, CaseView, ConversationLink
 from talkworthy.routing.selectors.reports import Scope, cases_behind
 from talkworthy.workspaces.models import Member, Team
 
 ON_A_PAGE = 50
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_COUNTED = 999
 """A tab counts no further, so that a long queue costs no more than a short one."""
 TABS = {
@@ -32,12 +32,59 @@ TABS = {
 
 
 @dataclass(frozen=True)
+class Place:
+    """A place in the queue: what it is sorted by. It stays where it is, whatever comes and goes around it."""
+
+    rank: float
+    due: datetime
+    number: int
+
+    @classmethod
+    def of(cls, case: Case) -> "Place":
+        """Where a case stands."""
+        return cls(case.rank, case.due_at or NEVER, case.number)
+
+    @classmethod
+    def read(cls, text: str) -> "Place | None":
+        """The place that an address names; None where it names none."""
+        found = re.fullmatch(r"(-?\d{1,9}(?:\.\d{1,20})?)_(\d{1,18}|never)_(\d{1,9})", text)
+        if found is None:
+            return None
+        rank, due, number = found.groups()
+        try:
+            return cls(float(rank), NEVER if due == "never" else EPOCH + timedelta(microseconds=int(due)), int(number))
+        except OverflowError:
+            return None
+
+    def __str__(self) -> str:
+        due = "never" if self.due == NEVER else (self.due - EPOCH) // timedelta(microseconds=1)
+        return f"{self.rank:.15f}".rstrip("0").rstrip(".") + f"_{due}_{self.number}"
+
+    @property
+    def key(self) -> tuple[float, datetime, int]:
+        """What sorts cases as the queue does."""
+        return (-self.rank, self.due, self.number)
+
+    def after(self) -> Q:
+        """The condition of what stands after it."""
+        later = Q(due_order__gt=self.due) | Q(due_order=self.due, number__gt=self.number)
+        return Q(rank__lte=self.rank) & (Q(rank__lt=self.rank) | later)
+
+    def before(self) -> Q:
+        """The condition of what stands before it."""
+        earlier = Q(due_order__lt=self.due) | Q(due_order=self.due, number__lt=self.number)
+        return Q(rank__gte=self.rank) & (Q(rank__gt=self.rank) | earlier)
+
+
+@dataclass(frozen=True)
 class Asked:
     """What of the inbox is looked at."""
 
     tab: str = "all"
     words: str = ""
-    page: int = 1
+    after: Place | None = None
+    before: Place | None = None
+    """Where in the queue the page begins or ends; neither: its beginning."""
     figure: str = ""
     """A figure of the reports whose cases are listed, and `scope`, what it is about."""
     scope: Scope | None = None
@@ -60,16 +107,27 @@ class Listed:
     """One page of the queue."""
 
     rows: Sequence[Row]
-    more: bool
+    newer: Place | None
+    """The first row's place where something stands before it."""
+    older: Place | None
+    """The last row's place where something stands after it."""
     stamp: str
     """Changes when anything that is shown does."""
 
 
 def inbox(asked: Asked, *, viewer: Member, now: datetime) -> Listed:
-    """A page of the queue. Raises QueryError."""
-    first = (asked.page - 1) * ON_A_PAGE
-    cases = _ordered(asked, viewer=viewer, now=now, until=first + ON_A_PAGE + 1)[first:]
-    shown = cases[:ON_A_PAGE]
+    """A page of the queue: its beginning, or what stands after or before a place. Raises QueryError."""
+    if asked.before is not None:
+        above = _ordered(asked, viewer=viewer, now=now, until=ON_A_PAGE + 1)
+        if len(above) > ON_A_PAGE:
+            return _listed(above[1:], above=True, below=True, viewer=viewer, now=now)
+        asked = replace(asked, before=None)  # less than a page stands before it: that is the beginning
+    cases = _ordered(asked, viewer=viewer, now=now, until=ON_A_PAGE + 1)
+    below = len(cases) > ON_A_PAGE
+    return _listed(cases[:ON_A_PAGE], above=asked.after is not None, below=below, viewer=viewer, now=now)
+
+
+def _listed(shown: Sequence[Case], *, above: bool, below: bool, viewer: Member, now: datetime) -> Listed:
     here = _presences(shown, viewer=viewer, now=now)
     rows = [
         Row(
@@ -81,7 +139,8 @@ def inbox(asked: Asked, *, viewer: Member, now: datetime) -> Listed:
         )
         for case in shown
     ]
-    return Listed(rows, len(cases) > ON_A_PAGE, _stamp(rows, now))
+    newer = Place.of(shown[0]) if above and shown else None
+    return Listed(rows, newer, Place.of(shown[-1]) if below else None, _stamp(rows, now))
 
 
 def tallies(*, viewer: Member, now: datetime) -> dict[str, int]:
@@ -110,26 +169,31 @@ def teams_of(viewer: Member) -> list[int]:
 
 def found_cases(asked: Asked, *, viewer: Member, now: datetime) -> QuerySet[Case]:
     """Every case that the tab and the words let through, in no order. Raises QueryError."""
-    cases = Case.objects.filter(workspace_id=viewer.workspace_id)
+    cases = _in_any_state(asked, viewer=viewer, now=now)
+    return cases if _says_states(asked) else cases.filter(state__in=LIVE)
+
+
+def _says_states(asked: Asked) -> bool:
+    """Whether a figure or the words say which states are looked at; else those that somebody works on are."""
+    return bool(asked.figure and asked.scope) or names_a_state(asked.words)
+
+
+def _in_any_state(asked: Asked, *, viewer: Member, now: datetime) -> QuerySet[Case]:
+    cases = Case.objects.filter(workspace_id=viewer.workspace_id).annotate(due_order=DUE_OR_NEVER)
     if asked.figure and asked.scope:
         cases = cases.filter(pk__in=cases_behind(asked.figure, asked.scope, viewer=viewer).values("pk"))
-    elif not names_a_state(asked.words):
-        cases = cases.filter(state__in=LIVE)
     if asked.words.strip():
-        matching = Case.objects.filter(
-            case_query(asked.words, viewer=viewer, now=now), workspace_id=viewer.workspace_id
-        )
-        cases = cases.filter(pk__in=matching.values("pk"))
+        cases = cases.filter(case_query(asked.words, viewer=viewer, now=now))
     teams = teams_of(viewer) if asked.tab == "team" else []
     return cases.filter(_tab(asked.tab, viewer=viewer, teams=teams, now=now))
 
 
 def next_case(asked: Asked, *, viewer: Member, now: datetime, after: Case | None = None) -> Case | None:
-    """The case to take next: the first of the queue, or the first after one."""
-    cases = _ordered(asked, viewer=viewer, now=now, until=ON_A_PAGE)
-    numbers = [case.pk for case in cases]
-    place = numbers.index(after.pk) + 1 if after is not None and after.pk in numbers else 0
-    return cases[place] if place < len(cases) else None
+    """The case to take next: the first of the queue, or the first after one that stands in it."""
+    asked = replace(asked, after=None, before=None)
+    if after is not None and found_cases(asked, viewer=viewer, now=now).filter(pk=after.pk).exists():
+        asked = replace(asked, after=Place.of(after))
+    return next(iter(_ordered(asked, viewer=viewer, now=now, until=1)), None)
 
 
 def case_or_404(number: int, *, viewer: Member) -> Case:
@@ -186,23 +250,29 @@ def _tab(tab: str, *, viewer: Member, teams: Sequence[int], now: datetime) -> Q:
 
 
 def _ordered(asked: Asked, *, viewer: Member, now: datetime, until: int) -> list[Case]:
-    """The first cases of the queue.
+    """The first cases of the queue from a place on, or the last before one, in the order of the queue.
 
     One statement a state, each along the index of the queue, merged here: asked for all states at once, the database
-    would read and sort every open case for the fifty that are shown.
+    would read and sort every open case for the fifty that are shown. Words are found first, so one statement is less.
     """
-    found = found_cases(asked, viewer=viewer, now=now).select_related(
-        "owner__user", "team", "touchpoint", "requester", "workspace"
-    )
-    due = F("due_at").asc(nulls_last=True)
-    if asked.figure or names_a_state(asked.words):
-        return list(found.order_by("-rank", due, "number")[:until])
-    lists = [list(found.filter(state=state).order_by("-rank", due, "number")[:until]) for state in LIVE]
-    return list(islice(merge(*lists, key=_place), until))
+    found = _in_any_state(asked, viewer=viewer, now=now)
+    order = ["-rank", "due_order", "number"]
+    if asked.before is not None:
+        found, order = found.filter(asked.before.before()), ["rank", "-due_order", "-number"]
+    elif asked.after is not None:
+        found = found.filter(asked.after.after())
+    found = found.order_by(*order)
+    if _says_states(asked) or seeks_words(asked.words):
+        listed = found if _says_states(asked) else found.filter(state__in=LIVE)
+        numbers = list(listed.values_list("pk", flat=True)[:until])  # rows of numbers are sorted sooner than whole ones
+        cases = list(Case.objects.filter(pk__in=numbers).select_related(*_SHOWN))
+    else:
+        cases = [case for state in LIVE for case in found.filter(state=state).select_related(*_SHOWN)[:until]]
+    cases.sort(key=lambda case: Place.of(case).key)
+    return cases[-until:] if asked.before is not None else cases[:until]
 
 
-def _place(case: Case) -> tuple[float, bool, float, int]:
-    return (-case.rank, case.due_at is None, case.due_at.timestamp() if case.due_at else 0.0, case.number)
+_SHOWN = ("owner__user", "team", "touchpoint", "requester", "workspace")
 
 
 def _presences(cases: Sequence[Case], *, viewer: Member, now: datetime) -> dict[int, list[Presence]]:

@@ -19,14 +19,12 @@ from talkworthy.responding import actions
 from talkworthy.responding.casequery import CASES
 from talkworthy.responding.selectors import inbox as selectors
 from talkworthy.responding.selectors.case import CasePage, teams
-from talkworthy.responding.selectors.inbox import Asked, Listed
+from talkworthy.responding.selectors.inbox import Asked, Listed, Place
 from talkworthy.routing.models import Case, CaseRole, ConversationLink
 from talkworthy.routing.selectors.reports import FIGURES, GROUPS, Scope
 from talkworthy.workspaces.permissions import Permission, may
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 from talkworthy.workspaces.selectors import members
-
-DEEPEST_PAGE = 200
 
 
 @require_safe
@@ -46,7 +44,7 @@ def rows(request: MemberRequest) -> HttpResponse:
         return HttpResponse(status=204)
     opened = request.GET.get("case", "")
     case = Case.objects.filter(workspace=request.workspace, number=int(opened)).first() if opened.isdigit() else None
-    found = {"listed": listed, "errors": errors, "page": {"case": case} if case else None, **_addresses(asked)}
+    found = {"listed": listed, "errors": errors, "page": {"case": case} if case else None, **_addresses(asked, listed)}
     return render(request, "responding/inbox/rows.html", {"asked": asked, "marks": _works(request), **found})
 
 
@@ -61,7 +59,7 @@ def take_next(request: MemberRequest) -> HttpResponse:
         found = selectors.next_case(asked, viewer=request.member, now=timezone.now(), after=case)
     except QueryError:
         found = None
-    address = _addresses(asked)["carried"]
+    address = urlencode(_pairs(asked))
     if found is None:
         messages.success(request, _("Nothing more waits here."))
         return redirect(f"{reverse('inbox:inbox', args=[request.workspace.slug])}?{address}")
@@ -104,13 +102,14 @@ def forget_view(request: MemberRequest, view_id: int) -> HttpResponse:
 
 def asked_of(query: QueryDict) -> Asked:
     """What an address asks for; what cannot be read is left out."""
-    tab, page = query.get("tab", ""), query.get("page", "")
-    number = int(page) if page.isdecimal() and len(page) < 5 else 1
+    tab = query.get("tab", "")
+    after, before = (Place.read(query.get(name, "")) for name in ("after", "before"))
     scope = _scope_of(query)
     return Asked(
         tab if tab in selectors.TABS else "all",
         query.get("q", "")[:2000].strip(),
-        min(max(number, 1), DEEPEST_PAGE),
+        after,
+        None if after else before,
         query.get("figure", "") if scope and query.get("figure", "") in FIGURES else "",
         scope,
     )
@@ -143,7 +142,7 @@ def inbox_context(request: MemberRequest, asked: Asked, page: CasePage | None = 
         "tabs": [
             {
                 "label": label,
-                "address": f"{base}?{urlencode(_pairs(replace(asked, tab=tab, page=1)))}",
+                "address": f"{base}?{urlencode(_pairs(replace(asked, tab=tab, after=None, before=None)))}",
                 "on": tab == asked.tab,
                 "tally": f"{selectors.MOST_COUNTED}+" if tallies[tab] > selectors.MOST_COUNTED else tallies[tab],
             }
@@ -161,7 +160,7 @@ def inbox_context(request: MemberRequest, asked: Asked, page: CasePage | None = 
         "why_open": bool(request.GET.get("why")),
         "own_conversations": {one.pk for one in page.conversations} if page else set(),
     }
-    return found | _addresses(asked)
+    return found | _addresses(asked, listed)
 
 
 def _listed(request: MemberRequest, asked: Asked) -> tuple[Listed, list[Any], list[Any]]:
@@ -170,15 +169,16 @@ def _listed(request: MemberRequest, asked: Asked) -> tuple[Listed, list[Any], li
     except QueryError:
         checked = check(asked.words, stage="people", vocabulary=CASES)
         errors, warnings = problems_of(checked, stage="people", vocabulary=CASES)
-        return Listed([], False, "unread"), errors, warnings
+        return Listed([], None, None, "unread"), errors, warnings
     return listed, [], []
 
 
-def _addresses(asked: Asked) -> dict[str, str]:
+def _addresses(asked: Asked, listed: Listed) -> dict[str, str]:
     return {
         "carried": urlencode(_pairs(asked)),
-        "to_newer": urlencode(_pairs(replace(asked, page=asked.page - 1))),
-        "to_older": urlencode(_pairs(replace(asked, page=asked.page + 1))),
+        "from_the_top": urlencode(_pairs(replace(asked, after=None, before=None))),
+        "to_newer": urlencode(_pairs(replace(asked, after=None, before=listed.newer))) if listed.newer else "",
+        "to_older": urlencode(_pairs(replace(asked, after=listed.older, before=None))) if listed.older else "",
     }
 
 
@@ -190,8 +190,7 @@ def _pairs(asked: Asked) -> list[tuple[str, str]]:
         scope = asked.scope
         pairs += [("figure", asked.figure), ("since", scope.since.isoformat()), ("until", scope.until.isoformat())]
         pairs += [("by", scope.by), ("value", scope.value)] if scope.by else []
-    if asked.page > 1:
-        pairs.append(("page", str(asked.page)))
+    pairs += [(name, str(place)) for name, place in (("after", asked.after), ("before", asked.before)) if place]
     return pairs
 
 
