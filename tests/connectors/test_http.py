@@ -571,3 +571,20 @@ def test_a_websocket_tells_messages_silence_and_its_end() -> None:
             with pytest.raises(TryLater):
                 line.recv(5)
         server.shutdown()
+
+
+def test_a_server_without_websocket_says_so_as_it_does_elsewhere() -> None:
+    import http
+
+    from websockets.http11 import Request, Response
+    from websockets.sync.server import ServerConnection, serve
+
+    def refuse(line: ServerConnection, request: Request) -> Response:
+        return line.respond(http.HTTPStatus.NOT_FOUND, "")
+
+    with serve(lambda line: None, "127.0.0.1", 0, process_request=refuse) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        with pytest.raises(GiveUp), Http(allow_hosts={"127.0.0.1"}, pace=0).websocket(f"ws://127.0.0.1:{port}/"):
+            pass
+        server.shutdown()

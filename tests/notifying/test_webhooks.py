@@ -163,6 +163,18 @@ def test_an_endpoint_that_is_off_is_told_nothing(told, made, workspace, alice, p
         actions.send_again(WebhookDelivery.objects.get(), by=alice, now=NOW)
 
 
+def test_an_endpoint_that_is_being_called_keeps_no_other_waiting(told, made, workspace, alice, program):
+    actions.tell(workspace, type="case.opened", data={"case": 8}, now=NOW)
+    slow = WebhookDelivery.objects.order_by("pk").first()
+    WebhookDelivery.objects.filter(pk=slow.pk).update(claimed_until=NOW + timedelta(minutes=1))  # by another thread
+    assert deliver_webhook(now=NOW, opens=program.opens) == 0
+    other = actions.add_endpoint(workspace, name="ERP", url="https://erp.example/", events=[], by=alice, now=NOW)
+    actions.tell(workspace, type="case.state", data={}, now=NOW)
+    assert deliver_webhook(now=NOW, opens=program.opens) == 1
+    assert [request.url.host for request in program.got] == ["erp.example"]
+    assert not other.endpoint.deliveries.filter(state="waiting").exists()
+
+
 def test_an_event_goes_with_the_transaction_in_which_it_was_told(made, workspace):
     from django.db import transaction
 

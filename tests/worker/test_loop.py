@@ -1,5 +1,6 @@
 """What becomes of a source after each outcome of a fetch, and who may work at all."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -15,11 +16,13 @@ from talkworthy.connectors.contract import (
     ResumeLost,
     TryLater,
 )
+from talkworthy.hooks.manager import joined
 from talkworthy.listening import actions, cube
 from talkworthy.listening.collecting import source_key
 from talkworthy.listening.models import HourCube, Source
 from talkworthy.listening.stores import archive_of, payloads_of
-from talkworthy.worker.loop import AlreadyRunning, Worker, only_worker
+from talkworthy.worker import loop
+from talkworthy.worker.loop import AlreadyRunning, Worker, first_worker, one_of_the_workers, only_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -170,12 +173,49 @@ def test_a_source_that_is_being_fetched_is_not_handed_out_again(source, channel)
     assert handed == [1, 1]
 
 
-def test_one_worker_has_the_data_folder(settings, tmp_path):
+def test_what_needs_the_data_folder_alone_is_refused_beside_workers_and_they_beside_it(settings, tmp_path):
     settings.DATA = tmp_path
     with only_worker(), pytest.raises(AlreadyRunning, match="Another worker"), only_worker():
         pass
+    with only_worker(), pytest.raises(AlreadyRunning), one_of_the_workers():
+        pass
+    with one_of_the_workers(), one_of_the_workers(), pytest.raises(AlreadyRunning), only_worker():
+        pass
     with only_worker():
         pass
+
+
+def test_a_second_worker_waits_and_is_the_first_when_that_one_ends(settings, tmp_path, monkeypatch):
+    settings.DATA = tmp_path
+    monkeypatch.setattr(loop, "TAKE_OVER_EVERY", 0.01)
+    stopping, became = threading.Event(), threading.Event()
+
+    def second():
+        with first_worker(stopping) as is_first:
+            assert is_first
+            became.set()
+
+    waiting = threading.Thread(target=second)
+    with first_worker(threading.Event()) as is_first:
+        assert is_first
+        waiting.start()
+        assert not became.wait(0.1)
+    assert became.wait(5)
+    waiting.join()
+
+
+def test_a_worker_that_is_asked_to_end_while_it_waits_is_never_the_first(settings, tmp_path, monkeypatch):
+    settings.DATA = tmp_path
+    stopping = threading.Event()
+    stopping.set()
+    with first_worker(threading.Event()), first_worker(stopping) as is_first:
+        assert not is_first
+
+
+def test_each_kind_of_due_work_has_a_thread_of_its_own():
+    names = [name.rpartition(".")[2] for name, _work in joined("work_due")]
+    assert {"arrivals_due", "timers_due", "replies_due", "turns_due", "webhooks_due", "mails_due"} <= set(names)
+    assert len(names) == len(set(joined("work_due")))
 
 
 def test_what_waited_when_the_worker_ended_is_stored_by_the_next(source, channel):

@@ -29,6 +29,7 @@ import httpcore
 import httpx
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.sync.client import connect as open_websocket
+from websockets.typing import Subprotocol
 
 from talkworthy.connectors.contract import (
     AskForCredentials,
@@ -714,10 +715,11 @@ class WebSocket:
             ssl=tls,
             additional_headers=dict(headers),
             user_agent_header=user_agent,
-            subprotocols=list(subprotocols) or None,  # type: ignore[arg-type]
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             proxy=None,
             open_timeout=timeout,
             max_size=max_bytes,
+            legacy=False,  # connects when it is entered, so that a refusal is told there
         )
 
     def __enter__(self) -> Self:

@@ -1,5 +1,6 @@
 """Who joins which hook: rooms when they are loaded, other packages by the entry point `talkworthy.hooks`."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -24,3 +25,11 @@ def call(name: str, **facts: Any) -> list[Any]:
     """Call everybody who joined, in the order in which they joined."""
     answers: list[Any] = getattr(hooks().hook, name)(**facts)
     return answers[::-1]
+
+
+def joined(name: str) -> list[tuple[str, Callable[..., Any]]]:
+    """Everybody who joined, by a name for logs, to be called one by one."""
+    return [
+        (f"{each.plugin_name}.{each.function.__name__}", each.function)
+        for each in getattr(hooks().hook, name).get_hookimpls()
+    ]

@@ -60,9 +60,11 @@ def data_exported(  # type: ignore[empty-body] # a specification has none
 
 @spec
 def work_due(now: datetime) -> int:  # type: ignore[empty-body] # a specification has none
-    """The worker's tick, a few times a second: do due work of yours, in small pieces, claimed row by row.
+    """The worker's tick, a few times a second: do due work of one kind, in small pieces, claimed row by row.
 
-    Answers how many pieces were done; called again at once while that is not 0.
+    Answers how many pieces were done; called again at once while that is not 0. Each function that joins has a thread
+    of its own in every worker, so what calls others must not stand with what must not wait: join once a kind, with
+    `@joins(specname="work_due")` before a function of any name.
     """
 
 

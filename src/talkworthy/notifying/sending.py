@@ -69,8 +69,12 @@ def mail_digest(*, now: datetime) -> int:
 
 
 def deliver_webhook(*, now: datetime, opens: OpenDoor | None = None) -> int:
-    """Bring the next due event to its endpoint; 0 when none is due."""
+    """Bring the next due event to its endpoint; 0 when none is due. An endpoint has one call at a time."""
+    called = WebhookDelivery.objects.filter(state=WebhookDelivery.State.WAITING, claimed_until__gte=now).values(
+        "endpoint"
+    )
     due = WebhookDelivery.objects.filter(state=WebhookDelivery.State.WAITING, due_at__lte=now)
+    due = due.exclude(endpoint__in=called)
     for delivery in claimed(due.order_by("due_at", "pk"), now=now, most=5):
         _settle(delivery, _call(delivery, now=now, opens=opens or _door), now=now)
         return 1

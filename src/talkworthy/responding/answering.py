@@ -1,17 +1,10 @@
-"""What a delivered reply leaves on the desk: the message, the case's clocks, the history.
-
-Both run in the caller's transaction.
-"""
+"""What a delivered reply leaves among the messages, in the caller's transaction."""
 
 from datetime import datetime
 
 from talkworthy.connectors.contract import Sent
-from talkworthy.notifying.actions import tell
-from talkworthy.responding.models import Delivery, Draft
-from talkworthy.routing.actions import data_of
-from talkworthy.routing.clocks import set_clocks
-from talkworthy.routing.models import Case, CaseChange, Conversation, Message, Timer
-from talkworthy.routing.states import CASE
+from talkworthy.responding.models import Draft
+from talkworthy.routing.models import Conversation, Message
 
 
 def keep_message(draft: Draft, sent: Sent, *, text: str, source: str, now: datetime) -> Message:
@@ -42,30 +35,3 @@ def keep_message(draft: Draft, sent: Sent, *, text: str, source: str, now: datet
     conversation.last_at = max(conversation.last_at, at)
     conversation.save(update_fields=["last_outward_at", "last_at"])
     return message
-
-
-def note_answer(delivery: Delivery, draft: Draft, sent: Sent, *, now: datetime) -> None:
-    """Stop the clocks that an answer stops, and write it into the case's history."""
-    case = Case.objects.select_for_update().get(pk=draft.case_id)
-    at = sent.at or now
-    for timer in Timer.objects.filter(
-        case=case, done_at=None, kind__in=[Timer.Kind.FIRST_ANSWER, Timer.Kind.NEXT_ANSWER, Timer.Kind.SILENT]
-    ):
-        timer.done_at, timer.outcome = now, "met" if at <= timer.due_at else "missed"
-        timer.save(update_fields=["done_at", "outcome"])
-    case.first_answered_at = case.first_answered_at or at
-    case.last_answered_at = max(case.last_answered_at or at, at)
-    before = case.state
-    if case.state in (Case.State.NEW, Case.State.OPEN):
-        case.state = CASE.step(case.state, Case.State.WAITING)
-    set_clocks(case, now=now)
-    case.version += 1
-    case.changed_at = now
-    case.save()
-    by = delivery.by.user if delivery.by else None
-    how = {"uid": sent.uid, "automatic": delivery.automatic, "made_by": draft.made_by}
-    CaseChange.objects.create(case=case, what="sent", new=how, by=by, at=now)
-    if case.state != before:
-        CaseChange.objects.create(case=case, what="state", old=before, new=case.state, by=by, why="answered", at=now)
-        more = {"was": before, "by": by.email if by else None}
-        tell(case.workspace, type="case.state", data=data_of(case, **more), now=now)

@@ -32,7 +32,7 @@ from talkworthy.connectors.http import Http
 from talkworthy.listening.collecting import settings_of, source_key
 from talkworthy.listening.models import Source
 from talkworthy.listening.stores import archive_of, http_for
-from talkworthy.responding.answering import keep_message, note_answer
+from talkworthy.responding.answering import keep_message
 from talkworthy.responding.autonomy import Deed, refusals, waits_for_hour
 from talkworthy.responding.models import Delivery, Draft, DraftChange, Sender
 from talkworthy.responding.reasons import refusal_in_words, warning_in_words
@@ -41,6 +41,7 @@ from talkworthy.responding.sending import limits_of, sending_connector
 from talkworthy.responding.situation import allowed_of, current_stop, situation_of, standing_of
 from talkworthy.responding.states import DELIVERY, DRAFT, OPEN
 from talkworthy.responding.telling import case_address, concerned, tell, tell_failed, tell_sent
+from talkworthy.routing.actions.messages import note_answer
 from talkworthy.routing.models import Conversation, Message
 from talkworthy.schema import POST
 from talkworthy.states.claims import claim, free
@@ -290,14 +291,16 @@ def record_sent(delivery: Delivery, sent: Sent, *, now: datetime) -> None:
             source=source_key(draft.source_id) if draft.source_id else "",
             now=now,
         )
-        note_answer(locked, draft, sent, now=now)
+        by = locked.by.user if locked.by else None
+        how = {"uid": sent.uid, "automatic": locked.automatic, "made_by": draft.made_by}
+        note_answer(draft.case, at=sent.at or now, how=how, by=by, now=now)
         _supersede_others(draft, now=now)
         tell_sent(locked, draft, now=now)
         note_change(
             draft.workspace,
             verb="send",
             thing=locked,
-            by=locked.by.user if locked.by else None,
+            by=by,
             now=now,
             after={"uid": sent.uid, "automatic": locked.automatic},
         )

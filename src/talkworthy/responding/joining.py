@@ -11,10 +11,16 @@ from talkworthy.responding.states import OPEN
 from talkworthy.responding.turns import give_turns, take_turn
 
 
-@joins
-def work_due(now: datetime) -> int:
-    """Bring the next due reply a step on; then the machine's turn, which may take a model's minute."""
-    return deliver_due(now=now) or take_turn(now=now) or give_turns(now=now)
+@joins(specname="work_due")
+def replies_due(now: datetime) -> int:
+    """Bring the next due reply a step on."""
+    return deliver_due(now=now)
+
+
+@joins(specname="work_due")
+def turns_due(now: datetime) -> int:
+    """The machine's turn, which may take a model's minute."""
+    return take_turn(now=now) or give_turns(now=now)
 
 
 @joins

@@ -23,19 +23,21 @@ from talkworthy.listening.stores import archive_of
 from talkworthy.notifying.actions import notify
 from talkworthy.people.actions import identity_of
 from talkworthy.people.models import Identity
-from talkworthy.routing.actions.cases import address_of, give_role, live_case_of, open_case, set_state, tag_case
+from talkworthy.routing.actions.cases import give_role, live_case_of, open_case, set_state, tag_case
 from talkworthy.routing.actions.messages import note_change_of, note_message
 from talkworthy.routing.assignment import Need, choose
 from talkworthy.routing.hours import candidates_of
 from talkworthy.routing.keeping import change_message, empty_message, keep_post, tied
 from talkworthy.routing.models import Arrival, Case, CaseRole, CaseTag, Decision, Message, Timer
 from talkworthy.routing.rulebook import RuleBook, Verdict, is_automated, rulebook_of
+from talkworthy.routing.telling import address_of
 from talkworthy.states.claims import LEASE, free
 from talkworthy.workspaces.models import Member, Team, Workspace
 
 log = logging.getLogger(__name__)
 
-MOST = 2_000
+MOST = 500
+"""Mentions that one worker claims at once: few enough for the claim to hold until the last, and for others to share."""
 ATTEMPTS = 3
 AGAIN = timedelta(seconds=30)
 REOPENED_WITHIN = timedelta(days=14)

@@ -7,23 +7,23 @@ from talkworthy.routing.deadlines import NoWorkingTime
 from talkworthy.routing.hours import hours_of, shifts_of, targets_of
 from talkworthy.routing.models import Case, Timer
 from talkworthy.routing.states import SETTLED
+from talkworthy.routing.telling import note_missed
 
-KINDS = (Timer.Kind.FIRST_ANSWER, Timer.Kind.NEXT_ANSWER, Timer.Kind.RESOLUTION, Timer.Kind.SILENT)
+PROMISED = (Timer.Kind.FIRST_ANSWER, Timer.Kind.NEXT_ANSWER, Timer.Kind.RESOLUTION)
+KINDS = (*PROMISED, Timer.Kind.SILENT)
 
 
 def set_clocks(case: Case, *, now: datetime) -> None:
     """Bring the timers and the case's own times in step with its targets; the case must be saved by the caller.
 
-    A timer that ran out already stays as it is: a deadline that was missed is not forgotten by moving it.
+    A deadline that was missed is not forgotten by moving it: one that went by and has not rung yet rings now.
     """
     wanted = _wanted(case, now)
     running = {timer.kind: timer for timer in Timer.objects.filter(case=case, done_at=None, kind__in=KINDS)}
     for kind in KINDS:
         timer, at = running.get(kind), wanted.get(kind)
         if timer is not None and timer.due_at != at:
-            timer.done_at = now
-            timer.outcome = "dropped" if at is None else "moved"
-            timer.save(update_fields=["done_at", "outcome"])
+            _end(case, timer, "dropped" if at is None else "moved", now=now)
             timer = None
         if at is not None and timer is None and not _missed(case, kind, at):
             Timer.objects.create(case=case, kind=kind, due_at=at)
@@ -32,6 +32,14 @@ def set_clocks(case: Case, *, now: datetime) -> None:
     case.resolution_due_at = wanted.get(Timer.Kind.RESOLUTION)
     times = (case.first_answer_due_at, case.next_answer_due_at, case.resolution_due_at)
     case.due_at = min(filter(None, times), default=None)
+
+
+def _end(case: Case, timer: Timer, outcome: str, *, now: datetime) -> None:
+    late = timer.kind in PROMISED and timer.due_at <= now
+    timer.done_at, timer.outcome = now, "missed" if late else outcome
+    timer.save(update_fields=["done_at", "outcome"])
+    if late:
+        note_missed(case, timer, now=now)
 
 
 def _wanted(case: Case, now: datetime) -> dict[str, datetime]:

@@ -11,11 +11,12 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from talkworthy.notifying.actions import notify, tell
+from talkworthy.notifying.actions import notify
 from talkworthy.routing import actions, assignment
 from talkworthy.routing.hours import candidates_of
 from talkworthy.routing.models import Case, CaseChange, Message, Timer
 from talkworthy.routing.states import SETTLED
+from talkworthy.routing.telling import note_missed
 from talkworthy.states.claims import claimed
 from talkworthy.workspaces.models import Member
 
@@ -51,18 +52,7 @@ def _missed(case: Case, timer: Timer, now: datetime) -> str:
     """A promised time went by: whoever has the case and whoever leads its team is told."""
     if case.state in SETTLED:
         return "dropped"
-    CaseChange.objects.create(case=case, what="missed", new=timer.kind, why=timer.due_at.isoformat(), at=now)
-    tell(case.workspace, type="case.missed", data=actions.data_of(case, timer=timer.kind), now=now)
-    words = _("%(what)s of %(case)s is overdue.") % {"what": timer.get_kind_display(), "case": case}
-    for member in _concerned(case):
-        notify(
-            member,
-            kind="missed",
-            text=words,
-            address=actions.address_of(case),
-            key=f"missed {timer.pk}",
-            now=now,
-        )
+    note_missed(case, timer, now=now)
     return "missed"
 
 
@@ -108,15 +98,6 @@ def _community(case: Case, timer: Timer, now: datetime) -> str:
         ) % {"case": case}
         notify(case.owner, kind="due", text=words, address=actions.address_of(case), key=f"wait {timer.pk}", now=now)
     return "met" if answered else "missed"
-
-
-def _concerned(case: Case) -> list[Member]:
-    """The owner, and whoever leads the team."""
-    found = {case.owner.pk: case.owner} if case.owner else {}
-    if case.team is not None:
-        for membership in case.team.memberships.filter(is_lead=True).select_related("member"):
-            found[membership.member_id] = membership.member
-    return list(found.values())
 
 
 _RING: dict[Timer.Kind, Callable[[Case, Timer, datetime], str]] = {

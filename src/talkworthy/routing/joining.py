@@ -10,13 +10,13 @@ from django.db.models import Q
 from talkworthy.hooks import joins
 from talkworthy.hooks.specs import TimelineRow
 from talkworthy.query import QueryError, parse
-from talkworthy.routing.actions.cases import address_of
 from talkworthy.routing.arriving import look_at_arrivals
 from talkworthy.routing.falling_due import ring_due
 from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
 from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule
 from talkworthy.routing.rules import sources_named
 from talkworthy.routing.states import LIVE
+from talkworthy.routing.telling import address_of
 from talkworthy.workspaces.models import Workspace
 
 FRESH = timedelta(days=7)
@@ -42,10 +42,16 @@ def posts_stored(workspace: Workspace, posts: pa.Table, edited: pa.Table, gone: 
         _add(workspace, [{"uid": uid, "id": 0} for uid in gone if uid in held], "gone", now)
 
 
-@joins
-def work_due(now: datetime) -> int:
-    """Look at mentions that wait, and let timers ring."""
-    return look_at_arrivals(now=now) + ring_due(now=now)
+@joins(specname="work_due")
+def arrivals_due(now: datetime) -> int:
+    """Look at mentions that wait."""
+    return look_at_arrivals(now=now)
+
+
+@joins(specname="work_due")
+def timers_due(now: datetime) -> int:
+    """Let timers ring."""
+    return ring_due(now=now)
 
 
 @joins

@@ -1,7 +1,9 @@
 """The worker: fetches what is due, stays on streams, stores what came, runs jobs, and looks for alerts.
 
-One process a data folder. Every thread does one kind of work in a loop and lets nothing of its own end the others;
-what a thread had in hand when the process was killed is found again at the next start.
+Any number of workers share a data folder: each does due work, which is claimed row by row. What wants the one process
+that writes the archive is done by the first of them; when that one dies, the next takes its place. Every thread does
+one kind of work in a loop and lets nothing of its own end the others; what a thread had in hand when the process was
+killed is found again by another worker, or at the next start.
 """
 
 import fcntl
@@ -32,7 +34,7 @@ from talkworthy.connectors.contract import (
     Subscribing,
     TryLater,
 )
-from talkworthy.hooks.manager import call
+from talkworthy.hooks.manager import joined
 from talkworthy.listening import cube
 from talkworthy.listening.alerts import mail_alerts, raise_alerts
 from talkworthy.listening.collecting import (
@@ -60,6 +62,7 @@ CLAIM = timedelta(minutes=10)
 STORE_EVERY = 0.2
 DUE_EVERY = 1.0
 WORK_EVERY = 0.5
+TAKE_OVER_EVERY = 1.0
 ALERTS_EVERY = 60.0
 KEEP_EVERY = 300.0
 COMPARE_EVERY = 24 * 3600.0
@@ -83,12 +86,23 @@ class Worker:
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch")
 
     def run(self) -> None:
-        """Work until `stop` is called or the process is asked to end."""
-        with only_worker(), self._understanders or nullcontext():
+        """Work until `stop` is called or the process is asked to end: share due work, and the rest when it is first."""
+        with one_of_the_workers():
+            threads = [
+                self._thread(name, partial(self.do_due_work, work), WORK_EVERY) for name, work in joined("work_due")
+            ]
+            with first_worker(self.stopping) as is_first:
+                if is_first:
+                    self.run_as_first()
+            for thread in threads:
+                thread.join(timeout=20)
+
+    def run_as_first(self) -> None:
+        """Do what only one process may: bring and store posts, run jobs, keep the archives in order."""
+        with self._understanders or nullcontext():
             threads = [
                 self._thread("due", self.start_due, DUE_EVERY),
                 self._thread("jobs", self.run_jobs, 0.5),
-                self._thread("work", self.do_due_work, WORK_EVERY),
                 self._thread("alerts", self.look_for_alerts, ALERTS_EVERY),
                 self._thread("keeper", self.keep, KEEP_EVERY, first=60.0),
                 self._thread("compare", self.compare_cubes, COMPARE_EVERY, first=20.0),
@@ -182,9 +196,9 @@ class Worker:
                 return
             run_job(job, self.listener(job.workspace))
 
-    def do_due_work(self) -> None:
-        """Let every room do what is due, until nothing is."""
-        while not self.stopping.is_set() and any(call("work_due", now=timezone.now())):
+    def do_due_work(self, work: Callable[..., int]) -> None:
+        """Let one kind of due work be done until nothing is due: a slow kind keeps no other waiting."""
+        while not self.stopping.is_set() and work(now=timezone.now()):
             pass
 
     def look_for_alerts(self) -> None:
@@ -330,12 +344,43 @@ def understanders() -> Understanders | None:
 
 @contextmanager
 def only_worker() -> Iterator[None]:
-    """Hold the data folder for one worker; raises AlreadyRunning."""
-    path = Path(settings.DATA) / "worker.lock"
+    """Hold the data folder for one process alone; raises AlreadyRunning."""
+    with _held("worker.lock", fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def one_of_the_workers() -> Iterator[None]:
+    """Share the data folder with other workers; raises AlreadyRunning where one process has it alone."""
+    with _held("worker.lock", fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def first_worker(stopping: threading.Event) -> Iterator[bool]:
+    """Wait to be the first of the workers; False where asked to end before that."""
+    is_told = False
+    while not stopping.is_set():
+        try:
+            with _held("first-worker.lock", fcntl.LOCK_EX):
+                yield True
+                return
+        except AlreadyRunning:
+            if not is_told:
+                log.warning("Another worker is the first: this one shares due work, and takes over when that one ends.")
+            is_told = True
+        stopping.wait(TAKE_OVER_EVERY)
+    yield False
+
+
+@contextmanager
+def _held(name: str, how: int) -> Iterator[None]:
+    """Hold a lock in the data folder, which falls when the process dies; raises AlreadyRunning."""
+    path = Path(settings.DATA) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, how | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise AlreadyRunning(
                 f"Another worker is using {path.parent}. Stop it first, or choose another TALKWORTHY_DATA."

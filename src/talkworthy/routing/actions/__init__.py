@@ -3,10 +3,8 @@
 from talkworthy.routing.actions.cases import (
     add_conversation,
     add_note,
-    address_of,
     assign_case,
     changes_since,
-    data_of,
     delete_note,
     end_role,
     give_role,
@@ -25,6 +23,7 @@ from talkworthy.routing.actions.cases import (
     wake_case,
 )
 from talkworthy.routing.actions.problems import Refused, Stale
+from talkworthy.routing.telling import address_of, data_of
 
 __all__ = [
     "Refused",

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -30,6 +29,7 @@ from talkworthy.routing.models import (
 )
 from talkworthy.routing.ranking import rank
 from talkworthy.routing.states import CASE, LIVE, SETTLED
+from talkworthy.routing.telling import address_of, data_of
 from talkworthy.states.graph import NoWay
 from talkworthy.workspaces.models import Member, Team, User, Workspace
 
@@ -355,26 +355,6 @@ def changes_since(case: Case, version: int) -> list[CaseChange]:
     """The newest changes of a case that a reader of this version has not seen."""
     missed = max(1, case.version - version)
     return list(CaseChange.objects.filter(case=case).select_related("by").order_by("-id")[:missed])
-
-
-def data_of(case: Case, **more: Any) -> dict[str, Any]:
-    """What programs are told of a case: numbers, states and addresses."""
-    return {
-        "case": case.number,
-        "state": case.state,
-        "priority": case.priority,
-        "channel": case.channel,
-        "team": case.team.slug if case.team else None,
-        "owner": case.owner.user.email if case.owner else None,
-        "due_at": case.due_at.isoformat() if case.due_at else None,
-        "address": f"{settings.CONFIGURATION.public_address}{address_of(case)}",
-        **more,
-    }
-
-
-def address_of(case: Case) -> str:
-    """Where the case stands, without the host."""
-    return f"/{case.workspace.slug}/cases/{case.number}/"
 
 
 _UNDOABLE = ("owner", "team", "state", "snoozed_until", "priority", "title", "outcome", "outcome_note")

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from talkworthy.listening.stores import archive_of
-from talkworthy.routing.actions.cases import address_of
 from talkworthy.routing.actions.opening import open_by_hand, override_node, undo_override
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.models import Decision, Override
+from talkworthy.routing.telling import address_of
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
