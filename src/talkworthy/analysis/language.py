@@ -233,8 +233,12 @@ class Detector:
                 chances[doubtful, of] = 0
         return chances
 
-    def best(self, texts: Sequence[str]) -> list[tuple[str, float, bool]]:
-        """Best guess, its probability, and whether it is sure enough to be given, for each text."""
+    def best(self, texts: Sequence[str], *, sure: float | None = None) -> list[tuple[str, float, bool]]:
+        """Best guess, its probability, and whether it is sure enough to be given, for each text.
+
+        `sure` is the least probability that is given, where it is another than the model's own.
+        """
+        least = self.tables.undecided_below if sure is None else sure
         sums = self.sums(texts)
         chances = self._settled(self.probabilities(sums))
         count = len(self.tables.languages)
@@ -244,7 +248,7 @@ class Detector:
         written = sums[:, count + 1]
         told = scripts.sum(axis=1) * 2 > written - np.where(scripts[:, 1] + scripts[:, 2] > 0, sums[:, count + 2], 0)
         strongest = scripts.argmax(axis=1)
-        enough = (written >= FEWEST_LETTERS) & (top >= self.tables.undecided_below)
+        enough = (written >= FEWEST_LETTERS) & (top >= least)
         found = []
         for row in range(len(first)):
             if told[row] and scripts[row, strongest[row]] > 0:
@@ -253,8 +257,8 @@ class Detector:
                 found.append((UNDECIDED, 0.0, False))
             else:
                 han = sums[row, count + 2] * 2 > written[row]
-                sure = bool(enough[row]) or (han and top[row] >= self.tables.undecided_below)
-                found.append((self.tables.languages[first[row]], round(float(top[row]), 4), sure))
+                given = bool(enough[row]) or (han and bool(top[row] >= least))
+                found.append((self.tables.languages[first[row]], round(float(top[row]), 4), given))
         return found
 
 
@@ -271,9 +275,12 @@ class Language:
     requires = ("title", "text")
     assigns = ("detected_language", "language_probability")
 
+    def __init__(self, *, sure: float | None = None) -> None:
+        self.sure = sure
+
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with both columns; probability is that of the best guess, also where it is not given."""
-        found = detector().best(full_texts(batch))
+        found = detector().best(full_texts(batch), sure=self.sure)
         batch = batch.append_column(
             self.assigns[0], pa.array([guess if sure else UNDECIDED for guess, _, sure in found], pa.string())
         )

@@ -6,11 +6,14 @@ annotations, on any machine and next to any other posts (near copies excepted, w
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from talkworthy.schema import ANNOTATIONS, POST
+
+if TYPE_CHECKING:
+    from talkworthy.analysis.heads import Heads
 
 VERSION = "1.0"
 TIERS = ("fast",)
@@ -48,10 +51,17 @@ class Pipeline:
     """Analysers in order, checked: what each requires is there before it, and no column has two makers."""
 
     def __init__(
-        self, analysers: Sequence[Analyser], *, name: str = "custom", given: Sequence[str] = tuple(POST.names)
+        self,
+        analysers: Sequence[Analyser],
+        *,
+        name: str = "custom",
+        given: Sequence[str] = tuple(POST.names),
+        mark: str = "",
     ) -> None:
         self.analysers = tuple(analysers)
         self.name = name
+        self.title = f"{name} {VERSION} {mark}".rstrip()
+        """What `analysed_by` says of its answers."""
         present, makers = set(given), dict[str, str]()
         for analyser in self.analysers:
             missing = [column for column in analyser.requires if column not in present]
@@ -76,7 +86,7 @@ class Pipeline:
 
     def _in_order(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         made = {name: batch.column(name) for name in batch.schema.names}
-        made["analysed_by"] = pa.array([f"{self.name} {VERSION}"] * len(batch), pa.string())
+        made["analysed_by"] = pa.array([self.title] * len(batch), pa.string())
         fields = [field for field in batch.schema if field.name not in ANNOTATIONS.names]
         arrays = [made[field.name] for field in fields]
         for field in ANNOTATIONS:
@@ -87,13 +97,30 @@ class Pipeline:
 @cache
 def default_pipeline(tier: str = "fast") -> Pipeline:
     """The pipeline that the product runs; its models are read on first use and kept."""
+    return pipeline_of(None, tier)
+
+
+def pipeline_of(heads: "Heads | None", tier: str = "fast") -> Pipeline:
+    """The pipeline that the product runs, with a workspace's own heads; None are the shipped ones."""
     from talkworthy.analysis.duplicates import Duplicates, Folded
     from talkworthy.analysis.extraction import Extraction
-    from talkworthy.analysis.intent import Intent
+    from talkworthy.analysis.heads import shipped
     from talkworthy.analysis.language import Language
-    from talkworthy.analysis.sentiment import Sentiment
-    from talkworthy.analysis.urgency import Urgency
 
     if tier not in TIERS:
         raise ValueError(f"no tier named {tier!r}; there is {', '.join(TIERS)}")
-    return Pipeline([Extraction(), Language(), Sentiment(), Intent(), Folded(), Urgency(), Duplicates()], name=tier)
+    asked = heads or shipped()
+    sentiment, intent, urgency = judging(asked)
+    language = Language(sure=asked.sure.get("detected_language"))
+    return Pipeline(
+        [Extraction(), language, sentiment, intent, Folded(), urgency, Duplicates()], name=tier, mark=asked.mark
+    )
+
+
+def judging(heads: "Heads") -> tuple[Analyser, Analyser, Analyser]:
+    """The analysers that ask the heads, in order; what they need besides the text is the column `folded`."""
+    from talkworthy.analysis.intent import Intent
+    from talkworthy.analysis.sentiment import Sentiment
+    from talkworthy.analysis.urgency import Urgency
+
+    return Sentiment(heads), Intent(heads), Urgency(heads)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from talkworthy.analysis import duplicates, intent, language, sentiment, urgency
-from talkworthy.analysis.heads import scorer_of
+from talkworthy.analysis.heads import IN_PIPELINE, Heads, scorer_of, shipped
 from talkworthy.analysis.registry import Model, Score, model
-from talkworthy.analysis.scoring import Weighed, head, weigh
+from talkworthy.analysis.scoring import Weighed, weigh
 from talkworthy.query import tokens
 from talkworthy.schema.annotations import UNDECIDED
 
@@ -47,26 +47,27 @@ class Reason:
     note: str = ""
 
 
-def why(post: Mapping[str, Any], task: str) -> Reason:
-    """The reason of one annotation of a post, from its `title` and `text`.
+def why(post: Mapping[str, Any], task: str, heads: Heads | None = None) -> Reason:
+    """The reason of one annotation of a post, from its `title` and `text`, as these heads (else the shipped) answer.
 
     `task` is one of TASKS; anything else raises KeyError. Duplicates need the post's own annotations
     (`text_hash`, `near_hash`) to name its family.
     """
     text = str(post.get("text") or "")
     whole = f"{post['title']}\n{text}" if post.get("title") else text
+    asked = heads or shipped()
     if task == "language":
-        return _language(whole)
+        return _language(whole, asked)
     if task == "sentiment":
-        return _sentiment(whole)
+        return _sentiment(whole, asked)
     if task == "intent":
-        return _intent(whole)
+        return _intent(whole, asked)
     if task == "urgency":
-        return _urgency(whole)
+        return _urgency(whole, asked)
     if task == "duplicates":
         return _duplicates(post, whole)
     if task in TASKS:
-        return _head(whole, task)
+        return _head(whole, task, asked)
     raise KeyError(f"no annotation named {task!r}; there are {', '.join(TASKS)}")
 
 
@@ -78,26 +79,23 @@ def _by_model(task: str, answer: str, probability: float, found: list[Weighed], 
     return Reason(task, answer, round(probability, 4), evidence, card.name, card.version, card.scores, note)
 
 
-def _language(whole: str) -> Reason:
-    guess, chance, sure = language.detector().best([whole])[0]
+def _language(whole: str, heads: Heads) -> Reason:
     card = model(language.NAME)
-    note = (
-        ""
-        if sure
-        else f"best guess {guess}; fewer than {language.FEWEST_LETTERS} letters, or below {card.undecided_below:.0%}"
-    )
+    least = heads.sure.get("detected_language", card.undecided_below)
+    guess, chance, sure = language.detector().best([whole], sure=least)[0]
+    note = "" if sure else f"best guess {guess}; fewer than {language.FEWEST_LETTERS} letters, or below {least:.0%}"
     if guess not in card.labels:
         note = note or "its script is used by this language alone"
     return _by_model("language", guess if sure else UNDECIDED, chance, language.evidence(whole, guess), card, note)
 
 
-def _sentiment(whole: str) -> Reason:
-    card = model(sentiment.NAME)
-    chances = scorer_of(sentiment.NAME).score([whole])[sentiment.NAME][0]
+def _sentiment(whole: str, heads: Heads) -> Reason:
+    held = heads.head(sentiment.NAME)
+    card = held.model
+    chances = heads.scorer.score([whole])[sentiment.NAME][0]
     first = int(chances.argmax())
-    sure = bool(chances[first] >= card.undecided_below)
+    sure = bool(chances[first] >= heads.sure.get(sentiment.NAME, card.undecided_below))
     others = [place for place in range(len(card.labels)) if place != first]
-    held = head(sentiment.NAME)
     found = _against(weigh(held, whole, first), [weigh(held, whole, place) for place in others])
     told = ", ".join(f"{label} {chance:.0%}" for label, chance in zip(card.labels, chances, strict=True))
     return _by_model("sentiment", card.labels[first] if sure else UNDECIDED, float(chances[first]), found, card, told)
@@ -112,33 +110,37 @@ def _against(chosen: list[Weighed], others: list[list[Weighed]]) -> list[Weighed
     ]
 
 
-def _head(whole: str, task: str) -> Reason:
-    card = model(task)
-    chance = float(scorer_of(task).score([whole])[task][0, 0])
+def _head(whole: str, task: str, heads: Heads) -> Reason:
+    held = heads.head(task)
+    card = held.model
+    scored = heads.scorer.score([whole]) if task in IN_PIPELINE else scorer_of(task).score([whole])
+    chance = float(scored[task][0, 0])
     return _by_model(
         task,
         "yes" if chance >= card.threshold else "no",
         chance,
-        weigh(head(task), whole, 0),
+        weigh(held, whole, 0),
         card,
         f"yes from {card.threshold:.0%} on",
     )
 
 
-def _intent(whole: str) -> Reason:
-    found = {wish: scorer_of(wish).score([whole])[wish][:, 0] for wish in intent.WISHES}
-    answers, likely = intent.decide(found)
+def _intent(whole: str, heads: Heads) -> Reason:
+    scored = heads.scorer.score([whole])
+    found = {wish: scored[wish][:, 0] for wish in intent.WISHES}
+    answers, likely = intent.decide(found, heads.card, sure=heads.sure.get("intent", 0.0))
     wish = answers[0] if answers[0] in intent.WISHES else max(intent.WISHES, key=lambda name: float(found[name][0]))
     told = ", ".join(
-        f"{name} {float(chance[0]):.0%} (from {model(name).threshold:.0%})" for name, chance in found.items()
+        f"{name} {float(chance[0]):.0%} (from {heads.card(name).threshold:.0%})" for name, chance in found.items()
     )
-    return _by_model("intent", answers[0], float(likely[0]), weigh(head(wish), whole, 0), model(wish), told)
+    return _by_model("intent", answers[0], float(likely[0]), weigh(heads.head(wish), whole, 0), heads.card(wish), told)
 
 
-def _urgency(whole: str) -> Reason:
+def _urgency(whole: str, heads: Heads) -> Reason:
     folded = tokens.folded(None, whole)
     heard = urgency.alarms(folded)
-    chances = {name: float(scorer_of(name).score([whole])[name][0, 0]) for name in ("complaint", "help", "sentiment")}
+    scored = heads.scorer.score([whole])
+    chances = {name: float(scored[name][0, 0]) for name in ("complaint", "help", "sentiment")}
     answer = (
         urgency.level(heard, wish=max(chances["complaint"], chances["help"]), negative=chances["sentiment"])
         if whole

@@ -68,8 +68,13 @@ class Model:
         content = (resources.files(__package__) / "models" / self.file).read_bytes()
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise DamagedModel(f"models/{self.file} is not the file that models.json lists; install talkworthy anew")
-        with np.load(BytesIO(content), allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+        return arrays_in(content)
+
+
+def arrays_in(content: bytes) -> Arrays:
+    """The arrays of a model file; objects are refused."""
+    with np.load(BytesIO(content), allow_pickle=False) as held:
+        return {name: held[name] for name in held.files}
 
 
 @cache

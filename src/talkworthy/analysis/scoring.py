@@ -67,6 +67,8 @@ def unfolded(card: Model, held: Arrays, weight: Mapping[str, Floats]) -> Head:
     tables = {}
     for block in ("words", "characters"):
         table = held[block].astype(np.float32) * held[f"{block}_scale"]
+        if f"{block}_places" in held:  # what a workspace's labels added to the shipped weights
+            table[held[f"{block}_places"]] += held[f"{block}_added"]
         tables[block] = table * weight[block][:, None]
     phrased = float(held["phrase_weight"][0]) if "phrase_weight" in held else 0.0
     return Head(card, tables["words"], tables["characters"], held["cues"], held["bias"], phrased)

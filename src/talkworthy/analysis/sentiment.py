@@ -3,8 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from talkworthy.analysis.heads import scorer
-from talkworthy.analysis.registry import model
+from talkworthy.analysis.heads import Heads, shipped
 from talkworthy.schema.annotations import UNDECIDED
 
 NAME = "sentiment"
@@ -17,14 +16,17 @@ class Sentiment:
     requires = ("title", "text")
     assigns = ("sentiment", "sentiment_score", "sentiment_probability")
 
+    def __init__(self, heads: Heads | None = None) -> None:
+        self.heads = heads or shipped()
+
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the three columns; a post without words is undecided."""
-        card = model(NAME)
-        chances = scorer().score_batch(batch)[NAME]
+        card = self.heads.card(NAME)
+        chances = self.heads.scorer.score_batch(batch)[NAME]
         first = chances.argmax(axis=1)
         top = chances[np.arange(len(first)), first]
         labels = np.array(card.labels, object)[first]
-        labels[top < card.undecided_below] = UNDECIDED
+        labels[top < self.heads.sure.get(NAME, card.undecided_below)] = UNDECIDED
         up, down = card.labels.index("positive"), card.labels.index("negative")
         batch = batch.append_column("sentiment", pa.array(labels, pa.string()))
         batch = batch.append_column(

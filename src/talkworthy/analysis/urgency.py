@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import regex
 
 from talkworthy.analysis import lexicons
-from talkworthy.analysis.heads import scorer
+from talkworthy.analysis.heads import Heads, shipped
 from talkworthy.query import tokens
 
 Floats = npt.NDArray[np.float32]
@@ -110,9 +110,12 @@ class Urgency:
     requires = ("title", "text", "folded")
     assigns = ("urgency",)
 
+    def __init__(self, heads: Heads | None = None) -> None:
+        self.heads = heads or shipped()
+
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the column; a post without text is 0."""
-        scored = scorer().score_batch(batch)
+        scored = self.heads.scorer.score_batch(batch)
         wish = np.maximum(scored["complaint"][:, 0], scored["help"][:, 0])
         negative = scored["sentiment"][:, 0]
         folded = batch.column("folded")
