@@ -399,19 +399,61 @@ def match(monitors: Path, posts: Path, output: Path, matched: bool, dialect: Any
 @click.argument("posts", type=STANDARD, default="-")
 @click.option("-o", "--output", type=STANDARD, default="-", help="File to write; .parquet writes Parquet.")
 @TIER
-def analyse(posts: Path, output: Path, tier: str) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray", "spark"]),
+    help="Take a whole snapshot, and write it in the order of uid: in this process, on Ray Data, or on Spark.",
+)
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="With --engine: the folder of an archive instead of POSTS.",
+)
+@click.option("--as-of", type=int, help="With --archive: version of its table; the newest unless given.")
+@click.option("--address", help="With --engine: the cluster, as Ray or Spark name it; this machine unless given.")
+@click.option(
+    "--work", type=click.Path(path_type=Path, file_okay=False), help="With --engine: a folder that all nodes see."
+)
+def analyse(
+    posts: Path,
+    output: Path,
+    tier: str,
+    engine: str | None,
+    archive: Path | None,
+    as_of: int | None,
+    address: str | None,
+    work: Path | None,
+) -> None:
     """Add language, sentiment, intent, urgency, links, hashtags and mentions to each post.
 
-    POSTS, what is kept of it, and what is written are as with `match`. Memory is bounded.
+    POSTS, what is kept of it, and what is written are as with `match`. Memory is bounded. With --engine, see
+    docs/operate/clusters.md.
 
     \b
     talkworthy analyse posts.jsonl -o annotated.parquet
     talkworthy analyse < posts.jsonl | talkworthy match --monitors m.yaml
+    talkworthy analyse --engine spark --archive data/archive/acme -o annotated.parquet
     """
     from talkworthy.listening.filtering import analyse_posts
 
+    if engine is None and (archive or address or work or as_of is not None):
+        raise click.UsageError("--archive, --as-of, --address and --work go with --engine.")
+    if archive is not None and str(posts) != "-":
+        raise click.UsageError("Name a file of posts or an archive, not both.")
+    if as_of is not None and archive is None:
+        raise click.UsageError("--as-of names a version of an archive: add --archive.")
     with _query_errors():
-        analyse_posts(_input(posts), _output(output), tier=tier, warn=_warn)
+        if engine is None:
+            analyse_posts(_input(posts), _output(output), tier=tier, warn=_warn)
+            return
+        from talkworthy import engines
+
+        plan = engines.Plan(engine, address=address, work=work, tier=tier)
+        if archive is None:
+            done = engines.analyse_file(_input(posts), _output(output), plan, warn=_warn, told=_told("posts"))
+        else:
+            done = engines.analyse_archive(archive, _output(output), plan, version=as_of, told=_told("posts"))
+        _warn(str(done))
 
 
 # Models

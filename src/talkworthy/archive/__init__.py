@@ -10,7 +10,7 @@ from talkworthy.archive.payloads import Aside, Payload, PayloadRef, PayloadStore
 from talkworthy.archive.posts import Appended, Archive, FileList, StaleRead, Stats
 from talkworthy.archive.scan import Scan
 from talkworthy.archive.spool import Batch, Spool, Spooled
-from talkworthy.archive.table import UnreadableTable
+from talkworthy.archive.table import UnknownVersion, UnreadableTable
 
 __all__ = [
     "ARRIVING",
@@ -38,6 +38,7 @@ __all__ = [
     "StaleRead",
     "Stats",
     "Unfit",
+    "UnknownVersion",
     "UnreadableTable",
     "unfit",
 ]

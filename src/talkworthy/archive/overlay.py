@@ -39,8 +39,8 @@ class Overlays:
         self._cache: dict[str, _Cached] = {}
         self._edits: dict[str, pa.Table] = {}
 
-    def view(self) -> tuple[Snapshot, Overlay]:
-        """The posts' files at this moment and what lies over them.
+    def view(self, version: int | None = None) -> tuple[Snapshot, Overlay]:
+        """The posts' files at this moment, or at an older version, and what lies over them now.
 
         The overlay is read first: the keeper changes the posts before it takes away what it folded in, so a view
         may lay the same thing over twice, which changes nothing, but never misses it.
@@ -49,7 +49,7 @@ class Overlays:
             observed = self._fresh("observed", self._observations, self._observed)
             changed = self._fresh("changed", self._changes, self._changed)
             buried = self._fresh("buried", self._tombstones, self._buried)
-            snapshot = self._posts.snapshot()
+            snapshot = self._posts.snapshot() if version is None else self._posts.at(version)
             dead = _joined([buried, *self._superseded(snapshot)])
         return snapshot, Overlay(dead=dead, observed=observed, changed=changed)
 

@@ -14,6 +14,7 @@ from talkworthy.archive.index import AUTHOR, MONITOR, Index
 from talkworthy.archive.overlay import Overlays
 from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select, tables
 from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table
+from talkworthy.schema import POST
 
 SPAN = 150_000
 
@@ -48,6 +49,15 @@ class Reader:
                     left = scan.limit or 0
                     scan = replace(_beyond(scan, batch), limit=max(left - batch.num_rows, 0))
                     yield _without(batch, scan.columns), scan
+
+    def by_uid(self, version: int | None) -> Iterator[pa.RecordBatch]:
+        """Every living post, sorted by uid: in memory as far as the engine's limit goes, then in its scratch."""
+        snapshot, overlay = self.overlays.view(version)
+        scan = Scan(columns=tuple(POST.names), order=None)
+        if snapshot.files:
+            paths = self.posts.absolute(snapshot.files)
+            sql = select(scan.columns, scan, paths, overlay, low=scan.low, high=scan.high)
+            yield from self.duck.batches(f"{sql} ORDER BY uid", tables(scan, overlay))
 
     def _streamed(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[pa.RecordBatch]:
         files = _between(snapshot.files, scan.low, scan.high)

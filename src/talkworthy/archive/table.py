@@ -47,6 +47,14 @@ class UnreadableTable(RuntimeError):
     """The table uses a feature of Delta Lake that reading by file list would get wrong."""
 
 
+class UnknownVersion(ValueError):
+    """The table's log does not hold a version: it is not there yet, or the keeper has cut the log."""
+
+    def __init__(self, version: int, newest: int) -> None:
+        super().__init__(f"there is no version {version} any more, or not yet; the newest is {newest}")
+        self.version, self.newest = version, newest
+
+
 class CommitLost(RuntimeError):
     """Another writer changed the files that were to be replaced; read them anew and try again."""
 
@@ -124,6 +132,18 @@ class Table:
             if self._snapshot is None or self._snapshot.version != delta.version():
                 self._snapshot = _snapshot_of(delta)
             return self._snapshot
+
+    def at(self, version: int) -> Snapshot:
+        """An older version, or the newest. Raises UnknownVersion where the log does not reach back to it."""
+        newest = self.snapshot()
+        if version == newest.version:
+            return newest
+        try:
+            delta = DeltaTable(str(self.folder), version=version)
+        except DeltaError as error:
+            raise UnknownVersion(version, newest.version) from error
+        _check_protocol(delta)
+        return _snapshot_of(delta)
 
     def transaction(self, application: str) -> int | None:
         """The highest sequence number that an application has committed."""
