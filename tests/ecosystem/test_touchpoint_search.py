@@ -12,9 +12,10 @@ from talkworthy.listening.filters import Filter
 from talkworthy.listening.jobs import claim_job, run_job
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.periods import read_period
-from talkworthy.listening.searching import search, tied_to
+from talkworthy.listening.searching import search
 from talkworthy.listening.selectors import mentions
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.ties import tied_to
 from talkworthy.listening.touchpoints import ties_for, with_touchpoints
 from talkworthy.query import compile_query, parse
 from talkworthy.workspaces.models import Member

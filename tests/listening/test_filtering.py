@@ -98,7 +98,8 @@ def test_a_meaning_is_found_alike_in_a_stream_on_arrival_and_by_a_search(match):
     posts = [COFFEE | {"uid": f"feed:a:{n}", "text": text} for n, text in enumerate([slow, bread])]
     assert names(match(posts, f"a: {query}\n")[0]) == [["a"], []]
     table = posts_table(posts)
-    assert list(Monitors(((1, query),), NOW).matcher().match(table).by_row()) == [[1], []]
+    (piece,) = table.to_batches()
+    assert Monitors(((1, query),), NOW).matching().matched(piece)["monitors"].to_pylist() == [[1], []]
     assert compiled_words(query, now=NOW).match(table).to_pylist() == [True, False]
 
 

@@ -67,11 +67,20 @@ def held(workspace):
 
 def test_a_process_answers_as_this_one_does(pool):
     monitors = Monitors(((3, "acme"), (5, "globex OR router"), (8, "likes >")), NOW)
-    matcher = monitors.matcher()
+    matching = monitors.matching()
     for piece in pieces(rows(0, 2_100)):
         answer = pool.ask(piece, monitors).result()
-        assert answer.equals(understood(piece, matcher))
+        assert answer.equals(understood(piece, matching))
         assert {3, 5} == {key for keys in answer["monitors"].to_pylist() for key in keys}
+
+
+def test_a_monitor_that_asks_for_touchpoints_sees_those_of_the_same_piece(pool):
+    queries = ((3, "acme AND touchpoint:support"), (5, "support"), (7, "acme -touchpoint:support"), (9, "globex"))
+    monitors = Monitors(queries, NOW, ((5, "support"),))
+    (piece,) = pieces(rows(0, 7))
+    answer = pool.ask(piece, monitors).result()
+    assert answer["monitors"].to_pylist() == [[7], [5, 3], [7], [], [], [9], []]
+    assert answer.equals(understood(piece, monitors.matching()))
 
 
 def test_what_the_process_cannot_do_is_said_and_the_process_stays(pool):

@@ -30,8 +30,7 @@ from talkworthy.listening import cube, speaking
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
 from talkworthy.listening.stores import archive_of, payloads_of
-from talkworthy.listening.understanding import Monitors, NotUnderstood, Understanders, pieces, understood
-from talkworthy.query import Matcher
+from talkworthy.listening.understanding import Matching, Monitors, NotUnderstood, Understanders, pieces, understood
 from talkworthy.schema import POST
 from talkworthy.workspaces.credentials import opened
 from talkworthy.workspaces.models import Workspace
@@ -234,7 +233,7 @@ class Listener:
         self._foreseen: dict[tuple[Spooled, ...], Foreseen] = {}
         self._seen: tuple[Any, ...] = ()
         self._monitors = Monitors()
-        self._matcher: tuple[Monitors, Matcher[int]] = (self._monitors, Matcher({}))
+        self._matching: tuple[Monitors, Matching] = (self._monitors, self._monitors.matching())
 
     def store_pending(self, *, now: datetime, leave: int = 0) -> Stored:
         """Store what is in the spool, many fetches in one commit, until asked to end; returns what was done.
@@ -347,23 +346,25 @@ class Listener:
             except (NotUnderstood, CancelledError) as error:
                 log.warning("%s posts are understood where they are stored: %s", posts.num_rows, error)
         if not found:
-            matcher = self._compiled(monitors)
-            found = [understood(piece, matcher) for piece in pieces(posts)]
+            matching = self._compiled(monitors)
+            found = [understood(piece, matching) for piece in pieces(posts)]
         return pa.Table.from_batches(found) if found else river.ARRIVING.empty_table()
 
     def monitors(self, *, now: datetime) -> Monitors:
         """The monitors that listen; others when one of them changed, and daily for relative times."""
         rows = Monitor.objects.filter(workspace=self.workspace, deleted_at=None, paused_at=None).order_by("pk")
-        seen = (now.date(), *rows.values_list("pk", "version"))
+        seen = (now.date(), *rows.values_list("pk", "version", "touchpoint__slug"))
         if seen != self._seen:
-            self._monitors = Monitors(tuple(rows.values_list("pk", "query")), now)
+            told = rows.values_list("pk", "query", "touchpoint__slug")
+            ties = tuple((number, slug) for number, _, slug in told if slug)
+            self._monitors = Monitors(tuple((number, query) for number, query, _ in told), now, ties)
             self._seen = seen
         return self._monitors
 
-    def _compiled(self, monitors: Monitors) -> Matcher[int]:
-        if self._matcher[0] != monitors:
-            self._matcher = (monitors, monitors.matcher())
-        return self._matcher[1]
+    def _compiled(self, monitors: Monitors) -> Matching:
+        if self._matching[0] != monitors:
+            self._matching = (monitors, monitors.matching())
+        return self._matching[1]
 
 
 def _groups(sizes: Mapping[Spooled, int]) -> list[list[Spooled]]:

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from talkworthy.archive import Archive, Scan
+from talkworthy.listening.ties import Posts, tied_to
 from talkworthy.query import CompiledQuery
 
 ALWAYS = ("id", "uid", "published_at")
@@ -45,7 +43,6 @@ MATCHED = (
     "urgency",
 )
 """Every column that a query may look at."""
-Posts = TypeVar("Posts", pa.Table, pa.RecordBatch)
 _SIEVED = {"channel": "channels", "sentiment": "sentiments", "intent": "intents", "source": "sources"}
 
 
@@ -77,20 +74,6 @@ def narrowed(scan: Scan, query: CompiledQuery) -> Scan | None:
         until=_earlier(scan.until, sieve.until),
         **changes,  # type: ignore[arg-type]
     )
-
-
-def tied_to(posts: Posts, ties: Mapping[int, str]) -> Posts:
-    """Posts with a column `touchpoint`: the slugs that `ties` gives to their monitors, an empty list without any."""
-    lists = posts["monitors"]
-    if isinstance(lists, pa.ChunkedArray):
-        lists = lists.combine_chunks()
-    places = pc.index_in(pc.list_flatten(lists), pa.array(list(ties), pa.int64()))
-    kept = places.is_valid()
-    rows = pc.list_parent_indices(lists).filter(kept).to_numpy(zero_copy_only=False)
-    counts = np.bincount(rows, minlength=len(lists)) if len(rows) else np.zeros(len(lists), np.int64)
-    ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    slugs = pa.array(list(ties.values()), pa.string()).take(places.filter(kept))
-    return posts.append_column("touchpoint", pa.ListArray.from_arrays(pa.array(ends, pa.int32()), slugs))
 
 
 def matching(posts: Posts, query: CompiledQuery, ties: Mapping[int, str] | None) -> pa.BooleanArray:

@@ -14,8 +14,8 @@ from talkworthy.ecosystem.selectors import Heard, touchpoints_heard
 from talkworthy.listening import actions
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.periods import read_period
-from talkworthy.listening.searching import tied_to
 from talkworthy.listening.selectors import series
+from talkworthy.listening.ties import tied_to
 from talkworthy.query import CompiledQuery
 from talkworthy.workspaces.models import Member, User, Workspace
 

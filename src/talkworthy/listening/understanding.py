@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ import pyarrow as pa
 
 from talkworthy.analysis import default_pipeline
 from talkworthy.analysis.meaning import MEANING
-from talkworthy.query import Matcher, QueryError, compile_query, parse
+from talkworthy.listening.ties import tied_to
+from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +50,43 @@ class Monitors:
 
     queries: tuple[tuple[int, str], ...] = ()
     now: datetime | None = None
+    ties: tuple[tuple[int, str], ...] = ()
+    """The slug of the touchpoint that a monitor carries."""
 
-    def matcher(self) -> Matcher[int]:
+    def matching(self) -> "Matching":
         """The queries compiled; one that no longer parses (the language grew) is left out and logged."""
-        compiled = {}
+        plain: dict[int, CompiledQuery] = {}
+        tied: dict[int, CompiledQuery] = {}
         for number, query in self.queries:
             try:
-                compiled[number] = compile_query(parse(query, stage="monitor"), now=self.now, similarity=MEANING)
+                compiled = compile_query(parse(query, stage="monitor"), now=self.now, similarity=MEANING)
             except QueryError as error:
                 log.error("monitor %s does not parse: %s", number, error)
-        return Matcher(compiled)
+            else:
+                (tied if "touchpoint" in compiled.columns else plain)[number] = compiled
+        return Matching(Matcher(plain), Matcher(tied), dict(self.ties))
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Monitors that posts are matched with: first those that ask the post alone, then those that ask `touchpoint:`.
+
+    A post's touchpoints are those whose monitors found it the first time, so two of them cannot wait for each other.
+    """
+
+    plain: Matcher[int]
+    tied: Matcher[int]
+    ties: Mapping[int, str]
+
+    def matched(self, posts: pa.RecordBatch) -> pa.RecordBatch:
+        """Posts with the numbers of the monitors that they match, ascending within each."""
+        found = list(self.plain.match(posts).by_row())
+        matched = posts.append_column(MONITORS, pa.array(found, MONITORS.type))
+        if not self.tied.keys:
+            return matched
+        more = self.tied.match(tied_to(matched, self.ties)).by_row()
+        both = [[*one, *other] for one, other in zip(found, more, strict=True)]
+        return posts.append_column(MONITORS, pa.array(both, MONITORS.type))
 
 
 def pieces(posts: pa.Table) -> list[pa.RecordBatch]:
@@ -66,11 +95,9 @@ def pieces(posts: pa.Table) -> list[pa.RecordBatch]:
     return batches
 
 
-def understood(piece: pa.RecordBatch, matcher: Matcher[int]) -> pa.RecordBatch:
+def understood(piece: pa.RecordBatch, matching: Matching) -> pa.RecordBatch:
     """A piece with its annotations and the monitors that it matches. Pure."""
-    annotated = default_pipeline().run(piece)
-    found = list(matcher.match(annotated).by_row())
-    return annotated.append_column(MONITORS, pa.array(found, MONITORS.type))
+    return matching.matched(default_pipeline().run(piece))
 
 
 class Understanders:
@@ -208,22 +235,22 @@ def serve() -> None:
 
 
 def _serve(asked: IO[bytes], answers: IO[bytes]) -> None:
-    matcher: Matcher[int] = Matcher({})
+    matching = Monitors().matching()
     while select.select([asked], [], [], IDLE)[0]:
         try:
             monitors, packed = pickle.load(asked)  # noqa: S301 - from the process that started this one
         except EOFError:
             return
         if monitors is not None:
-            matcher = monitors.matcher()
-        pickle.dump(_answer(packed, matcher), answers)
+            matching = monitors.matching()
+        pickle.dump(_answer(packed, matching), answers)
         answers.flush()
 
 
-def _answer(packed: bytes, matcher: Matcher[int]) -> bytes | str:
+def _answer(packed: bytes, matching: Matching) -> bytes | str:
     """The answer, or what was wrong; the asker then does it itself, and meets the error where it can be told."""
     try:
-        return _packed(understood(_unpacked(packed), matcher))
+        return _packed(understood(_unpacked(packed), matching))
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
