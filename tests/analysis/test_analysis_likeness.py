@@ -1,4 +1,4 @@
-"""Likeness of texts, influence of accounts, and both measured on pairs."""
+"""Likeness of texts, and how it is measured on pairs."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from talkworthy.analysis import evaluate_file
-from talkworthy.analysis.influence import influence
 from talkworthy.analysis.similarity import likeness
 
 
@@ -20,22 +19,6 @@ def test_a_text_is_wholly_like_itself_and_nothing_like_an_empty_one():
     assert likeness(["mill street", "mill street"], ["mill street", ""]).tolist() == pytest.approx([1, 0], abs=1e-5)
 
 
-def test_influence_grows_with_what_others_do_and_shows_its_parts():
-    small, large = influence(followers=10, shares=1), influence(followers=10, shares=50)
-    assert large.score > small.score
-    assert set(large.parts) == {"followers", "shares received"}
-    assert sum(large.parts.values()) == pytest.approx(large.score)
-
-
-def test_an_account_of_which_nothing_is_known_has_no_influence():
-    assert influence(followers=None).score == 0
-
-
-def test_a_negative_count_is_refused():
-    with pytest.raises(ValueError, match="followers cannot be -1"):
-        influence(followers=-1)
-
-
 @pytest.mark.parametrize("task", ["similar", "duplicate"])
 def test_pairs_are_measured(tmp_path: Path, task: str):
     rows = [
@@ -46,10 +29,6 @@ def test_pairs_are_measured(tmp_path: Path, task: str):
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     found = evaluate_file(task, path)
     assert (found["auc"], found["f1"]) == (1.0, 1.0)
-
-
-def test_influence_ranks_judged_pairs_no_worse_than_stated(shared: Path):
-    assert evaluate_file("influence", shared / "influencer_pairs_peerindex/pairs_train.csv.gz")["auc"] >= 0.85
 
 
 def test_related_questions_are_ranked_no_worse_than_stated(shared: Path):

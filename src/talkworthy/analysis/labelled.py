@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from talkworthy.analysis import duplicates, evaluation, language, similarity
 from talkworthy.analysis.heads import scorer_of
-from talkworthy.analysis.influence import influence
+from talkworthy.analysis.influence import COUNTS, judged_pairs
 from talkworthy.analysis.registry import model
 from talkworthy.analysis.target import towards
 
@@ -305,7 +305,6 @@ PAIRS = (
     ("question", "rel_question"),
     ("title_a", "title_b"),
 )
-INFLUENCE_COLUMNS = ("follower_count", "listed_count", "mentions_received", "retweets_received")
 _ALIKE = (*_YES, "perfectmatch", "relevant", "duplicate", "same")
 _UNLIKE = (*_NO, "irrelevant", "different")
 
@@ -340,19 +339,34 @@ def _copied(one: str, other: str) -> float:
 
 
 def _influence(asked: Asked) -> dict[str, Any]:
-    """Pairs of accounts A and B with their counts; the label is 1 where A was judged the more influential."""
-    wanted = [f"{side}_{column}" for side in "AB" for column in INFLUENCE_COLUMNS]
-    if not set(wanted) <= asked.rows[0].keys():
-        raise MissingColumn("the counts " + ", ".join(wanted), list(asked.rows[0]))
+    """Pairs of accounts A and B with their counts; the label is 1 where A was judged the more influential.
+
+    Of the counts any may be missing, but that of followers or of shares must be there.
+    """
+    columns = asked.rows[0].keys()
+    told = [name for name in COUNTS if {f"A_{name}", f"B_{name}"} <= columns]
+    if not {"follower_count", "retweets_received"} & set(told):
+        wanted = [f"{side}_{name}" for side in "AB" for name in COUNTS]
+        raise MissingColumn("the counts " + ", ".join(wanted), list(columns))
     truth = understood(asked.task, replace(asked, label=asked.label or "Choice").labels(), {YES: _YES, NO: _NO})
+    first, second = _counted(asked.rows[:1], "A"), _counted(asked.rows[:1], "B")
+    judged_pairs(first, second)  # the model is loaded before the clock starts
     begun = time.perf_counter()
-    scores = np.array([_reach(row, "A") - _reach(row, "B") for row in asked.rows])
-    return _ranked(truth, scores, 0.0, time.perf_counter() - begun)
+    chances = judged_pairs(_counted(asked.rows, "A"), _counted(asked.rows, "B"))
+    seconds = time.perf_counter() - begun
+    guess = [YES if chance >= 0.5 else NO for chance in chances]
+    measured = evaluation.measured(
+        truth, guess, positive=YES, scores=chances, confidence=np.maximum(chances, 1 - chances)
+    )
+    found = {**_report(measured, seconds, 1.0), "threshold": 0.5, "counts": told}
+    return {**found, "pairs_per_second": found["posts_per_second"]}
 
 
-def _reach(row: Mapping[str, Any], side: str) -> float:
-    counts = [float(row[f"{side}_{column}"]) for column in INFLUENCE_COLUMNS]
-    return influence(followers=counts[0], lists=counts[1], mentions=counts[2], shares=counts[3]).score
+def _counted(rows: Sequence[Mapping[str, Any]], side: str) -> npt.NDArray[np.float64]:
+    """The counts of one side of each pair; NaN where a count is not there."""
+    names = [f"{side}_{name}" for name in COUNTS]
+    cells = [[row.get(name) for name in names] for row in rows]
+    return np.array([[float("nan") if cell in (None, "") else float(cell) for cell in row] for row in cells])
 
 
 EVALUATED: dict[str, Callable[[Asked], dict[str, Any]]] = {
