@@ -14,6 +14,7 @@ from talkworthy.listening import cube
 from talkworthy.listening.models import DayCube, HourCube
 from talkworthy.listening.periods import Period
 from talkworthy.listening.selectors import series
+from talkworthy.listening.whole_days import whole_days
 from talkworthy.workspaces.models import Member, Workspace
 
 SINCE, UNTIL = datetime(2025, 2, 3, 7, tzinfo=UTC), datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -70,6 +71,27 @@ def test_a_year_by_the_day_is_the_year_by_the_hour(counted, carol_looks, zone):
             assert [point.posts or 0 for point in points] == expected
         whole = series.totals([0, 1, 2], period, viewer=carol_looks, **narrowed)
         assert whole == {monitor: sum(point.posts or 0 for point in points) for monitor, points in found.items()}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+@pytest.mark.parametrize("end", [UNTIL, datetime(2025, 4, 15, 23, tzinfo=UTC), datetime(2025, 11, 20, tzinfo=UTC)])
+def test_a_month_of_a_viewers_days_is_the_month_by_the_hour(counted, carol_looks, zone, end):
+    period = Period(end - timedelta(days=40, hours=5), end, ZoneInfo(zone))
+    assert period.grain == "day"
+    for sentiments in ((), ("negative",)):
+        found = series.volume([0, 1], period, viewer=carol_looks, sentiments=sentiments)
+        asked = {"sentiment": sentiments} if sentiments else {}
+        for monitor, points in found.items():
+            expected = [by_hand(counted, monitor, point.bucket, **asked) for point in points]
+            assert [point.posts or 0 for point in points] == expected
+            whole = series.totals([monitor], period, viewer=carol_looks, sentiments=sentiments)
+            assert whole[monitor] == sum(expected)
+
+
+def test_days_near_utc_take_few_hours(counted, carol_looks):
+    period = Period(UNTIL - timedelta(days=40), UNTIL, ZoneInfo("Europe/Berlin"))
+    assert len(whole_days(period, in_steps=True).hours) < 40 + 24 + 24
+    assert len(whole_days(period, in_steps=False).hours) == 24
 
 
 def test_a_year_of_sentiments_channels_and_facets_adds_up(counted, carol_looks):

@@ -4,7 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from talkworthy.listening.models import DayCube, HourCube, Monitor
 from talkworthy.listening.periods import HOUR, Bucket, Period
 from talkworthy.listening.planning import wilson
+from talkworthy.listening.whole_days import whole_days
 from talkworthy.schema import SENTIMENTS
 from talkworthy.workspaces.models import Member, Workspace
 
@@ -123,9 +124,9 @@ def volume(
 ) -> dict[int, tuple[Point, ...]]:
     """Posts of each monitor (0: every post) in each bucket of the period."""
     buckets = period.buckets()
-    counted: dict[int, dict[datetime, int]] = defaultdict(dict)
+    counted: dict[int, Counter[datetime]] = defaultdict(Counter)
     for cell in _cells({*monitors, EVERY_POST}, period, viewer, channels=channels, sentiments=sentiments):
-        counted[cell.monitor][cell.at] = cell.posts
+        counted[cell.monitor][cell.at] += cell.posts
     alive = _collected(buckets, period, viewer, counted[EVERY_POST] if not channels and not sentiments else None)
     return {monitor: _points(buckets, counted[monitor], alive) for monitor in monitors}
 
@@ -135,9 +136,9 @@ def sentiment_over_time(
 ) -> dict[str, tuple[Point, ...]]:
     """Posts of a monitor in each bucket, sentiment by sentiment; `undecided` is one of them."""
     buckets = period.buckets()
-    counted: dict[str, dict[datetime, int]] = defaultdict(dict)
+    counted: dict[str, Counter[datetime]] = defaultdict(Counter)
     for cell in _cells({monitor}, period, viewer, by="sentiment", channels=channels):
-        counted[cell.value][cell.at] = cell.posts
+        counted[cell.value][cell.at] += cell.posts
     alive = _collected(buckets, period, viewer, None)
     return {sentiment: _points(buckets, counted[sentiment], alive) for sentiment in (*SENTIMENTS, *_others(counted))}
 
@@ -160,7 +161,8 @@ def totals(
 def engagement(monitor: int, period: Period, *, viewer: Member, channels: Sequence[str] = ()) -> Engagement:
     """Posts of a monitor and what readers did with them."""
     names = ("posts", "replies", "shares", "likes")
-    found = _hours({monitor}, period, viewer, channels, ()).aggregate(**{name: Sum(name) for name in names})
+    hours = _hours({monitor}, viewer, channels, ()).filter(hour__gte=period.since, hour__lt=period.until)
+    found = hours.aggregate(**{name: Sum(name) for name in names})
     return Engagement(**{name: found[name] or 0 for name in names})
 
 
@@ -213,7 +215,7 @@ def facets(monitor_ids: Sequence[int], period: Period, *, viewer: Member) -> dic
 
 @dataclass(frozen=True)
 class _Cell:
-    """Posts of a monitor in an hour, or in a day of UTC that lies within one bucket; `value` as it was asked for."""
+    """Posts of a monitor from a moment on that all belong to the moment's bucket; `value` as it was asked for."""
 
     monitor: int
     at: datetime
@@ -233,28 +235,34 @@ def _cells(
 ) -> Iterator[_Cell]:
     """What the cubes hold of a period, `by` channel, sentiment, or neither; `in_steps` for each hour or day.
 
-    A long period is read by the day where the day cube can tell, and by the hour only around the ends of its buckets,
-    which are those of the viewer's days: a year then costs what a month does.
+    Where the day cube can tell, whole days are read from it, and by the hour only what its borders cut off: a year
+    then costs what a month does. What counts twice in that way is among the cells a second time, negative.
     """
     narrowed = {name for name, values in (("channel", channels), ("sentiment", sentiments)) if values}
     asked = narrowed | {by} - {""}
-    hours = _hours(monitors, period, viewer, channels, sentiments)
-    if period.grain in ("week", "month") and len(asked) < 2:
-        cut = _cut_days(period, in_steps=in_steps)
-        days = DayCube.objects.filter(
-            workspace_id=viewer.workspace_id,
-            monitor__in=sorted(monitors),
-            dimension=next(iter(asked), "sentiment"),
-            day__gte=period.since.date(),
-            day__lt=_day_after(period.until),
-            **({"value__in": [*channels, *sentiments]} if narrowed else {}),
-        ).exclude(day__in=cut)
-        for monitor, at, value, posts in _summed(days, "day" if in_steps else "", "value" if by else ""):
-            yield _Cell(monitor, datetime.combine(at, time.min, UTC) if at else period.since, value, posts)
-        edges = [at for day in sorted(cut) for at in _hours_of(day) if period.since <= at < period.until]
-        hours = hours.filter(hour__in=edges)
-    for monitor, at, value, posts in _summed(hours, "hour" if in_steps else "", by):
-        yield _Cell(monitor, at or period.since, value, posts)
+    hours = _hours(monitors, viewer, channels, sentiments)
+    whole = whole_days(period, in_steps=in_steps)
+    if len(asked) > 1 or len(whole.hours) * 2 > period.length // HOUR:
+        hours = hours.filter(hour__gte=period.since, hour__lt=period.until)
+        for monitor, at, value, posts in _summed(hours, "hour" if in_steps else "", by):
+            yield _Cell(monitor, at or period.since, value, posts)
+        return
+    days = DayCube.objects.filter(
+        workspace_id=viewer.workspace_id,
+        monitor__in=sorted(monitors),
+        dimension=next(iter(asked), "sentiment"),
+        day__gte=period.since.date(),
+        day__lt=_day_after(period.until),
+        **({"value__in": [*channels, *sentiments]} if narrowed else {}),
+    ).exclude(day__in=whole.by_hour)
+    for monitor, day, value, posts in _summed(days, "day" if in_steps else "", "value" if by else ""):
+        yield _Cell(monitor, whole.counts_at(day) if day else period.since, value, posts)
+    if whole.hours:
+        hours = hours.filter(hour__in=whole.hours)  # alone: beside a range, SQLite reads all hours of the range
+        for monitor, at, value, posts in _summed(hours, "hour" if in_steps else "", by):
+            yield _Cell(monitor, at or period.since, value, posts)
+            if at and at.date() not in whole.by_hour:
+                yield _Cell(monitor, whole.counts_at(at.date()), value, -posts)
 
 
 def _summed(cells: Any, at: str, by: str) -> Iterator[tuple[int, Any, str, int]]:
@@ -264,28 +272,14 @@ def _summed(cells: Any, at: str, by: str) -> Iterator[tuple[int, Any, str, int]]
     yield from cells.order_by().values_list(*keys).annotate(n=Sum("posts"))
 
 
-def _cut_days(period: Period, *, in_steps: bool) -> set[date]:
-    """The days of UTC that do not lie within one bucket of a period; else within the period."""
-    borders = {period.since, period.until, *(bucket.since for bucket in (period.buckets() if in_steps else ()))}
-    return {border.date() for border in borders if border.hour}
-
-
 def _day_after(until: datetime) -> date:
     """The first day of UTC of which a period has no hour."""
     return until.date() + timedelta(days=1) if until.hour else until.date()
 
 
-def _hours_of(day: date) -> list[datetime]:
-    return [datetime.combine(day, time(hour), UTC) for hour in range(24)]
-
-
-def _hours(
-    monitors: Iterable[int], period: Period, viewer: Member, channels: Sequence[str], sentiments: Sequence[str]
-) -> Any:
-    """The cube's cells that count."""
-    asked = Q(
-        workspace_id=viewer.workspace_id, monitor__in=sorted(monitors), hour__gte=period.since, hour__lt=period.until
-    )
+def _hours(monitors: Iterable[int], viewer: Member, channels: Sequence[str], sentiments: Sequence[str]) -> Any:
+    """The cells of the hour cube that count, of all time."""
+    asked = Q(workspace_id=viewer.workspace_id, monitor__in=sorted(monitors))
     if channels:
         asked &= Q(channel__in=channels)
     if sentiments:
@@ -298,7 +292,9 @@ def _collected(
 ) -> list[bool]:
     """Whether anything was collected around each bucket. A quiet hour is no gap, six of them in a row are."""
     if known is None:
-        known = {cell.at: cell.posts for cell in _cells({EVERY_POST}, period, viewer)}
+        known = Counter[datetime]()
+        for cell in _cells({EVERY_POST}, period, viewer):
+            known[cell.at] += cell.posts
     empty = [posts <= 0 for posts in _sums(buckets, known)]
     return [not gap for gap in long_runs(empty, least=QUIET_HOURS if period.grain == "hour" else 1)]
 
