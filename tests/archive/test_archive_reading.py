@@ -1,8 +1,10 @@
 import json
+import shutil
 from datetime import timedelta
 from typing import Any
 
 from talkworthy.archive import Archive, Keeper, Pace, Scan
+from talkworthy.archive.reading import Reader
 
 
 def uid(number: int) -> str:
@@ -94,3 +96,63 @@ def test_an_index_of_an_older_version_learns_the_authors_from_the_keeper(cast: A
     cast.append(row(10, "post 10", **by(3)))
     Keeper(archive).run_once(everything=True)
     assert texts_of(Archive(archive.path, threads=1), authors=("a3",)) == ["post 10", "post 9", "post 3"]
+
+
+def test_an_older_index_learns_channels_and_sentiments_of_mentions_from_the_keeper(cast: Any, row: Any) -> None:
+    cast.append(*(row(n, f"post {n}", monitors=[3], sentiment="negative") for n in range(3)))
+    Keeper(cast.archive).run_once(everything=True)
+    manifest = cast.archive.path / "index" / "manifest.json"
+    older = json.loads(manifest.read_bytes())
+    older["runs"]["monitor"] = older["runs"].pop("mention")
+    manifest.write_text(json.dumps(older))
+    archive = Archive(cast.archive.path, threads=1)
+    assert texts_of(archive, monitors_any=(3,), sentiments=("negative",)) == ["post 2", "post 1", "post 0"]
+    Keeper(archive).run_once()
+    assert archive.index.has("mention")
+    assert texts_of(archive, monitors_any=(3,), sentiments=("negative",)) == ["post 2", "post 1", "post 0"]
+    assert not list(archive.index.folder.glob("monitor-*"))
+
+
+def mentions_of(cast: Any, *sentiments: str) -> list[str]:
+    """The posts of monitor 3 with a sentiment, read by somebody who just came."""
+    archive = Archive(cast.archive.path, threads=1)
+    scan = Scan(columns=("uid",), monitors_any=(3,), sentiments=sentiments, limit=9)
+    return archive.table(scan)["uid"].to_pylist()  # type: ignore[no-any-return]
+
+
+def test_mentions_are_found_by_what_they_became_before_and_after_the_keeper(cast: Any, row: Any) -> None:
+    cast.append(*(row(n, monitors=[3] if n < 4 else [], sentiment="negative") for n in range(6)))
+    Keeper(cast.archive).run_once(everything=True)
+    cast.change(uid(1), "sentiment", "positive")
+    cast.change(uid(4), "monitor:3", "true")
+    edited = row(1, "other words", monitors=[3, 5], sentiment="neutral")
+    cast.append({**edited, "collected_at": edited["collected_at"] + timedelta(days=1)})
+    for _ in range(2):
+        assert mentions_of(cast, "negative") == [uid(4), uid(3), uid(2), uid(0)]
+        assert mentions_of(cast, "positive") == [uid(1)]
+        assert mentions_of(cast, "neutral") == []
+        assert mentions_of(cast) == [uid(4), uid(3), uid(2), uid(1), uid(0)]
+        Keeper(cast.archive).run_once(everything=True)
+    assert not cast.archive.stats().waiting["changes"]
+
+
+def test_what_was_tied_is_found_after_the_index_was_lost(cast: Any, row: Any) -> None:
+    cast.append(*(row(n, sentiment="negative") for n in range(6)))
+    Keeper(cast.archive).run_once(everything=True)
+    cast.change(uid(4), "monitor:3", "true")
+    shutil.rmtree(cast.archive.index.folder)
+    assert mentions_of(cast, "negative") == [uid(4)]
+    Keeper(cast.archive).run_once(everything=True)
+    assert mentions_of(cast, "negative") == [uid(4)]
+
+
+def test_a_filtered_monitor_reads_the_rows_that_it_shows(cast: Any, row: Any, monkeypatch: Any) -> None:
+    channels, felt = ("feed", "email"), ("negative", "positive", None)
+    cast.append(*(row(n, monitors=[3], channel=channels[n % 2], sentiment=felt[n % 3]) for n in range(600)))
+    asked: list[int] = []
+    rows = Reader._rows
+    monkeypatch.setattr(Reader, "_rows", lambda self, ids, *a, **k: asked.append(len(ids)) or rows(self, ids, *a, **k))
+    scan = Scan(columns=("uid",), monitors_any=(3,), channels=("email",), sentiments=("negative",), limit=9)
+    found = cast.archive.table(scan)["uid"].to_pylist()
+    assert found == [uid(n) for n in range(599, 0, -1) if n % 2 and n % 3 == 0][:9]
+    assert asked == [9]

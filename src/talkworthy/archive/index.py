@@ -1,5 +1,8 @@
 """Sorted runs of (key, id): where a uid, and posts of monitors, threads and authors lie, without reading a post.
 
+A mention stands under its monitor, channel and sentiment, as they are in the files: so a river of a monitor that is
+filtered by either reads what it shows and no more. What was corrected or tied since is laid over by who reads.
+
 Derived from the posts table and never more than a hint: what it finds is read and checked. It names the new files
 that it covers; files beyond those are read into memory by whoever needs them, so readers in other processes are
 as fresh as the table. Removing the folder costs one reading of the table.
@@ -8,7 +11,7 @@ as fresh as the table. Removing the folder costs one reading of the table.
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,16 +25,19 @@ import pyarrow.parquet as pq
 from talkworthy.archive.columns import digests
 from talkworthy.archive.durable import Damaged, sync_file, write_durably
 from talkworthy.archive.table import Snapshot
+from talkworthy.schema import SENTIMENTS
 
 log = logging.getLogger(__name__)
 
 Numbers = npt.NDArray[np.int64]
 
-UID, MONITOR, THREAD, AUTHOR = KINDS = ("uid", "monitor", "thread", "author")
-INDEXED = ("id", "uid", "monitors", "root", "in_reply_to", "author.id")
+UID, MENTION, THREAD, AUTHOR = KINDS = ("uid", "mention", "thread", "author")
+INDEXED = ("id", "uid", "monitors", "channel", "sentiment", "root", "in_reply_to", "author.id")
 FLUSH_AT = 65_536
 _GROWTH = 4
 _EMPTY = np.empty((2, 0), np.int64)
+_CHANNEL_BITS, _SENTIMENT_BITS = 8, 2
+_FELT = pa.array(SENTIMENTS)
 
 
 @dataclass
@@ -72,13 +78,14 @@ class Index:
         """Take in a file of posts whose rows are at hand."""
         self._memory[path] = {kind: _sorted(*entries) for kind, entries in _entries(posts).items()}
 
-    def add(self, kind: str, keys: Numbers, ids: Numbers, snapshot: Snapshot) -> None:
-        """Write entries that no file of posts holds, such as a monitor that a backfill tied. Call it under the lock."""
+    def add_mentions(self, posts: pa.Table, snapshot: Snapshot) -> None:
+        """Write the mentions of posts that no new file holds, such as those of a backfill. Call it under the lock."""
         self.follow(snapshot)
         if self._disk.stamp is None:
             self.flush(snapshot)
-        if len(keys):
-            self._store(self._disk.covered, {kind: _sorted(keys, ids)})
+        mentions = _sorted(*_mentions(posts))
+        if mentions.shape[1] and self.has(MENTION):
+            self._store(self._disk.covered, {MENTION: mentions})
 
     def flush(self, snapshot: Snapshot, *, at_least: int = 0) -> None:
         """Write what is in memory, once it is so many posts. Call it under the commit lock, after `follow`."""
@@ -94,16 +101,17 @@ class Index:
         self._reload()
         return kind in self._disk.kinds
 
-    def add_authors(self, snapshot: Snapshot) -> None:
-        """Index the authors of every post, where an older version of the product did not. Call it under the lock."""
+    def complete(self, snapshot: Snapshot) -> None:
+        """Index in every post what an older version of the product did not. Call it under the lock."""
         self.follow(snapshot)
-        pieces = [_EMPTY]
-        for file in snapshot.files:
-            if file.path not in self._memory:
-                rows = pq.ParquetFile(self.posts / file.path).read(columns=["id", "author.id"])
-                pieces.append(_sorted(*_of_authors(rows)))
-        self._disk.kinds |= {AUTHOR}
-        self._store(self._disk.covered, {AUTHOR: _merged(pieces)})
+        for kind in sorted(set(KINDS) - self._disk.kinds):
+            pieces = [_EMPTY]
+            for file in snapshot.files:
+                if file.path not in self._memory:
+                    rows = pq.ParquetFile(self.posts / file.path).read(columns=list(_READ[kind]))
+                    pieces.append(_sorted(*_FOUND[kind](rows)))
+            self._disk.kinds |= {kind}
+            self._store(self._disk.covered, {kind: _merged(pieces)})
 
     def rebuild(self, snapshot: Snapshot) -> None:
         """Forget the runs and read the table anew; also drops entries of posts that are gone."""
@@ -133,25 +141,20 @@ class Index:
         pairs = np.unique(np.stack([np.concatenate(positions), np.concatenate(ids)]), axis=1)
         return pairs[0], pairs[1]
 
-    def page(self, kind: str, key: int, low: int, high: int, limit: int, *, newest: bool) -> Numbers:
-        """At most `limit` ids of a key from low up to but not high, in order, the newest or the oldest of them."""
+    def page(self, kind: str, keys: Numbers, low: int, high: int, limit: int, *, newest: bool) -> Numbers:
+        """At most `limit` ids of some keys from low up to but not high, in order, the newest or the oldest of them."""
         found = [_EMPTY[1]]
         for run in self._all(kind):
-            first, last = np.searchsorted(run[0], [key, key + 1], "left")
-            ids = run[1][first:last]
-            first, last = np.searchsorted(ids, [low, high], "left")
-            found.append(ids[max(first, last - limit) : last] if newest else ids[first : min(last, first + limit)])
+            for first, last in _ranges(run, keys, low, high):
+                found.append(
+                    run[1][max(first, last - limit) : last] if newest else run[1][first : min(last, first + limit)]
+                )
         ids = np.unique(np.concatenate(found))
         return ids[::-1][:limit] if newest else ids[:limit]
 
-    def count(self, kind: str, key: int, low: int, high: int) -> int:
-        """About how many ids of a key lie from low up to but not high."""
-        found = 0
-        for run in self._all(kind):
-            first, last = np.searchsorted(run[0], [key, key + 1], "left")
-            below, above = np.searchsorted(run[1][first:last], [low, high], "left")
-            found += int(above - below)
-        return found
+    def count(self, kind: str, keys: Numbers, low: int, high: int) -> int:
+        """About how many ids of some keys lie from low up to but not high."""
+        return sum(last - first for run in self._all(kind) for first, last in _ranges(run, keys, low, high))
 
     def forget(self, ids: Numbers) -> None:
         """Drop all entries of posts that are gone, and the runs that held them. Call it under the commit lock."""
@@ -212,7 +215,7 @@ class Index:
             kind: [kept[name] if name in kept else self._mapped(name, lengths.get(name)) for name in names[kind]]
             for kind in KINDS
         }
-        return _Runs(stamp, frozenset(manifest["covered"]), names, runs, frozenset(manifest["runs"]))
+        return _Runs(stamp, frozenset(manifest["covered"]), names, runs, frozenset(KINDS) & manifest["runs"].keys())
 
     def _mapped(self, name: str, rows: int | None) -> Numbers:
         run: Numbers = np.memmap(self.folder / name, dtype=np.int64, mode="r").reshape(2, -1)
@@ -253,6 +256,17 @@ class Index:
         return name
 
 
+def _ranges(run: Numbers, keys: Numbers, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Where in a run the ids of each key lie that are not under low and under high."""
+    stored, ids = np.asarray(run[0]), np.asarray(run[1])
+    firsts, lasts = np.searchsorted(stored, keys, "left"), np.searchsorted(stored, keys, "right")
+    held = np.flatnonzero(lasts > firsts)
+    for first, last in zip(firsts[held].tolist(), lasts[held].tolist(), strict=True):
+        below, above = np.searchsorted(ids[first:last], [low, high], "left").tolist()
+        if below < above:
+            yield first + below, first + above
+
+
 def _sorted(keys: Numbers, ids: Numbers) -> Numbers:
     order = np.lexsort((ids, keys))
     return np.stack([keys[order], ids[order]])
@@ -269,18 +283,52 @@ def _merged(runs: Sequence[Numbers]) -> Numbers:
 
 
 def _entries(posts: pa.Table) -> dict[str, tuple[Numbers, Numbers]]:
-    ids = _numpy(posts["id"])
+    return {kind: found(posts) for kind, found in _FOUND.items()}
+
+
+def mention_keys(monitors: Iterable[int], channels: Sequence[str] = (), sentiments: Sequence[str] = ()) -> Numbers:
+    """The keys under which posts of some monitors stand: of these channels and sentiments, or of all."""
+    of_channel = _channel_codes(channels) if channels else np.arange(1 << _CHANNEL_BITS)
+    felt = _sentiment_codes(pa.array(sentiments, pa.string())) if sentiments else np.arange(1 << _SENTIMENT_BITS)
+    numbers = np.array(list(monitors), np.int64)[:, None, None]
+    return np.unique(_mention_key(numbers, of_channel[None, :, None], felt[None, None, :]))
+
+
+def _mention_key(monitor: Numbers, channel: Numbers, sentiment: Numbers) -> Numbers:
+    key: Numbers = (monitor << (_CHANNEL_BITS + _SENTIMENT_BITS)) | (channel << _SENTIMENT_BITS) | sentiment
+    return key
+
+
+def _channel_codes(channels: Sequence[str | None]) -> Numbers:
+    """A small number for each channel; two may share one, as what is found is read and checked."""
+    named = {channel: place for place, channel in enumerate(dict.fromkeys(channels))}
+    codes = digests([channel or "" for channel in named]) & ((1 << _CHANNEL_BITS) - 1)
+    return codes[[named[channel] for channel in channels]] if named else _EMPTY[1]
+
+
+def _sentiment_codes(sentiments: pa.ChunkedArray | pa.Array) -> Numbers:
+    """A small number for each sentiment; what is none shares the last."""
+    codes: Numbers = pc.fill_null(pc.index_in(sentiments, _FELT), len(_FELT) - 1).cast(pa.int64()).to_numpy()
+    return codes
+
+
+def _uids(posts: pa.Table) -> tuple[Numbers, Numbers]:
+    return digests(posts["uid"]), _numpy(posts["id"])
+
+
+def _mentions(posts: pa.Table) -> tuple[Numbers, Numbers]:
     lists = posts["monitors"].combine_chunks()
     lists = pa.concat_arrays(lists.chunks) if isinstance(lists, pa.ChunkedArray) else lists
     parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     monitors = pc.list_flatten(lists).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    threads = [_hashed(posts[name], ids) for name in ("root", "in_reply_to")]
-    return {
-        UID: (digests(posts["uid"]), ids),
-        MONITOR: (monitors, ids[parents]),
-        THREAD: (np.concatenate([keys for keys, _ in threads]), np.concatenate([found for _, found in threads])),
-        AUTHOR: _of_authors(posts),
-    }
+    channels = _channel_codes(posts["channel"].take(pa.array(parents)).to_pylist())
+    sentiments = _sentiment_codes(posts["sentiment"])[parents]
+    return _mention_key(monitors, channels, sentiments), _numpy(posts["id"])[parents]
+
+
+def _threads(posts: pa.Table) -> tuple[Numbers, Numbers]:
+    found = [_hashed(posts[name], _numpy(posts["id"])) for name in ("root", "in_reply_to")]
+    return np.concatenate([keys for keys, _ in found]), np.concatenate([ids for _, ids in found])
 
 
 def _of_authors(posts: pa.Table) -> tuple[Numbers, Numbers]:
@@ -295,3 +343,17 @@ def _hashed(uids: pa.ChunkedArray, ids: Numbers) -> tuple[Numbers, Numbers]:
 def _numpy(column: Any) -> Numbers:
     numbers: Numbers = column.to_numpy() if len(column) else np.empty(0, np.int64)
     return numbers
+
+
+_FOUND: Mapping[str, Callable[[pa.Table], tuple[Numbers, Numbers]]] = {
+    UID: _uids,
+    MENTION: _mentions,
+    THREAD: _threads,
+    AUTHOR: _of_authors,
+}
+_READ = {
+    UID: ("id", "uid"),
+    MENTION: ("id", "monitors", "channel", "sentiment"),
+    THREAD: ("id", "root", "in_reply_to"),
+    AUTHOR: ("id", "author.id"),
+}

@@ -20,16 +20,18 @@ from talkworthy.archive.columns import BURIED, FILED, HASH_BITS
 from talkworthy.archive.duck import quoted
 from talkworthy.archive.durable import lives, lock, remove_drafts
 from talkworthy.archive.erasure import due_erasures
-from talkworthy.archive.index import AUTHOR, Numbers
+from talkworthy.archive.index import Numbers
 from talkworthy.archive.overlay import ERASED
 from talkworthy.archive.posts import Archive
 from talkworthy.archive.reading import holding
-from talkworthy.archive.scan import LARGEST, Overlay, current, named
+from talkworthy.archive.scan import LARGEST, Overlay, Scan, current, named
 from talkworthy.archive.table import DataFile, Snapshot, Table
 
 TARGET_ROWS = 160_000
 LEVEL = 3
 LOG_LENGTH = 200
+INDEXED_AT_ONCE = 50_000
+MENTIONED = ("id", "monitors", "channel", "sentiment")
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,19 @@ class Keeper:
         folded = np.unique(np.concatenate([*places.values(), np.empty(0, np.int64)]))
         fresh = self._ids_of([file for file in self._posts.snapshot().files if file.is_new])
         done = np.setdiff1d(folded, fresh)
+        self._index_changed(np.intersect1d(done, _ids(waiting[1])))
         leftovers = (self._left_observations, self._left_changes, self._left_tombstones)
         for table, snapshot, rows, left in zip(tables, snapshots, waiting, leftovers, strict=True):
             self._replace(table, snapshot.files, left(rows, done, fresh, now))
         return len(places)
+
+    def _index_changed(self, ids: Numbers) -> None:
+        """Let the index know posts whose corrections and monitors no reader lays over it any more."""
+        for start in range(0, len(ids), INDEXED_AT_ONCE):
+            scan = Scan(columns=MENTIONED, ids=tuple(ids[start : start + INDEXED_AT_ONCE].tolist()))
+            posts = self.archive.table(scan)
+            with self.archive.turn(), self.archive.index_guard:
+                self.archive.index.add_mentions(posts, self._posts.snapshot())
 
     def merge(self) -> int:
         """Merge files where many cover one moment, and neighbours that are small. Returns files merged."""
@@ -170,8 +181,7 @@ class Keeper:
             for table in tables:
                 removed += table.remove_unlisted(older_than=patience)
             with archive.index_guard:
-                if not archive.index.has(AUTHOR):
-                    archive.index.add_authors(archive.posts.snapshot())
+                archive.index.complete(archive.posts.snapshot())
                 archive.index.sweep()
         remove_drafts(archive.path)
         _remove_scratch(archive.path / "scratch")

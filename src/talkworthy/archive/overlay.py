@@ -1,7 +1,7 @@
 """What is laid over the files of posts when they are read, and what keeps deleted posts from coming back."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +111,7 @@ class Overlays:
         )
         latest = 'SELECT * FROM rows_given QUALIFY row_number() OVER (PARTITION BY id, "column" ORDER BY seq DESC) = 1'
         return self._duck.table(
-            f"SELECT id, {corrected}, {tied} FROM ({latest}) GROUP BY id", tables={"rows_given": rows}
+            f"SELECT id, {corrected}, {tied} FROM ({latest}) GROUP BY id ORDER BY id", tables={"rows_given": rows}
         )
 
     def _buried(self, rows: pa.Table) -> pa.Table:
@@ -151,6 +151,17 @@ def _applying(stones: pa.Table, accounts: bool, hashes: Numbers) -> list[_Applyi
         times = np.full(len(positions), stone["deleted_at"], np.int64)
         found.append(_Applying(positions, times, np.full(len(positions), stone["erased"])))
     return found
+
+
+def felt_or_tied(changed: pa.Table, monitors: Sequence[int]) -> Numbers:
+    """The ids, in order, of posts whose sentiment was corrected, or that one of some monitors was tied to."""
+    gained = changed["gained"].combine_chunks()
+    gained = pa.concat_arrays(gained.chunks) if isinstance(gained, pa.ChunkedArray) else gained
+    tied = pc.is_in(pc.list_flatten(gained), pa.array(monitors, pa.int32()))
+    wanted = pc.fill_null(changed["has_sentiment"], False).to_numpy().copy()
+    wanted[pc.list_parent_indices(gained).filter(tied).to_numpy(zero_copy_only=False)] = True
+    ids: Numbers = changed["id"].to_numpy()[wanted]
+    return ids
 
 
 def _stones(rows: pa.Table) -> pa.Table:

@@ -42,7 +42,7 @@ from talkworthy.archive.columns import (
 from talkworthy.archive.duck import Duck, MissingFile
 from talkworthy.archive.durable import lock
 from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
-from talkworthy.archive.index import FLUSH_AT, MONITOR, THREAD, UID, Index, Numbers
+from talkworthy.archive.index import FLUSH_AT, THREAD, UID, Index, Numbers
 from talkworthy.archive.later import NONE_RECOUNTED, Recounted, as_changes, as_tombstones, later_counts, recounted
 from talkworthy.archive.overlay import Overlays
 from talkworthy.archive.payloads import JSON, PayloadStore
@@ -207,12 +207,7 @@ class Archive:
         if not changes.num_rows:
             return 0
         with self.turn():
-            rows = as_changes(changes)
-            self._add(self.changes, rows)
-            tied = rows.filter(pc.and_(pc.starts_with(rows["column"], "monitor:"), pc.equal(rows["value"], "true")))
-            keys = np.array([int(name.split(":", 1)[1]) for name in tied["column"].to_pylist()], np.int64)
-            with self.index_guard:
-                self.index.add(MONITOR, keys, np.array(tied["id"].to_pylist(), np.int64), self.posts.snapshot())
+            self._add(self.changes, as_changes(changes))
         return int(changes.num_rows)
 
     # Reading

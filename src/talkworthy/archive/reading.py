@@ -3,20 +3,30 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from talkworthy.archive.columns import FILED, STORED, digests
 from talkworthy.archive.duck import Duck, MissingFile
-from talkworthy.archive.index import AUTHOR, MONITOR, Index
-from talkworthy.archive.overlay import Overlays
+from talkworthy.archive.index import AUTHOR, MENTION, Index, Numbers, mention_keys
+from talkworthy.archive.overlay import Overlays, felt_or_tied
 from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select, tables
 from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table
 from talkworthy.schema import POST
 
 SPAN = 150_000
+
+
+@dataclass(frozen=True)
+class _Indexed:
+    """What the index is asked for a scan; `says_all`: nearly all that it finds meets every condition."""
+
+    kind: str
+    keys: Numbers
+    says_all: bool
+    monitors: tuple[int, ...] = ()
 
 
 class Reader:
@@ -96,14 +106,14 @@ class Reader:
         """Ids in order, piece by piece, and whether their rows were seen to meet the conditions."""
         if scan.ids is not None:
             yield [number for number in scan.ids if scan.low <= number < scan.high], False
-        elif not self._keys(scan):
-            for ids in self._ids_by_span(scan, snapshot, overlay):
-                yield ids, True
-        elif len(conditions(scan)) == 1:
-            for ids in self._candidates(scan, snapshot, scan.limit or 0):
-                yield ids, False
+            return
+        indexed = self._indexed(scan)
+        if indexed is None:
+            yield from ((ids, True) for ids in self._ids_by_span(scan, snapshot, overlay))
+        elif indexed.says_all:
+            yield from ((ids, False) for ids in self._candidates(indexed, scan, snapshot, overlay, scan.limit or 0))
         else:
-            yield from ((ids, True) for ids in self._ids_by_index(scan, snapshot, overlay))
+            yield from ((ids, True) for ids in self._ids_by_index(indexed, scan, snapshot, overlay))
 
     def _ids_by_span(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
         """Ids of matching posts, span after span, the spans growing as long as too few match."""
@@ -114,40 +124,53 @@ class Reader:
             found = self.duck.table(f"{sql} ORDER BY id {direction} LIMIT {scan.limit}", tables(scan, overlay))
             yield found["id"].to_pylist()
 
-    def _ids_by_index(self, scan: Scan, snapshot: Snapshot, overlay: Overlay) -> Iterator[list[int]]:
+    def _ids_by_index(
+        self, indexed: "_Indexed", scan: Scan, snapshot: Snapshot, overlay: Overlay
+    ) -> Iterator[list[int]]:
         """Ids of matching posts among the candidates that the index names.
 
         Where a key has many posts and the other conditions little, reading on span after span is cheaper.
         """
         newest = scan.order == "newest"
-        for ids in self._candidates(scan, snapshot, 4 * (scan.limit or 0)):
+        for ids in self._candidates(indexed, scan, snapshot, overlay, 4 * (scan.limit or 0)):
             yield self._rows(ids, ("id",), snapshot, overlay, newest=newest, scan=scan)["id"].to_pylist()
             scan = replace(scan, before=ids[-1]) if newest else replace(scan, after=ids[-1])
-            if self._is_dense(scan, snapshot):
+            if self._is_dense(indexed, scan, snapshot):
                 yield from self._ids_by_span(scan, snapshot, overlay)
                 return
 
-    def _is_dense(self, scan: Scan, snapshot: Snapshot) -> bool:
+    def _is_dense(self, indexed: "_Indexed", scan: Scan, snapshot: Snapshot) -> bool:
         rows = sum(file.rows for file in _between(snapshot.files, scan.low, scan.high))
         with self.index_guard:
-            return sum(self.index.count(kind, key, scan.low, scan.high) for kind, key in self._keys(scan)) > rows / 50
+            return self.index.count(indexed.kind, indexed.keys, scan.low, scan.high) > rows / 50
 
-    def _keys(self, scan: Scan) -> list[tuple[str, int]]:
-        """The keys of the index of which a matching post has at least one: those of authors, else of monitors."""
+    def _indexed(self, scan: Scan) -> "_Indexed | None":
+        """The keys of the index of which a matching post has at least one: those of authors, else of mentions."""
         with self.index_guard:
-            if scan.authors and self.index.has(AUTHOR):
-                return [(AUTHOR, key) for key in digests(scan.authors).tolist()]
-        return [(MONITOR, key) for key in scan.monitors_all[:1] or scan.monitors_any]
+            kinds = [kind for kind in (AUTHOR, MENTION) if self.index.has(kind)]
+        asked = len(conditions(scan)) - (scan.since is not None) - (scan.until is not None)
+        if scan.authors and AUTHOR in kinds:
+            return _Indexed(AUTHOR, digests(scan.authors), asked == 1)
+        monitors = scan.monitors_all[:1] or scan.monitors_any
+        if not monitors or MENTION not in kinds:
+            return None
+        says_all = asked == 1 + bool(scan.channels) + bool(scan.sentiments) and len(scan.monitors_all) < 2
+        return _Indexed(MENTION, mention_keys(monitors, scan.channels, scan.sentiments), says_all, monitors)
 
-    def _candidates(self, scan: Scan, snapshot: Snapshot, size: int) -> Iterator[list[int]]:
+    def _candidates(
+        self, indexed: "_Indexed", scan: Scan, snapshot: Snapshot, overlay: Overlay, size: int
+    ) -> Iterator[list[int]]:
         """What the index says of the monitors or authors of a scan, in order, in growing pieces; maybe too much."""
-        newest, keys = scan.order == "newest", self._keys(scan)
+        newest = scan.order == "newest"
+        changed = overlay.changed if indexed.monitors else None
+        beside = felt_or_tied(changed, indexed.monitors) if changed is not None else np.empty(0, np.int64)
         low, high = scan.low, scan.high
         while True:
             with self.index_guard:
                 self.index.follow(snapshot)
-                pages = [self.index.page(kind, key, low, high, size, newest=newest) for kind, key in keys]
-            found = np.unique(np.concatenate(pages))
+                page = self.index.page(indexed.kind, indexed.keys, low, high, size, newest=newest)
+            first, last = np.searchsorted(beside, [low, high], "left")
+            found = np.unique(np.concatenate([page, beside[first:last]]))
             ids = (found[::-1] if newest else found)[:size].tolist()
             if ids:
                 yield ids

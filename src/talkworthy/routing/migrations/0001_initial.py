@@ -7,495 +7,872 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('ecosystem', '0001_initial'),
-        ('people', '0001_initial'),
-        ('workspaces', '0002_alter_member_role_team_teammember_team_members_and_more'),
+        ("ecosystem", "0001_initial"),
+        ("people", "0001_initial"),
+        ("workspaces", "0002_alter_member_role_team_teammember_team_members_and_more"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Availability',
+            name="Availability",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('here', 'Here'), ('busy', 'No new cases'), ('away', 'Away')], default='here', max_length=5)),
-                ('away_until', models.DateTimeField(blank=True, null=True)),
-                ('capacity', models.PositiveIntegerField(default=20, verbose_name='open cases at once')),
-                ('skills', models.JSONField(default=list, verbose_name='skills')),
-                ('languages', models.JSONField(default=list, verbose_name='languages')),
-                ('last_assigned_at', models.DateTimeField(null=True)),
-                ('member', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='availability', to='workspaces.member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("here", "Here"), ("busy", "No new cases"), ("away", "Away")],
+                        default="here",
+                        max_length=5,
+                    ),
+                ),
+                ("away_until", models.DateTimeField(blank=True, null=True)),
+                ("capacity", models.PositiveIntegerField(default=20, verbose_name="open cases at once")),
+                ("skills", models.JSONField(default=list, verbose_name="skills")),
+                ("languages", models.JSONField(default=list, verbose_name="languages")),
+                ("last_assigned_at", models.DateTimeField(null=True)),
+                (
+                    "member",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="availability", to="workspaces.member"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('title', models.TextField()),
-                ('state', models.CharField(choices=[('new', 'New'), ('open', 'Open'), ('waiting', 'Waiting for them'), ('snoozed', 'Snoozed'), ('resolved', 'Resolved'), ('closed', 'Closed')], default='new', max_length=10)),
-                ('priority', models.CharField(choices=[('risk', 'Risk'), ('purchase', 'Purchase'), ('cancel', 'Cancel'), ('service', 'Service'), ('low', 'Low')], default='service', max_length=10)),
-                ('urgency', models.SmallIntegerField(default=0)),
-                ('influence', models.FloatField(default=0.0)),
-                ('rank', models.FloatField(default=0.0)),
-                ('reason', models.JSONField(default=dict)),
-                ('channel', models.CharField(blank=True, max_length=40)),
-                ('language', models.CharField(blank=True, max_length=12)),
-                ('owned_since', models.DateTimeField(null=True)),
-                ('outcome', models.CharField(blank=True, max_length=30)),
-                ('outcome_note', models.TextField(blank=True)),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_inward_at', models.DateTimeField(null=True)),
-                ('first_answered_at', models.DateTimeField(null=True)),
-                ('last_answered_at', models.DateTimeField(null=True)),
-                ('resolved_at', models.DateTimeField(null=True)),
-                ('snoozed_until', models.DateTimeField(null=True)),
-                ('first_answer_due_at', models.DateTimeField(null=True)),
-                ('next_answer_due_at', models.DateTimeField(null=True)),
-                ('resolution_due_at', models.DateTimeField(null=True)),
-                ('due_at', models.DateTimeField(null=True)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='cases', to='workspaces.member')),
-                ('requester', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='cases', to='people.identity')),
-                ('team', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='cases', to='workspaces.team')),
-                ('touchpoint', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='cases', to='ecosystem.touchpoint')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cases', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("title", models.TextField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("new", "New"),
+                            ("open", "Open"),
+                            ("waiting", "Waiting for them"),
+                            ("snoozed", "Snoozed"),
+                            ("resolved", "Resolved"),
+                            ("closed", "Closed"),
+                        ],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "priority",
+                    models.CharField(
+                        choices=[
+                            ("risk", "Risk"),
+                            ("purchase", "Purchase"),
+                            ("cancel", "Cancel"),
+                            ("service", "Service"),
+                            ("low", "Low"),
+                        ],
+                        default="service",
+                        max_length=10,
+                    ),
+                ),
+                ("urgency", models.SmallIntegerField(default=0)),
+                ("influence", models.FloatField(default=0.0)),
+                ("rank", models.FloatField(default=0.0)),
+                ("reason", models.JSONField(default=dict)),
+                ("channel", models.CharField(blank=True, max_length=40)),
+                ("language", models.CharField(blank=True, max_length=12)),
+                ("owned_since", models.DateTimeField(null=True)),
+                ("outcome", models.CharField(blank=True, max_length=30)),
+                ("outcome_note", models.TextField(blank=True)),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_inward_at", models.DateTimeField(null=True)),
+                ("first_answered_at", models.DateTimeField(null=True)),
+                ("last_answered_at", models.DateTimeField(null=True)),
+                ("resolved_at", models.DateTimeField(null=True)),
+                ("snoozed_until", models.DateTimeField(null=True)),
+                ("first_answer_due_at", models.DateTimeField(null=True)),
+                ("next_answer_due_at", models.DateTimeField(null=True)),
+                ("resolution_due_at", models.DateTimeField(null=True)),
+                ("due_at", models.DateTimeField(null=True)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="cases",
+                        to="workspaces.member",
+                    ),
+                ),
+                (
+                    "requester",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="cases",
+                        to="people.identity",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="cases",
+                        to="workspaces.team",
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="cases",
+                        to="ecosystem.touchpoint",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="cases", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-rank', 'due_at', 'number'],
+                "ordering": ["-rank", "due_at", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=40)),
-                ('root', models.TextField()),
-                ('title', models.TextField(blank=True)),
-                ('is_private', models.BooleanField(default=False)),
-                ('first_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('last_inward_at', models.DateTimeField(null=True)),
-                ('last_outward_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('joined_into', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='joined', to='routing.conversation')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("channel", models.CharField(max_length=40)),
+                ("root", models.TextField()),
+                ("title", models.TextField(blank=True)),
+                ("is_private", models.BooleanField(default=False)),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("last_inward_at", models.DateTimeField(null=True)),
+                ("last_outward_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "joined_into",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="joined",
+                        to="routing.conversation",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-last_at'],
+                "ordering": ["-last_at"],
             },
         ),
         migrations.CreateModel(
-            name='CaseConversation',
+            name="CaseConversation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='case_conversations', to='routing.case')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='case_conversations', to='routing.conversation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="case_conversations",
+                        to="routing.case",
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="case_conversations",
+                        to="routing.conversation",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='case',
-            name='conversations',
-            field=models.ManyToManyField(related_name='cases', through='routing.CaseConversation', to='routing.conversation'),
+            model_name="case",
+            name="conversations",
+            field=models.ManyToManyField(
+                related_name="cases", through="routing.CaseConversation", to="routing.conversation"
+            ),
         ),
         migrations.CreateModel(
-            name='ConversationLink',
+            name="ConversationLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('same_matter', 'Same matter'), ('repeats', 'Repeats'), ('answers', 'Answers')], max_length=12)),
-                ('why', models.TextField(blank=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('undone_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('one', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='routing.conversation')),
-                ('other', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='linked_from', to='routing.conversation')),
-                ('undone_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversation_links', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("same_matter", "Same matter"), ("repeats", "Repeats"), ("answers", "Answers")],
+                        max_length=12,
+                    ),
+                ),
+                ("why", models.TextField(blank=True)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("undone_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "one",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="links", to="routing.conversation"
+                    ),
+                ),
+                (
+                    "other",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="linked_from",
+                        to="routing.conversation",
+                    ),
+                ),
+                (
+                    "undone_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversation_links",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.TextField()),
-                ('post_id', models.BigIntegerField(null=True)),
-                ('rules', models.JSONField(default=list)),
-                ('path', models.JSONField(default=list)),
-                ('outcome', models.CharField(blank=True, max_length=30)),
-                ('priority', models.CharField(blank=True, max_length=10)),
-                ('team', models.BigIntegerField(null=True)),
-                ('owner', models.BigIntegerField(null=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('case', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='decisions', to='routing.case')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.TextField()),
+                ("post_id", models.BigIntegerField(null=True)),
+                ("rules", models.JSONField(default=list)),
+                ("path", models.JSONField(default=list)),
+                ("outcome", models.CharField(blank=True, max_length=30)),
+                ("priority", models.CharField(blank=True, max_length=10)),
+                ("team", models.BigIntegerField(null=True)),
+                ("owner", models.BigIntegerField(null=True)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="decisions",
+                        to="routing.case",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="decisions", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-id'],
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.TextField()),
-                ('post_id', models.BigIntegerField(null=True)),
-                ('parent', models.TextField(blank=True)),
-                ('references', models.JSONField(default=list)),
-                ('direction', models.CharField(choices=[('inward', 'To us'), ('outward', 'From us'), ('among', 'Among others')], default='inward', max_length=8)),
-                ('author_name', models.CharField(blank=True, max_length=300)),
-                ('author_handle', models.CharField(blank=True, max_length=300)),
-                ('title', models.TextField(blank=True)),
-                ('text', models.TextField(blank=True)),
-                ('url', models.TextField(blank=True)),
-                ('visibility', models.CharField(default='public', max_length=10)),
-                ('language', models.CharField(blank=True, max_length=12)),
-                ('sentiment', models.CharField(blank=True, max_length=10)),
-                ('intent', models.CharField(blank=True, max_length=12)),
-                ('urgency', models.SmallIntegerField(null=True)),
-                ('media', models.JSONField(default=list)),
-                ('source', models.CharField(blank=True, max_length=80)),
-                ('monitors', models.JSONField(default=list)),
-                ('at', models.DateTimeField()),
-                ('edited_at', models.DateTimeField(null=True)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='routing.conversation')),
-                ('identity', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='people.identity')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.TextField()),
+                ("post_id", models.BigIntegerField(null=True)),
+                ("parent", models.TextField(blank=True)),
+                ("references", models.JSONField(default=list)),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("inward", "To us"), ("outward", "From us"), ("among", "Among others")],
+                        default="inward",
+                        max_length=8,
+                    ),
+                ),
+                ("author_name", models.CharField(blank=True, max_length=300)),
+                ("author_handle", models.CharField(blank=True, max_length=300)),
+                ("title", models.TextField(blank=True)),
+                ("text", models.TextField(blank=True)),
+                ("url", models.TextField(blank=True)),
+                ("visibility", models.CharField(default="public", max_length=10)),
+                ("language", models.CharField(blank=True, max_length=12)),
+                ("sentiment", models.CharField(blank=True, max_length=10)),
+                ("intent", models.CharField(blank=True, max_length=12)),
+                ("urgency", models.SmallIntegerField(null=True)),
+                ("media", models.JSONField(default=list)),
+                ("source", models.CharField(blank=True, max_length=80)),
+                ("monitors", models.JSONField(default=list)),
+                ("at", models.DateTimeField()),
+                ("edited_at", models.DateTimeField(null=True)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="messages", to="routing.conversation"
+                    ),
+                ),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to="people.identity",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="messages", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField(verbose_name='note')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.member')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='routing.case')),
-                ('mentioned', models.ManyToManyField(related_name='mentioned_in', to='workspaces.member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField(verbose_name="note")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="workspaces.member",
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="notes", to="routing.case"
+                    ),
+                ),
+                ("mentioned", models.ManyToManyField(related_name="mentioned_in", to="workspaces.member")),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Override',
+            name="Override",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('node', models.CharField(max_length=30)),
-                ('old', models.CharField(max_length=30)),
-                ('new', models.CharField(max_length=30)),
-                ('why', models.TextField(blank=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('undone_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('decision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='overrides', to='routing.decision')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='overrides', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("node", models.CharField(max_length=30)),
+                ("old", models.CharField(max_length=30)),
+                ("new", models.CharField(max_length=30)),
+                ("why", models.TextField(blank=True)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("undone_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="overrides", to="routing.decision"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="overrides", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Playbook',
+            name="Playbook",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='playbooks', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="playbooks", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PlaybookVersion',
+            name="PlaybookVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField()),
-                ('tree', models.JSONField()),
-                ('note', models.TextField(blank=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('activated_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('playbook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='routing.playbook')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField()),
+                ("tree", models.JSONField()),
+                ("note", models.TextField(blank=True)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("activated_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "playbook",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="routing.playbook"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-version'],
+                "ordering": ["-version"],
             },
         ),
         migrations.AddField(
-            model_name='playbook',
-            name='active',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='routing.playbookversion'),
+            model_name="playbook",
+            name="active",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="routing.playbookversion"
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='playbook',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='decisions', to='routing.playbookversion'),
+            model_name="decision",
+            name="playbook",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="decisions",
+                to="routing.playbookversion",
+            ),
         ),
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('condition', models.TextField(verbose_name='condition')),
-                ('effects', models.JSONField(default=list, verbose_name='effects')),
-                ('position', models.PositiveIntegerField(default=0)),
-                ('stops', models.BooleanField(default=False, verbose_name='later rules are not looked at')),
-                ('enabled', models.BooleanField(default=False, verbose_name='on')),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("condition", models.TextField(verbose_name="condition")),
+                ("effects", models.JSONField(default=list, verbose_name="effects")),
+                ("position", models.PositiveIntegerField(default=0)),
+                ("stops", models.BooleanField(default=False, verbose_name="later rules are not looked at")),
+                ("enabled", models.BooleanField(default=False, verbose_name="on")),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rules", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'id'],
+                "ordering": ["position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='RuleVersion',
+            name="RuleVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField()),
-                ('condition', models.TextField()),
-                ('effects', models.JSONField()),
-                ('stops', models.BooleanField(default=False)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='routing.rule')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField()),
+                ("condition", models.TextField()),
+                ("effects", models.JSONField()),
+                ("stops", models.BooleanField(default=False)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="routing.rule"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-version'],
+                "ordering": ["-version"],
             },
         ),
         migrations.CreateModel(
-            name='Target',
+            name="Target",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('priority', models.CharField(max_length=10)),
-                ('first_answer', models.PositiveIntegerField(blank=True, null=True, verbose_name='first answer')),
-                ('next_answer', models.PositiveIntegerField(blank=True, null=True, verbose_name='next answer')),
-                ('resolution', models.PositiveIntegerField(blank=True, null=True, verbose_name='resolution')),
-                ('silent_assignee', models.PositiveIntegerField(blank=True, null=True, verbose_name='given to another after')),
-                ('around_the_clock', models.BooleanField(default=False, verbose_name='counts around the clock')),
-                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='workspaces.team')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("priority", models.CharField(max_length=10)),
+                ("first_answer", models.PositiveIntegerField(blank=True, null=True, verbose_name="first answer")),
+                ("next_answer", models.PositiveIntegerField(blank=True, null=True, verbose_name="next answer")),
+                ("resolution", models.PositiveIntegerField(blank=True, null=True, verbose_name="resolution")),
+                (
+                    "silent_assignee",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="given to another after"),
+                ),
+                ("around_the_clock", models.BooleanField(default=False, verbose_name="counts around the clock")),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="targets",
+                        to="workspaces.team",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="targets", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Timer',
+            name="Timer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('first_answer', 'First answer'), ('next_answer', 'Next answer'), ('resolution', 'Resolution'), ('silent', 'Silent owner'), ('snooze', 'End of snooze'), ('community', 'Wait for the community')], max_length=12)),
-                ('due_at', models.DateTimeField()),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('outcome', models.CharField(blank=True, max_length=12)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='timers', to='routing.case')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("first_answer", "First answer"),
+                            ("next_answer", "Next answer"),
+                            ("resolution", "Resolution"),
+                            ("silent", "Silent owner"),
+                            ("snooze", "End of snooze"),
+                            ("community", "Wait for the community"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("due_at", models.DateTimeField()),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("outcome", models.CharField(blank=True, max_length=12)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="timers", to="routing.case"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='WorkingHours',
+            name="WorkingHours",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('timezone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
-                ('shifts', models.JSONField(default=dict, verbose_name='shifts')),
-                ('country', models.CharField(blank=True, max_length=12, verbose_name='holidays of')),
-                ('days_off', models.JSONField(default=list, verbose_name='further days off')),
-                ('is_default', models.BooleanField(default=False, verbose_name='of every team without its own')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='working_hours', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("timezone", models.CharField(default="UTC", max_length=64, verbose_name="time zone")),
+                ("shifts", models.JSONField(default=dict, verbose_name="shifts")),
+                ("country", models.CharField(blank=True, max_length=12, verbose_name="holidays of")),
+                ("days_off", models.JSONField(default=list, verbose_name="further days off")),
+                ("is_default", models.BooleanField(default=False, verbose_name="of every team without its own")),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="working_hours",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='TeamHours',
+            name="TeamHours",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('team', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='hours', to='workspaces.team')),
-                ('hours', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='teams', to='routing.workinghours')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "team",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="hours", to="workspaces.team"
+                    ),
+                ),
+                (
+                    "hours",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="teams", to="routing.workinghours"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Arrival',
+            name="Arrival",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.TextField()),
-                ('post_id', models.BigIntegerField()),
-                ('reason', models.CharField(default='new', max_length=8)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='arrivals', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.TextField()),
+                ("post_id", models.BigIntegerField()),
+                ("reason", models.CharField(default="new", max_length=8)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("due_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="arrivals", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['due_at'], name='due_arrivals')],
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'uid', 'reason'), name='one_arrival_a_reason')],
+                "indexes": [models.Index(fields=["due_at"], name="due_arrivals")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace", "uid", "reason"), name="one_arrival_a_reason")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CaseChange',
+            name="CaseChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('what', models.CharField(max_length=40)),
-                ('old', models.JSONField(null=True)),
-                ('new', models.JSONField(null=True)),
-                ('why', models.TextField(blank=True)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='routing.case')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("what", models.CharField(max_length=40)),
+                ("old", models.JSONField(null=True)),
+                ("new", models.JSONField(null=True)),
+                ("why", models.TextField(blank=True)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="changes", to="routing.case"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-id'],
-                'abstract': False,
-                'indexes': [models.Index(fields=['case', 'at'], name='changes_of_a_case')],
+                "ordering": ["-at", "-id"],
+                "abstract": False,
+                "indexes": [models.Index(fields=["case", "at"], name="changes_of_a_case")],
             },
         ),
         migrations.CreateModel(
-            name='CaseRole',
+            name="CaseRole",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('acts', 'Acts'), ('decides', 'Decides'), ('informed', 'Is informed')], max_length=8)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='case_roles', to='routing.case')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='case_roles', to='workspaces.member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("acts", "Acts"), ("decides", "Decides"), ("informed", "Is informed")], max_length=8
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="case_roles", to="routing.case"
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="case_roles", to="workspaces.member"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('case', 'member', 'role'), name='one_part_a_member')],
+                "constraints": [models.UniqueConstraint(fields=("case", "member", "role"), name="one_part_a_member")],
             },
         ),
         migrations.CreateModel(
-            name='CaseTag',
+            name="CaseTag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tag', models.CharField(max_length=60)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='routing.case')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tag", models.CharField(max_length=60)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tags", to="routing.case"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['tag'],
-                'indexes': [models.Index(fields=['tag'], name='cases_by_tag')],
-                'constraints': [models.UniqueConstraint(fields=('case', 'tag'), name='one_tag_a_case')],
+                "ordering": ["tag"],
+                "indexes": [models.Index(fields=["tag"], name="cases_by_tag")],
+                "constraints": [models.UniqueConstraint(fields=("case", "tag"), name="one_tag_a_case")],
             },
         ),
         migrations.CreateModel(
-            name='CaseView',
+            name="CaseView",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('address', models.TextField()),
-                ('shared', models.BooleanField(default=False, verbose_name='everybody in the workspace sees it')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='case_views', to='workspaces.member')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='case_views', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("address", models.TextField()),
+                ("shared", models.BooleanField(default=False, verbose_name="everybody in the workspace sees it")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="case_views", to="workspaces.member"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="case_views",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(fields=('member', 'name'), name='one_case_view_of_a_name')],
+                "ordering": ["name"],
+                "constraints": [models.UniqueConstraint(fields=("member", "name"), name="one_case_view_of_a_name")],
             },
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['workspace', 'root'], name='conversations_by_root'),
+            model_name="conversation",
+            index=models.Index(fields=["workspace", "root"], name="conversations_by_root"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['workspace', '-last_at'], name='conversations_by_time'),
+            model_name="conversation",
+            index=models.Index(fields=["workspace", "-last_at"], name="conversations_by_time"),
         ),
         migrations.AddConstraint(
-            model_name='caseconversation',
-            constraint=models.UniqueConstraint(fields=('case', 'conversation'), name='once_in_a_case'),
+            model_name="caseconversation",
+            constraint=models.UniqueConstraint(fields=("case", "conversation"), name="once_in_a_case"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['workspace', 'state', '-rank', 'due_at'], name='cases_in_the_queue'),
+            model_name="case",
+            index=models.Index(fields=["workspace", "state", "-rank", "due_at"], name="cases_in_the_queue"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['workspace', 'owner', 'state'], name='cases_of_an_owner'),
+            model_name="case",
+            index=models.Index(fields=["workspace", "owner", "state"], name="cases_of_an_owner"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['workspace', 'team', 'state'], name='cases_of_a_team'),
+            model_name="case",
+            index=models.Index(fields=["workspace", "team", "state"], name="cases_of_a_team"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['workspace', '-opened_at'], name='cases_by_opening'),
+            model_name="case",
+            index=models.Index(fields=["workspace", "-opened_at"], name="cases_by_opening"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'snoozed')), fields=['snoozed_until'], name='snoozed_cases'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "snoozed")), fields=["snoozed_until"], name="snoozed_cases"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(fields=('workspace', 'number'), name='one_case_of_a_number'),
+            model_name="case",
+            constraint=models.UniqueConstraint(fields=("workspace", "number"), name="one_case_of_a_number"),
         ),
         migrations.AddConstraint(
-            model_name='conversationlink',
-            constraint=models.UniqueConstraint(condition=models.Q(('undone_at', None)), fields=('one', 'other', 'kind'), name='one_link_of_a_kind'),
+            model_name="conversationlink",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("undone_at", None)), fields=("one", "other", "kind"), name="one_link_of_a_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversationlink',
-            constraint=models.CheckConstraint(condition=models.Q(('one', models.F('other')), _negated=True), name='no_link_to_itself'),
+            model_name="conversationlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("one", models.F("other")), _negated=True), name="no_link_to_itself"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['workspace', 'parent'], name='messages_by_parent'),
+            model_name="message",
+            index=models.Index(fields=["workspace", "parent"], name="messages_by_parent"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['conversation', 'at'], name='messages_in_order'),
+            model_name="message",
+            index=models.Index(fields=["conversation", "at"], name="messages_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('workspace', 'uid'), name='one_message_a_post'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("workspace", "uid"), name="one_message_a_post"),
         ),
         migrations.AddConstraint(
-            model_name='playbookversion',
-            constraint=models.UniqueConstraint(fields=('playbook', 'version'), name='one_row_a_playbook_version'),
+            model_name="playbookversion",
+            constraint=models.UniqueConstraint(fields=("playbook", "version"), name="one_row_a_playbook_version"),
         ),
         migrations.AddConstraint(
-            model_name='playbook',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('workspace',), name='one_playbook_a_workspace'),
+            model_name="playbook",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at", None)), fields=("workspace",), name="one_playbook_a_workspace"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(fields=('workspace', 'uid'), name='one_decision_a_mention'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(fields=("workspace", "uid"), name="one_decision_a_mention"),
         ),
         migrations.AddConstraint(
-            model_name='ruleversion',
-            constraint=models.UniqueConstraint(fields=('rule', 'version'), name='one_row_a_rule_version'),
+            model_name="ruleversion",
+            constraint=models.UniqueConstraint(fields=("rule", "version"), name="one_row_a_rule_version"),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.UniqueConstraint(fields=('team', 'priority'), name='one_target_a_class_of_a_team'),
+            model_name="target",
+            constraint=models.UniqueConstraint(fields=("team", "priority"), name="one_target_a_class_of_a_team"),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.UniqueConstraint(condition=models.Q(('team', None)), fields=('workspace', 'priority'), name='one_target_a_class'),
+            model_name="target",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("team", None)), fields=("workspace", "priority"), name="one_target_a_class"
+            ),
         ),
         migrations.AddIndex(
-            model_name='timer',
-            index=models.Index(condition=models.Q(('done_at', None)), fields=['due_at'], name='due_timers'),
+            model_name="timer",
+            index=models.Index(condition=models.Q(("done_at", None)), fields=["due_at"], name="due_timers"),
         ),
         migrations.AddConstraint(
-            model_name='timer',
-            constraint=models.UniqueConstraint(condition=models.Q(('done_at', None)), fields=('case', 'kind'), name='one_running_timer_of_a_kind'),
+            model_name="timer",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("done_at", None)), fields=("case", "kind"), name="one_running_timer_of_a_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workinghours',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('workspace',), name='one_default_of_working_hours'),
+            model_name="workinghours",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)), fields=("workspace",), name="one_default_of_working_hours"
+            ),
         ),
     ]
