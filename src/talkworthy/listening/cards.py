@@ -19,6 +19,32 @@ from talkworthy.query import CompiledQuery, QueryError, compile_query, highlight
 
 Span = tuple[int, int]
 
+COLUMNS = (
+    "id",
+    "uid",
+    "channel",
+    "url",
+    "author",
+    "title",
+    "text",
+    "language",
+    "published_at",
+    "edited_at",
+    "engagement_type",
+    "media",
+    "site",
+    "community",
+    "engagement",
+    "detected_language",
+    "sentiment",
+    "intent",
+    "urgency",
+    "text_hash",
+    "near_hash",
+    "monitors",
+)
+"""What a card shows of a post; what its queries look at besides is `Cards.beyond`."""
+
 LONG = 420
 """Characters after which a post is folded to an excerpt."""
 
@@ -149,6 +175,11 @@ class Cards:
         channels = [(channel_title(channel), n) for channel, n in spread.channels]
         return replace(card, copies=Copies(len(family.copies), channels, spread, address))
 
+    def beyond(self, posts: Iterable[Mapping[str, Any]]) -> set[str]:
+        """The columns that marking what was found in these posts looks at, and no card shows."""
+        queries = [self.words] if self.words else [self.compiled(m) for m in self._all_matched(posts)]
+        return {name for query in queries if query is not None for name in query.columns} - set(COLUMNS)
+
     def compiled(self, monitor: Monitor) -> CompiledQuery | None:
         """The monitor's query made ready; None where it cannot be used any more."""
         if monitor.pk not in self._compiled:
@@ -163,6 +194,9 @@ class Cards:
     def _spans(self, post: Mapping[str, Any], only: CompiledQuery | None) -> list[tuple[str, int, int]]:
         queries = [only] if only else [self.words] if self.words else [self.compiled(m) for m in self._matched(post)]
         return [span for query in queries if query is not None for span in highlights(query, post, now=self.now)]
+
+    def _all_matched(self, posts: Iterable[Mapping[str, Any]]) -> list[Monitor]:
+        return list({monitor.pk: monitor for post in posts for monitor in self._matched(post)}.values())
 
     def _matched(self, post: Mapping[str, Any]) -> list[Monitor]:
         return [self.monitors[number] for number in post["monitors"] or () if number in self.monitors]

@@ -1,7 +1,7 @@
 """The river: posts that a filter lets through, page by page, and how many there are."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -115,6 +115,7 @@ def mentions(
     after: int | None = None,
     limit: int = PAGE,
     seconds: float = 2.5,
+    columns: tuple[str, ...] = COLUMNS,
 ) -> Mentions:
     """The newest posts that a filter lets through; raises QueryError for words that cannot be used."""
     archive = archive_of(viewer.workspace)
@@ -123,7 +124,7 @@ def mentions(
     if scan is None:
         return Mentions(())
     if compiled is None:
-        rows = archive.table(replace(scan, limit=limit + 1)).to_pylist()
+        rows = archive.table(replace(scan, columns=columns, limit=limit + 1)).to_pylist()
         return Mentions(tuple(rows[:limit]), rows[limit - 1]["id"] if len(rows) > limit else None)
     found: list[int] = []
     last, reached = None, None
@@ -133,7 +134,7 @@ def mentions(
         last, reached = look.last, look.reached
         if len(found) > limit:
             break
-    posts = archive.table(Scan(columns=COLUMNS, ids=tuple(found[:limit]))).to_pylist()
+    posts = archive.table(Scan(columns=columns, ids=tuple(found[:limit]))).to_pylist()
     if len(found) > limit:
         return Mentions(tuple(posts), found[limit - 1])
     return Mentions(tuple(posts), last if reached else None, reached)
@@ -209,6 +210,16 @@ def posts_of_uids(uids: Sequence[str], *, viewer: Member) -> list[Post]:
 def posts_of_ids(ids: Sequence[int], *, viewer: Member) -> list[Post]:
     """Posts by the archive's numbers, newest first; those that are gone are left out."""
     return archive_of(viewer.workspace).table(Scan(columns=COLUMNS, ids=tuple(ids))).to_pylist() if ids else []
+
+
+def completed(posts: Sequence[Post], columns: Collection[str], *, viewer: Member) -> list[Post]:
+    """Posts with columns that they were read without, where there are any."""
+    missing = sorted({name for name in columns if name in COLUMNS and posts and name not in posts[0]})
+    if not missing:
+        return list(posts)
+    scan = Scan(columns=("id", *missing), ids=tuple(post["id"] for post in posts))
+    more = {row["id"]: row for row in archive_of(viewer.workspace).table(scan).to_pylist()}
+    return [{**dict.fromkeys(missing), **post, **more.get(post["id"], {})} for post in posts]
 
 
 def thread_of(post: Post, *, viewer: Member) -> list[Post]:

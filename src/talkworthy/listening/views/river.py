@@ -17,8 +17,8 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening import actions
-from talkworthy.listening.cards import Card, Cards
-from talkworthy.listening.families import Family, first_families
+from talkworthy.listening.cards import COLUMNS, Card, Cards
+from talkworthy.listening.families import Family, families, first_families
 from talkworthy.listening.filters import LARGEST, LONGEST_WORDS, Filter, read_filter
 from talkworthy.listening.labels import SENTIMENT, channel_title, language_name, value_label
 from talkworthy.listening.models import Correction, Monitor, SavedView
@@ -309,8 +309,7 @@ def _listed(
     now: datetime,
 ) -> dict[str, Any]:
     apart = asked.copies == "apart"
-    limit = mentions.PAGE if apart else mentions.PAGE * COPIES_MOST
-    found = mentions.mentions(asked, viewer=viewer, period=bounds, now=now, before=before, limit=limit)
+    found = _looked(viewer, asked, bounds, before=before, now=now, apart=apart)
     grouped = [Family(post) for post in found.posts] if apart else first_families(found.posts, mentions.PAGE)
     shown = sum(len(family.posts) for family in grouped)
     last, reached = found.older, found.reached
@@ -329,6 +328,26 @@ def _listed(
     }
 
 
+def _looked(
+    viewer: Member, asked: Filter, bounds: Period | None, *, before: int | None, now: datetime, apart: bool
+) -> mentions.Mentions:
+    """The posts of a page: where copies stand together, on until a text comes that no longer fits on it.
+
+    Most often that is the post after the last: reading as many as copies might take cost three times as much.
+    """
+    size = mentions.PAGE if apart else mentions.PAGE + 1
+    posts: tuple[mentions.Post, ...] = ()
+    while True:
+        found = mentions.mentions(
+            asked, viewer=viewer, period=bounds, now=now, before=before, limit=size, columns=COLUMNS
+        )
+        posts += found.posts
+        is_full = apart or len(families(posts)) > mentions.PAGE or len(posts) >= mentions.PAGE * COPIES_MOST
+        if is_full or found.older is None or found.reached is not None:
+            return replace(found, posts=posts)
+        before, size = found.older, min(size, mentions.PAGE * COPIES_MOST - len(posts))
+
+
 def _cards(
     viewer: Member, posts: Sequence[mentions.Post], monitors: Sequence[Monitor], asked: Filter, *, now: datetime
 ) -> list[Card]:
@@ -341,8 +360,11 @@ def _family_cards(
     viewer: Member, grouped: Sequence[Family], monitors: Sequence[Monitor], asked: Filter, *, now: datetime
 ) -> list[Card]:
     cards = Cards(viewer.workspace.slug, monitors, now=now, words=mentions.compiled_words(asked.words, now=now))
-    corrected = mentions.corrected_tasks([family.post["id"] for family in grouped], viewer=viewer)
-    return [cards.family(family, corrected=corrected) for family in grouped]
+    heads = [family.post for family in grouped]
+    corrected = mentions.corrected_tasks([post["id"] for post in heads], viewer=viewer)
+    whole = mentions.completed(heads, cards.beyond(heads), viewer=viewer)
+    shown = [replace(family, post=post) for family, post in zip(grouped, whole, strict=True)]
+    return [cards.family(family, corrected=corrected) for family in shown]
 
 
 def _facets(
