@@ -185,3 +185,28 @@ def test_a_case_of_another_workspace_is_not_touched(client, people):
     client.post("/acme/inbox/act/", {"do": "resolve", "number": "70"})
     assert Case.objects.get(workspace=other, number=70).state == "new"
     assert do(client, "explode").status_code == 404
+
+
+def test_the_second_of_two_who_act_on_marked_cases_overwrites_nothing(client, client_of, people, case, fresh):
+    other = Case.objects.create(workspace=case.workspace, number=8, title="Lamp")
+    marked = {"do": "priority", "to": "low", "number": ["7", "8"], "seen": ["7:1", "8:1"]}
+    do(client_of(people["gina"]), "priority", to="risk", version="1")
+    answer = client.post("/acme/inbox/act/", marked)
+    page = answer.content.decode()
+    assert answer.status_code == 409 and "Gina" in page and "Priority: Service → Risk" in page and "Lamp" not in page
+    assert fresh().priority == "risk" and Case.objects.get(pk=other.pk).priority == "low"
+    again = marked | {"number": ["7"], "seen": [f"7:{fresh().version}"]}
+    assert f'value="{again["seen"][0]}"' in page
+    assert client.post("/acme/inbox/act/", again).status_code == 302 and fresh().priority == "low"
+
+
+def test_pressing_twice_is_no_conflict_with_oneself(client, fresh):
+    for _press in range(2):
+        answer = client.post("/acme/inbox/act/", {"do": "priority", "to": "risk", "number": "7", "seen": "7:1"})
+        assert answer.status_code == 302
+    assert fresh().priority == "risk" and fresh().changes.filter(what="priority").count() == 1
+
+
+def test_rows_tell_the_version_that_was_looked_at(client):
+    page = client.get("/acme/inbox/").content.decode()
+    assert 'data-version="1"' in page and 'name="seen" value="7:1"' in page

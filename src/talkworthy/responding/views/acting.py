@@ -28,7 +28,7 @@ from talkworthy.workspaces.selectors import member_or_404, members
 MOST_AT_ONCE = 200
 UNDO_FOR = timedelta(days=1)
 SALT = "talkworthy.inbox.undo"
-KEPT = ("do", "to", "for", "until", "role", "kind", "carried")
+KEPT = ("do", "to", "for", "until", "role", "kind", "carried", "back")
 """Fields of a form that are carried along when somebody else was faster."""
 
 Verb = Callable[[MemberRequest, Case, datetime, int | None], None]
@@ -44,13 +44,11 @@ def act(request: MemberRequest, number: int) -> HttpResponse:
     if verb not in VERBS:
         raise Http404(_("There is no such thing to do with a case."))
     try:
-        VERBS[verb](request, case, now, int(version) if version.isdecimal() else None)
+        _attempt(verb, request, case, now, int(version) if version.isdecimal() else None)
     except actions.Refused as error:
         messages.error(request, str(error))
     except actions.Stale as error:
-        again = [(name, request.POST[name]) for name in KEPT if name in request.POST]
-        found = {"case": error.case, "history": told_of(error.case, error.changes), "again": again}
-        return render(request, "responding/inbox/stale.html", found, status=409)
+        return _conflict(request, [error], at_once=False)
     else:
         _offer(request, [case], verb, now)
     return redirect(_back(request, case))
@@ -64,20 +62,53 @@ def bulk(request: MemberRequest) -> HttpResponse:
     if verb not in AT_ONCE:
         raise Http404(_("There is no such thing to do with many cases."))
     numbers = [int(one) for one in request.POST.getlist("number") if one.isdecimal() and len(one) < 10]
-    done, problems = [], set[str]()
+    seen = _versions(request.POST.getlist("seen"))
+    done, problems, stale = [], set[str](), list[actions.Stale]()
     for case in cases_numbered(numbers[:MOST_AT_ONCE], viewer=request.member):
         try:
-            VERBS[verb](request, case, now, None)
+            _attempt(verb, request, case, now, seen.get(case.number))
             done.append(case)
         except actions.Refused as error:
             problems.add(str(error))
+        except actions.Stale as error:
+            stale.append(error)
     for problem in sorted(problems)[:3]:
         messages.error(request, problem)
     if len(numbers) > MOST_AT_ONCE:
         messages.warning(request, _("Only the first %(n)d were changed.") % {"n": MOST_AT_ONCE})
     if done:
         _offer(request, done, verb, now)
+    if stale:
+        return _conflict(request, stale, at_once=True)
     return redirect(_back(request, None))
+
+
+def _attempt(verb: str, request: MemberRequest, case: Case, now: datetime, version: int | None) -> None:
+    """Do it. Raises Stale where somebody else changed the case since; one's own changes are no surprise."""
+    try:
+        VERBS[verb](request, case, now, version)
+    except actions.Stale as error:
+        if any(change.by_id != request.user.pk for change in error.changes):
+            raise
+        VERBS[verb](request, error.case, now, error.case.version)
+
+
+def _conflict(request: MemberRequest, stale: list[actions.Stale], *, at_once: bool) -> HttpResponse:
+    """What others did meanwhile, and the same thing again for whoever wants it all the same."""
+    again = [(name, request.POST[name]) for name in KEPT if name in request.POST]
+    found = [{"case": error.case, "history": told_of(error.case, error.changes)} for error in stale]
+    told = {"found": found, "again": again, "at_once": at_once}
+    return render(request, "responding/inbox/stale.html", told, status=409)
+
+
+def _versions(seen: list[str]) -> dict[int, int]:
+    """The versions that were looked at, by the number of the case."""
+    pairs = (one.partition(":") for one in seen)
+    return {
+        int(number): int(version)
+        for number, _colon, version in pairs
+        if number.isdecimal() and version.isdecimal() and len(number) < 10 and len(version) < 10
+    }
 
 
 @require_POST

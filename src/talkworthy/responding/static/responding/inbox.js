@@ -38,10 +38,16 @@
     const at = document.querySelector(".case-row.at")?.dataset.number, seen = document.getElementById("case")?.dataset.number;
     return [seen && !(at && document.activeElement?.closest(".case-row")) ? seen : at || seen].filter(Boolean);
   }
+  /* The version that one looks at: of the opened case as it is shown, else of the row. */
+  function seen(number) {
+    const opened = document.getElementById("case");
+    return (opened?.dataset.number === number ? opened : row(number))?.dataset.version || "";
+  }
   function fill(form) {
     const place = form.querySelector("[data-numbers]");
     if (!place) return;
-    place.replaceChildren(...about().map((number) => { const field = document.createElement("input"); field.type = "hidden"; field.name = "number"; field.value = number; return field; }));
+    const field = (name, value) => { const made = document.createElement("input"); made.type = "hidden"; made.name = name; made.value = value; return made; };
+    place.replaceChildren(...about().flatMap((number) => [field("number", number), field("seen", `${number}:${seen(number)}`)]));
     form.querySelector("[name=back]").value = window.location.pathname + window.location.search;
   }
   document.querySelectorAll("dialog[data-acts] form").forEach((form) => form.addEventListener("submit", (event) => { fill(form); if (!form.querySelector("[name=number]")) event.preventDefault(); }));
