@@ -2,7 +2,7 @@
 
     python benchmarks/linking.py [--records 100000] [--data ../shared/data] [--only scale|quality] [--json]
 
-Quality is counted in pairs over groups: everybody who is tied directly or through others. The model learns from the
+Quality is counted in pairs over groups (`linkage.groups`). The model learns from the
 records without their labels. Its shape was drawn up while looking at Febrl's second set and at half the groups of
 Splink's persons; the sets and the half that are marked "held out" were looked at for these figures only. The records
 of the scale run are recombined from the names, streets and places of Febrl, with its errors: a letter changed, lost
@@ -34,11 +34,10 @@ import django
 django.setup()
 
 from talkworthy.analysis import linkage  # noqa: E402
-from talkworthy.people.linking import linked  # noqa: E402
+from talkworthy.people.pairing import tied  # noqa: E402
 
 Record = Mapping[str, str | None]
 SEED = 7
-TIED_FROM = linkage.SUGGESTED_FROM
 
 
 def main() -> None:
@@ -79,14 +78,11 @@ def measured(
     listed = list(rows)
     truth = {str(record["unique_id"]): group for group, record in listed}
     begun = time.perf_counter()
-    pairs = linked([record for _group, record in listed], least=TIED_FROM, explained=False)
+    groups = linkage.groups(tied([record for _group, record in listed]))
     passed = time.perf_counter() - begun
-    groups: dict[str, list[str]] = {}
-    for key, least in linkage.clusters((pair.left, pair.right) for pair in pairs).items():
-        groups.setdefault(least, []).append(key)
     found = {
         pair
-        for members in groups.values()
+        for members in groups
         for pair in combinations(sorted(members), 2)
         if counted(truth[pair[0]]) or counted(truth[pair[1]])
     }

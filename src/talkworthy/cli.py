@@ -486,8 +486,15 @@ def evaluate(
     from talkworthy.analysis import evaluate_file
 
     meanings = dict(pair.split("=", 1) for pair in mapping if "=" in pair)
+    link: Any = None
+    if task == "linkage":
+        from talkworthy.people.pairing import tied
+
+        link = tied
     with _said_plainly():
-        found = evaluate_file(task, file, text=text, label=label, target=target, mapping=meanings or None, tier=tier)
+        found = evaluate_file(
+            task, file, text=text, label=label, target=target, mapping=meanings or None, tier=tier, link=link
+        )
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from talkworthy.analysis import NearDuplicates
-from talkworthy.analysis.duplicates import Duplicates, Folded, bare, likeness, text_hash
+from talkworthy.analysis.duplicates import Duplicates, Folded, bare, copied, exchanged, likeness, text_hash
 from talkworthy.analysis.pipeline import Pipeline
 
 Posts = Callable[..., pa.RecordBatch]
@@ -80,3 +80,24 @@ def test_a_window_that_holds_all_there_is_answers_as_one_that_goes_on():
     found = NearDuplicates().near_hashed(cores, [text_hash(core) for core in cores], only=True)
     assert found == NearDuplicates().near(cores)
     assert len(set(found)) > 2 and None in found
+
+
+def test_one_template_with_another_number_or_name_is_no_copy(posts: Posts):
+    order = "We are sorry, order {} of your {} is delayed and will arrive on {}"
+    first, *others = (
+        order.format(*told)
+        for told in (
+            ("81", "Kindle", "3 May"),
+            ("82", "Kindle", "3 May"),
+            ("81", "Pixel", "3 May"),
+            ("81", "Kindle", "4 May"),
+        )
+    )
+    assert near(posts(first, *others)) == [None] * 4
+    assert all(copied(first, other) < 0.5 for other in others)
+    assert exchanged(bare(first), bare(others[1])) == ("kindle", "pixel")
+
+
+def test_a_slip_of_the_hand_and_what_was_cut_or_added_exchange_nothing():
+    for edited in (FIRST.replace("doors", "dors"), FIRST[:60], f"look: {FIRST} #news", FIRST.upper()):
+        assert copied(FIRST, edited) > 0.5

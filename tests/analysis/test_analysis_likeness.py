@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from talkworthy.analysis import evaluate_file
-from talkworthy.analysis.similarity import likeness
+from talkworthy.analysis.similarity import Collection, likeness, words_of
 
 
 def test_texts_that_share_rare_words_are_more_alike_than_those_that_share_common_ones():
@@ -15,8 +15,60 @@ def test_texts_that_share_rare_words_are_more_alike_than_those_that_share_common
     assert same > common > none
 
 
-def test_a_text_is_wholly_like_itself_and_nothing_like_an_empty_one():
-    assert likeness(["mill street", "mill street"], ["mill street", ""]).tolist() == pytest.approx([1, 0], abs=1e-5)
+def test_a_text_is_very_like_itself_and_nothing_like_an_empty_one():
+    same, empty = likeness(["mill street", "mill street"], ["mill street", ""])
+    assert same > 0.99 and empty < 0.2
+
+
+def test_the_parts_of_a_name_in_code_are_words_of_their_own():
+    assert words_of("readFile of dfs.block_size") == [
+        "readfile",
+        "read",
+        "file",
+        "of",
+        "dfs.block_size",
+        "dfs",
+        "block",
+        "size",
+    ]
+
+
+def test_the_reason_names_the_words_that_two_texts_share():
+    held = Collection(["The router is broken\nsince Tuesday", "my router broke", "bread and butter"])
+    assert [word for word, _weight in held.why(0, 1).words] == ["router"]
+    assert held.likeness([0])[0, 1] > held.likeness([0])[0, 2]
+    assert held.likeness([0])[0, 1] == pytest.approx(held.probabilities([0], [1])[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"relevant": [1]}, {"labels": [0, 1]}, {"relevant": ["the app takes long to start"]}],
+)
+def test_a_query_with_candidates_is_measured(tmp_path: Path, told: dict[str, object]):
+    path = tmp_path / "queries.jsonl"
+    row = {"query": "the app is slow to start", "candidates": ["we baked bread", "the app takes long to start"], **told}
+    path.write_text(json.dumps(row), encoding="utf-8")
+    found = evaluate_file("similar", path)
+    assert (found["n"], found["hit_at_1"], found["auc"]) == (2, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("task", ["similar", "duplicate"])
+def test_a_collection_with_groups_is_measured(tmp_path: Path, task: str):
+    path = tmp_path / "threads.csv"
+    path.write_text(
+        "title,group_id\nThe bridge on Mill Street is closed,a\nthe Bridge on Mill Street is closed!,a\nbread,\n",
+        encoding="utf-8",
+    )
+    found = evaluate_file(task, path)
+    assert (found["n"], found["candidates"], found["hit_at_1"]) == (2, 2, 1.0)
+
+
+def test_pairs_of_ids_find_their_texts_in_the_file_beside(tmp_path: Path):
+    (tmp_path / "bugs.csv").write_text(
+        "Issue id,Summary,Description\n1,Router broken,x\n2,bread,y\n3,The router is broken,z\n", encoding="utf-8"
+    )
+    (tmp_path / "pairs.csv").write_text("Issue id,Duplicate id\n1,3\n", encoding="utf-8")
+    assert evaluate_file("similar", tmp_path / "pairs.csv")["hit_at_1"] == 1.0
 
 
 @pytest.mark.parametrize("task", ["similar", "duplicate"])
@@ -32,4 +84,4 @@ def test_pairs_are_measured(tmp_path: Path, task: str):
 
 
 def test_related_questions_are_ranked_no_worse_than_stated(shared: Path):
-    assert evaluate_file("similar", shared / "related_questions_qatarliving/val.csv.gz")["auc"] >= 0.71
+    assert evaluate_file("similar", shared / "related_questions_qatarliving/val.csv.gz")["auc"] >= 0.83

@@ -9,8 +9,9 @@ import pytest
 
 from talkworthy.analysis import linkage
 from talkworthy.people import actions
-from talkworthy.people.linking import linked, suggest_links
+from talkworthy.people.linking import suggest_links
 from talkworthy.people.models import LinkSuggestion, Person
+from talkworthy.people.pairing import linked, tied
 from talkworthy.workspaces.models import Member
 
 DECOYS = (
@@ -35,6 +36,23 @@ def test_a_record_is_made_comparable_whatever_its_script_and_habit() -> None:
 
 def test_ties_are_followed_through_others() -> None:
     assert linkage.clusters([("b", "c"), ("a", "b"), ("x", "y")]) == {"a": "a", "b": "a", "c": "a", "x": "x", "y": "x"}
+
+
+def test_a_group_holds_by_the_mean_of_its_ties_and_one_tie_joins_no_two_groups() -> None:
+    weak = [("a", "b", 0.9), ("b", "c", 0.9), ("a", "c", 0.3), ("x", "y", 0.99), ("y", "z", 0.99), ("x", "z", 0.99)]
+    assert sorted(linkage.groups([*weak, ("c", "x", 0.9)])) == [["a", "b", "c"], ["x", "y", "z"]]
+
+
+def test_linkage_is_measured_on_a_file_of_records(tmp_path: Path) -> None:
+    from talkworthy.analysis import evaluate_file
+
+    rows = ["nata,ivanova,nata@example.org,1", "natalia,ivanova,nata@example.org,1", "peter,miller,pm@example.org,2"]
+    path = tmp_path / "records.csv"
+    path.write_text("first_name,surname,email,cluster\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    found = evaluate_file("linkage", path, link=tied)
+    assert (found["f1"], found["true_pairs"], found["n"]) == (1.0, 1, 3)
+    with pytest.raises(ValueError, match="linkage needs"):
+        evaluate_file("linkage", path)
 
 
 def test_what_random_pairs_agree_in_is_less_once_those_that_are_one_are_left_out() -> None:
@@ -63,7 +81,7 @@ def test_those_who_have_much_in_common_are_found_and_decoys_are_not(pairs: Any) 
 def test_the_evidence_says_field_by_field_what_agrees_and_by_how_much(pairs: Any) -> None:
     evidence = {each.field: each for each in pairs["person:1", "person:3"].evidence}
     assert evidence["email"].level == "same" and evidence["email"].bits > 5
-    assert (evidence["email"].left, evidence["name"].level) == ("nata@example.org", "same family name")
+    assert (evidence["email"].left, evidence["name"].level) == ("nata@example.org", "same family name and initial")
     assert "phone" not in evidence  # only one side says one
 
 

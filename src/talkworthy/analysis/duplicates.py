@@ -2,11 +2,12 @@
 
 The same: equal after folding, with links, names, signs and blanks cut. Nearly the same: runs of four
 letters in common, candidates found by MinHash and locality-sensitive hashing and then measured, so that no
-pair below the stated likeness is joined.
+pair below the stated likeness is joined, nor one in which a number or a name was exchanged.
 """
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -24,11 +25,18 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.\-@]+")
 _SIGNS = regex.compile(r"[^\w\p{So}\p{Sk}]+")
 _ASCII_SIGNS = str.maketrans({chr(code): " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")})
+_NUMBER = re.compile(r"\d+")
 RUN = 4
 BANDS, BAND_ROWS = 21, 3
 BANDS_SHARED = 2
 PERMUTATIONS = BANDS * BAND_ROWS
 ALIKE = 0.55
+SLOPE = 25.0
+"""How fast the probability of being a copy rises with the likeness."""
+HELD, FEWEST_SHARED = 0.65, 0.35
+"""What a text counts for that the other holds wholly, and how much of that one it must be."""
+EXCHANGED = 0.02
+"""The probability of being a copy where a word was exchanged."""
 SEED = 42
 FEWEST_LETTERS = 24
 LONGEST = 4000
@@ -61,6 +69,69 @@ def likeness(one: str, other: str) -> float:
     """Distinct runs of four letters in common over those in all (Jaccard), 0 to 1, of two bare texts."""
     first, second = _runs(one), _runs(other)
     return len(first & second) / len(first | second)
+
+
+def copied(one: str, other: str) -> float:
+    """The probability that two texts are copies of each other, edited or not."""
+    first, second = bare(one), bare(other)
+    if not first or not second:
+        return 0.0
+    if first == second:
+        return 1.0
+    if exchanged(first, second):
+        return EXCHANGED
+    return float(1 / (1 + np.exp(-SLOPE * (_closeness(first, second) - ALIKE))))
+
+
+def exchanged(one: str, other: str) -> tuple[str, str] | None:
+    """A word of each that the other has another one for: a number, a name. Then they fill one template, and tell
+    different things. A slip of the hand, a word cut short, and what one of them has more exchange nothing.
+    """
+    first, second = one[:LONGEST].split(), other[:LONGEST].split()
+    numbers = [Counter(found for word in words for found in _NUMBER.findall(word)) for words in (first, second)]
+    only = numbers[0] - numbers[1], numbers[1] - numbers[0]
+    if only[0] and only[1]:
+        return min(only[0]), min(only[1])
+    mine, theirs = set(first) - set(second), set(second) - set(first)
+    if not mine or not theirs:
+        return None
+    left = [word for word in sorted(mine) if not any(_misspelt(word, known) for known in second)]
+    right = [word for word in sorted(theirs) if not any(_misspelt(word, known) for known in first)]
+    together = "".join(first), "".join(second)  # a blank that was lost or added makes other words of the same letters
+    left = [word for word in left if word not in together[1]]
+    right = [word for word in right if word not in together[0]]
+    return (left[0], right[0]) if left and right else None
+
+
+def _misspelt(word: str, other: str) -> bool:
+    """Whether two words differ by a slip or two, or one is the other cut short."""
+    if word == other or (min(len(word), len(other)) > 2 and (word.startswith(other) or other.startswith(word))):
+        return True
+    if abs(len(word) - len(other)) > 2 or word.isdecimal() or other.isdecimal():
+        return False
+    most = 1 if min(len(word), len(other)) < 6 else 2
+    return _slips(word, other, most) <= most
+
+
+def _slips(one: str, other: str, most: int) -> int:
+    """Letters to change, add or drop until two words are one; more than `most` where there are more."""
+    before = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        now = [row]
+        for column, known in enumerate(other, 1):
+            now.append(min(before[column] + 1, now[-1] + 1, before[column - 1] + (letter != known)))
+        if min(now) > most:
+            return most + 1
+        before = now
+    return before[-1]
+
+
+def _closeness(one: str, other: str) -> float:
+    """Likeness; a text that is wholly held in the other, and is a good part of it, is as like as can be asked."""
+    first, second = _runs(one), _runs(other)
+    both = len(first & second)
+    like, held = both / len(first | second), both / min(len(first), len(second))
+    return max(like, held * HELD) if held > 0.9 and like > FEWEST_SHARED else like
 
 
 def _runs(core: str) -> set[str]:
@@ -158,10 +229,13 @@ class NearDuplicates:
             if len(shared) < BANDS_SHARED:
                 continue
             for other in dict.fromkeys(shared):
-                if shared.count(other) >= BANDS_SHARED and likeness(core, half.core[other]) >= self.alike:
+                if shared.count(other) >= BANDS_SHARED and self._is_copy(core, half.core[other]):
                     self._repeated.add(half.family[other])
                     return half.family[other]
         return None
+
+    def _is_copy(self, core: str, other: str) -> bool:
+        return _closeness(core, other) >= self.alike and exchanged(core, other) is None
 
     def _remember(self, own: int, family: int, core: str, keys: Sequence[int]) -> None:
         if len(self._young.family) >= self.size:

@@ -5,12 +5,16 @@ The only module of this room that opens files (those it is given) and that reads
 
 import csv
 import gzip
+import html
 import json
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
+from itertools import combinations
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -19,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from talkworthy.analysis import duplicates, evaluation, language, similarity
+from talkworthy.analysis import duplicates, evaluation, language, linkage, similarity
 from talkworthy.analysis.heads import scorer_of
 from talkworthy.analysis.influence import COUNTS, judged_pairs
 from talkworthy.analysis.registry import model
@@ -43,7 +47,9 @@ LABEL_COLUMNS = {
     ),
 }
 BATCH = 2048
-SIMILAR = 0.1
+SIMILAR = 0.5
+MOST_ASKED = 2000
+"""Texts of a collection that are looked for; of a larger one every so-manieth."""
 
 _SENTIMENT = {
     "positive": ("positive", "pos", "2", "1", "positive emotion", "favor"),
@@ -143,6 +149,7 @@ def evaluate_file(
     target: str | None = None,
     mapping: Mapping[str, str] | None = None,
     tier: str = "fast",
+    link: "Link | None" = None,
 ) -> dict[str, Any]:
     """Measure the shipped model of a task on a labelled file.
 
@@ -158,7 +165,16 @@ def evaluate_file(
     if not rows:
         raise ValueError(f"{path} has no rows")
     found = EVALUATED[task](
-        Asked(task, rows, text, label, target, {key.lower(): value for key, value in (mapping or {}).items()})
+        Asked(
+            task,
+            rows,
+            text,
+            label,
+            target,
+            {key.lower(): value for key, value in (mapping or {}).items()},
+            path=Path(path),
+            link=link,
+        )
     )
     return {"task": task, "tier": tier, "file": str(path), **found}
 
@@ -174,6 +190,8 @@ class Asked:
     target: str | None
     mapping: Mapping[str, str]
     read: tuple[str, ...] | None = None
+    path: Path | None = None
+    link: "Link | None" = None
 
     def texts(self) -> list[str]:
         """What the model reads: the named column, title and body where both stand, or the first usual column."""
@@ -305,12 +323,33 @@ PAIRS = (
     ("question", "rel_question"),
     ("title_a", "title_b"),
 )
+LINKED = (("Issue id", "Duplicate id"), ("PostId", "RelatedPostId"), ("id_a", "id_b"))
+GROUPS = ("group_id", "group", "cluster", "duplicate_group")
+RIGHT = ("relevant", "answer", "answers", "positive", "positives", "labels", "label")
+TRUE_IDS = ("true_id", "True Id", "cluster", "cluster_id", "entity_id", "leuven_id", "person_id", "label")
+COPIED = 0.5
+Link = Callable[[Sequence[Mapping[str, str | None]]], Sequence[tuple[str, str, float]]]
+"""Compares records: pairs of their numbers, with the probability that both are one."""
 _ALIKE = (*_YES, "perfectmatch", "relevant", "duplicate", "same")
 _UNLIKE = (*_NO, "irrelevant", "different")
 
 
+def _alike(asked: Asked) -> dict[str, Any]:
+    """Texts that belong together, in whichever of four forms the file has them: see the page of analysis."""
+    columns = asked.rows[0].keys()
+    if {"query", "candidates"} <= columns:
+        return _candidates(asked)
+    group = asked.label if asked.label in columns else next((name for name in GROUPS if name in columns), None)
+    if group in GROUPS and not any(set(two) <= columns for two in PAIRS):
+        return _groups(asked, group or "")
+    ids = next((two for two in LINKED if set(two) <= columns), None)
+    if ids is not None:
+        return _linked(asked, ids)
+    return _pairs(asked)
+
+
 def _pairs(asked: Asked) -> dict[str, Any]:
-    """Pairs of texts: how alike they are, against a label that says whether they belong together."""
+    """Pairs with a label; where a first text has several beside it, they are its candidates."""
     columns = asked.rows[0].keys()
     usual = next((two for two in PAIRS if set(two) <= columns), ())
     named = tuple(asked.text.split(",")) if asked.text else usual
@@ -318,24 +357,238 @@ def _pairs(asked: Asked) -> dict[str, Any]:
         raise MissingColumn("two texts (name both, with a comma between)", list(columns))
     truth = understood(asked.task, asked.labels(), {YES: _ALIKE, NO: _UNLIKE})
     first, second = ([str(row[column] or "") for row in asked.rows] for column in named)
+    if named == ("question", "rel_question") and "feature" in columns:
+        first, second, _ = related_pairs(asked.rows, subjects=True)
     begun = time.perf_counter()
-    if asked.task == "duplicate":
-        scores = np.array([_copied(one, other) for one, other in zip(first, second, strict=True)], np.float32)
-        least = duplicates.ALIKE
-    else:
-        scores, least = similarity.likeness(first, second), SIMILAR
-    return _ranked(truth, scores, least, time.perf_counter() - begun)
+    scores, least = _scores(asked.task, first, second), _least(asked.task)
+    found = _ranked(truth, scores, least, time.perf_counter() - begun, sure=True)
+    return {**found, **_hits(first, scores, np.array([label == YES for label in truth]))}
 
 
-def _ranked(truth: Sequence[str], scores: npt.NDArray[np.floating], least: float, seconds: float) -> dict[str, Any]:
+def related_pairs(rows: Sequence[Mapping[str, Any]], *, subjects: bool) -> tuple[list[str], list[str], list[bool]]:
+    """Both questions of SemEval's rows and whether they are related.
+
+    Their `feature` is the subject of both in one line: the words that all rows of a question begin with are its own.
+    """
+    first, second = [str(row["question"]) for row in rows], [str(row["rel_question"]) for row in rows]
+    alike = [str(row["labels"]).strip() != "Irrelevant" for row in rows]
+    if not subjects:
+        return first, second, alike
+    told: dict[str, list[list[str]]] = {}
+    for row in rows:
+        told.setdefault(str(row["question"]), []).append(str(row["feature"] or "").split())
+    common = {question: _beginning(subjects) for question, subjects in told.items()}
+    for place, row in enumerate(rows):
+        held, own = str(row["feature"] or "").split(), common[str(row["question"])]
+        first[place] = f"{' '.join(held[:own])}\n{first[place]}"
+        second[place] = f"{' '.join(held[own:])}\n{second[place]}"
+    return first, second, alike
+
+
+def _beginning(listed: Sequence[Sequence[str]]) -> int:
+    """How many words all begin with, each keeping one of its own."""
+    most = min(len(words) for words in listed) - 1
+    return next((at for at in range(max(most, 0)) if len({words[at] for words in listed}) > 1), max(most, 0))
+
+
+def _candidates(asked: Asked) -> dict[str, Any]:
+    """Rows of a query, its candidates, and which of them are right: by place, by id, or by their own label."""
+    first, second, truth = [], [], []
+    for row in asked.rows:
+        listed = json.loads(row["candidates"]) if isinstance(row["candidates"], str) else row["candidates"]
+        for text, right in _judged(row, listed):
+            first.append(_whole(row["query"]))
+            second.append(text)
+            truth.append(YES if right else NO)
+    begun = time.perf_counter()
+    scores, least = _scores(asked.task, first, second), _least(asked.task)
+    found = _ranked(truth, scores, least, time.perf_counter() - begun, sure=True)
+    return {**found, **_hits(first, scores, np.array([label == YES for label in truth]))}
+
+
+def _judged(row: Mapping[str, Any], listed: Sequence[Any]) -> Iterator[tuple[str, bool]]:
+    """Each candidate and whether it is right: `labels` marks each, anything else names the right ones."""
+    name = next((name for name in RIGHT if row.get(name) not in (None, "")), None)
+    told = row[name] if name else ()
+    if isinstance(told, str) and told.startswith("["):
+        told = json.loads(told)
+    right = list(told) if isinstance(told, list | tuple) else [told]
+    for place, candidate in enumerate(listed):
+        if isinstance(candidate, Mapping) and "label" in candidate:
+            yield _whole(candidate), str(candidate["label"]).strip().lower() in _ALIKE
+        elif name == "labels":
+            yield _whole(candidate), str(right[place]).strip().lower() in _ALIKE
+        else:
+            own = candidate.get("id") if isinstance(candidate, Mapping) else candidate
+            yield _whole(candidate), place in right or str(place) in right or own in right
+
+
+def _whole(value: Any) -> str:
+    """A text, or an object with title and body."""
+    if not isinstance(value, Mapping):
+        return str(value or "")
+    parts = [value.get("title"), next((value[name] for name in ("body", *TEXT_COLUMNS) if value.get(name)), None)]
+    return "\n".join(str(part) for part in parts if part)
+
+
+def _groups(asked: Asked, group: str) -> dict[str, Any]:
+    """Texts of which those with the same group belong together; each is looked for among all others."""
+    by_title = "title" in asked.rows[0] and not ({"body", "text"} & asked.rows[0].keys())
+    texts = (replace(asked, text="title") if by_title and not asked.text else asked).texts()
+    told = [str(row[group] or "") for row in asked.rows]
+    members: dict[str, list[int]] = {}
+    for place, name in enumerate(told):
+        if name:
+            members.setdefault(name, []).append(place)
+    sought = {
+        place: [other for other in held if other != place]
+        for held in members.values()
+        for place in held
+        if len(held) > 1
+    }
+    return _sought(asked.task, texts, sought)
+
+
+def _linked(asked: Asked, ids: tuple[str, str]) -> dict[str, Any]:
+    """Pairs of ids; the texts stand in the file beside it whose ids these are."""
+    pairs = [(str(row[ids[0]]), str(row[ids[1]])) for row in asked.rows]
+    wanted = {one for pair in pairs for one in pair}
+    for beside in sorted(asked.path.parent.iterdir() if asked.path else ()):
+        if beside == asked.path or not beside.name.removesuffix(".gz").endswith((".csv", ".jsonl", ".parquet")):
+            continue
+        rows = list(rows_of(beside))
+        key = next((name for name in ("Issue id", "Id", "id") if rows and name in rows[0]), None)
+        title = next(
+            (name for name in ("Summary", "Title", "title") if rows and any(name in row for row in rows)), None
+        )
+        body = next((name for name in ("Description", "Body", "body", "text") if rows and name in rows[0]), "text")
+        titled = [row for row in rows if title and row.get(title)]
+        places = {str(row[key]): place for place, row in enumerate(titled)} if key else {}
+        if len(wanted & places.keys()) < len(wanted) / 2:
+            continue
+        texts = [f"{row[title or '']}\n{_unmarked(str(row.get(body) or ''))}" for row in titled]
+        sought: dict[int, list[int]] = {}
+        for one, other in pairs:
+            if one in places and other in places:
+                sought.setdefault(places[one], []).append(places[other])
+        return _sought(asked.task, texts, sought)
+    raise MissingColumn(f"the texts of {ids[0]} and {ids[1]}, in a file beside it", list(asked.rows[0]))
+
+
+def _unmarked(body: str) -> str:
+    """A body without HTML."""
+    return html.unescape(re.sub(r"</?[a-z][^<>]*>", " ", body))
+
+
+def _sought(task: str, texts: Sequence[str], sought: Mapping[int, Sequence[int]]) -> dict[str, Any]:
+    if not sought:
+        raise ValueError("no two texts of this file belong together")
+    asked = list(sought)[:: max(len(sought) // MOST_ASKED, 1)]
+    begun = time.perf_counter()
+    held = similarity.Collection(texts) if task == "similar" else None
+    ranks, chances, right = [], [], []
+    for start in range(0, len(asked), 64):
+        part = asked[start : start + 64]
+        table = (
+            held.likeness(part)
+            if held
+            else np.array([_scores(task, [texts[place]] * len(texts), texts) for place in part])
+        )
+        for place, row in zip(part, table, strict=True):
+            row[place] = -1
+            best = float(max(row[other] for other in sought[place]))
+            ranks.append(int((row > best).sum()) + 1)
+            first = int(row.argmax())
+            chances.append(float(row[first]))
+            right.append(first in sought[place])
+    found = np.array(ranks)
+    return {
+        "n": len(asked),
+        "candidates": len(texts) - 1,
+        "hit_at_1": float((found <= 1).mean()),
+        "hit_at_10": float((found <= 10).mean()),
+        "mean_reciprocal_rank": float((1 / found).mean()),
+        "calibration_error": evaluation.calibration_error(np.array(right), np.array(chances)),
+        "posts_per_second": round(len(texts) / max(time.perf_counter() - begun, 1e-9)),
+    }
+
+
+def _hits(first: Sequence[str], scores: npt.NDArray[np.floating], right: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """Share of queries whose best candidate, or one of the best ten, is right; of those that have a right one."""
+    rows: dict[str, list[int]] = {}
+    for place, text in enumerate(first):
+        rows.setdefault(text, []).append(place)
+    ranks = []
+    for places in rows.values():
+        mine, true = scores[places], right[places]
+        if len(places) > 1 and true.any():
+            ranks.append(int((mine > mine[true].max()).sum()) + 1)
+    if not ranks:
+        return {}
+    found = np.array(ranks)
+    return {"hit_at_1": float((found <= 1).mean()), "hit_at_10": float((found <= 10).mean())}
+
+
+def _least(task: str) -> float:
+    return COPIED if task == "duplicate" else SIMILAR
+
+
+def _scores(task: str, first: Sequence[str], second: Sequence[str]) -> Floats:
+    if task == "duplicate":
+        return np.array([duplicates.copied(one, other) for one, other in zip(first, second, strict=True)], np.float32)
+    return similarity.likeness(first, second)
+
+
+def _linkage(asked: Asked) -> dict[str, Any]:
+    """Records with a true id: who is one, in pairs over groups, as `link` finds them."""
+    if asked.link is None:
+        raise ValueError("linkage needs what compares records: talkworthy evaluate linkage brings it")
+    columns = asked.rows[0].keys()
+    truth = _true_ids(asked)
+    known = {ours: theirs for ours, usual in linkage.SPELLINGS.items() for theirs in usual if theirs in columns}
+    if not known:
+        raise MissingColumn("anything that is known of a person", list(columns))
+    records = [linkage.comparable(str(place), linkage.known_of(row, known)) for place, row in enumerate(asked.rows)]
+    begun = time.perf_counter()
+    pairs = asked.link(records)
+    groups = linkage.groups(pairs)
+    seconds = time.perf_counter() - begun
+    found = {two for held in groups for two in combinations(sorted(map(int, held)), 2)}
+    right = sum(truth[one] == truth[other] for one, other in found)
+    true = sum(count * (count - 1) // 2 for count in Counter(truth).values())
+    chances = np.array([chance for _one, _other, chance in pairs])
+    same = np.array([truth[int(one)] == truth[int(other)] for one, other, _chance in pairs], np.bool_)
+    all_pairs = len(truth) * (len(truth) - 1) // 2
+    return {
+        "n": len(truth),
+        "true_pairs": true,
+        "precision": right / max(len(found), 1),
+        "recall": right / max(true, 1),
+        "f1": 2 * right / max(len(found) + true, 1),
+        "accuracy": 1 - (len(found) + true - 2 * right) / max(all_pairs, 1),
+        "calibration_error": evaluation.calibration_error(same == (chances >= 0.5), np.maximum(chances, 1 - chances)),
+        "posts_per_second": round(len(truth) / max(seconds, 1e-9)),
+    }
+
+
+def _true_ids(asked: Asked) -> list[str]:
+    columns = asked.rows[0].keys()
+    if not asked.label and "rec_id" in columns:  # Febrl: rec-17-org and rec-17-dup-0 are one
+        return [re.sub(r"-(?:org|dup-?\d*)$", "", str(row["rec_id"])) for row in asked.rows]
+    column = next((name for name in ((asked.label,) if asked.label else TRUE_IDS) if name in columns), None)
+    if column is None:
+        raise MissingColumn("the true id", list(columns))
+    return [str(row[column]) or f"alone {place}" for place, row in enumerate(asked.rows)]
+
+
+def _ranked(
+    truth: Sequence[str], scores: npt.NDArray[np.floating], least: float, seconds: float, *, sure: bool = False
+) -> dict[str, Any]:
+    """Figures of scores; `sure`: they are probabilities."""
     guess = [YES if score >= least else NO for score in scores]
-    measured = evaluation.measured(truth, guess, positive=YES, scores=scores)
+    confidence = np.maximum(scores, 1 - scores) if sure else None
+    measured = evaluation.measured(truth, guess, positive=YES, scores=scores, confidence=confidence)
     return {**_report(measured, seconds, 1.0), "threshold": least}
-
-
-def _copied(one: str, other: str) -> float:
-    first, second = duplicates.bare(one), duplicates.bare(other)
-    return duplicates.likeness(first, second) if first and second else 0.0
 
 
 def _influence(asked: Asked) -> dict[str, Any]:
@@ -380,7 +633,8 @@ EVALUATED: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "praise": _yes_or_no,
     "offensive": _yes_or_no,
     "issue-type": _issue,
-    "similar": _pairs,
-    "duplicate": _pairs,
+    "similar": _alike,
+    "duplicate": _alike,
+    "linkage": _linkage,
     "influence": _influence,
 }

@@ -4,6 +4,7 @@ The arithmetic is that of Fellegi and Sunter: each field that agrees or differs 
 bits add up. What runs it over many records lies elsewhere; here is what is compared, and what is said of it.
 """
 
+import heapq
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ SUGGESTED_FROM = 0.8
 
 COLUMNS = (
     "unique_id", "given", "family", "whole", "sound", "handle", "email", "mailbox", "phone", "identifier", "birthday",
-    "address", "postcode", "city",
+    "address", "postcode", "city", "occupation", "gender",
 )  # fmt: skip
 """What a record has once it is made comparable; all but the first may be null."""
 
@@ -73,9 +74,32 @@ def _typed(column: str, most: int = 1) -> str:
     return f"damerau_levenshtein({column}_l, {column}_r) <= {most}"
 
 
+def _misspelt(one: str, other: str) -> str:
+    """Two spellings of one name: alike from the beginning, or a slip of the hand or two."""
+    least = f"least(length({one}), length({other}))"
+    return (
+        f"(jaro_winkler_similarity({one}, {other}) >= 0.88"
+        f" OR damerau_levenshtein({one}, {other}) <= CASE WHEN {least} > 5 THEN 2 WHEN {least} > 2 THEN 1 ELSE 0 END)"
+    )
+
+
 def _days_apart(most: int) -> str:
     return f"abs(date_diff('day', try_cast(birthday_l AS DATE), try_cast(birthday_r AS DATE))) <= {most}"
 
+
+def _part(start: int, length: int) -> str:
+    return f"substr(birthday_l, {start}, {length}) = substr(birthday_r, {start}, {length})"
+
+
+def _part_apart(start: int, length: int, allowed: Sequence[int]) -> str:
+    """Whether one part of two dates differs by so much."""
+    left, right = (f"try_cast(substr(birthday_{side}, {start}, {length}) AS INT)" for side in "lr")
+    return f"abs({left} - {right}) IN ({', '.join(map(str, allowed))})"
+
+
+_GIVEN, _FAMILY = _misspelt("given_l", "given_r"), _misspelt("family_l", "family_r")
+_CROSSED = (_misspelt("given_l", "family_r"), _misspelt("family_l", "given_r"))
+_ONE_GIVEN, _ONE_FAMILY = "(given_l IS NULL OR given_r IS NULL)", "(family_l IS NULL OR family_r IS NULL)"
 
 COMPARISONS = (
     Comparison(
@@ -85,24 +109,41 @@ COMPARISONS = (
         " AND (given_l IS NULL OR given_r IS NULL) AND (family_l IS NULL OR family_r IS NULL)"
         " AND coalesce(given_l <> family_r, true) AND coalesce(family_l <> given_r, true))",
         (
-            Level("same", _same("whole"), 0.5, 0.0002, "whole"),
+            Level("same", _same("whole"), 0.4, 0.0002, "whole"),
             Level("swapped", "given_l = family_r AND family_l = given_r", 0.04, 0.00002),
-            Level("same sound", _same("sound"), 0.05, 0.0002),
-            Level("alike", f"{_like('given', 0.85)} AND {_like('family', 0.85)}", 0.15, 0.0004),
+            Level("alike", f"{_GIVEN} AND {_FAMILY}", 0.2, 0.0004, "family"),
+            Level("swapped and alike", f"{_CROSSED[0]} AND {_CROSSED[1]}", 0.03, 0.0002),
+            Level("same sound", _same("sound"), 0.03, 0.0002),
+            Level("nearly alike", f"{_typed('whole', 3)} AND least(length(whole_l), length(whole_r)) > 8", 0.03, 0.001),
             Level(
-                "swapped and alike",
-                "jaro_winkler_similarity(given_l, family_r) >= 0.85"
-                " AND jaro_winkler_similarity(family_l, given_r) >= 0.85",
-                0.03,
-                0.0002,
+                "same family name and initial",
+                "family_l = family_r AND substr(given_l, 1, 1) = substr(given_r, 1, 1)"
+                " AND least(length(given_l), length(given_r)) = 1",
+                0.01,
+                0.0005,
+                "family",
             ),
-            Level("nearly alike", f"{_typed('whole', 3)} AND least(length(whole_l), length(whole_r)) > 8", 0.05, 0.001),
-            Level("same family name", _same("family"), 0.06, 0.005, "family"),
-            Level("same given name", _same("given"), 0.06, 0.01, "given"),
-            Level("one name alike", f"{_like('family', 0.9)} OR {_like('given', 0.9)}", 0.03, 0.02),
-            Level("a name on the other side", "given_l = family_r OR family_l = given_r", 0.02, 0.005),
+            Level("same family name, given name unknown", f"{_same('family')} AND {_ONE_GIVEN}", 0.06, 0.003, "family"),
+            Level("same given name, family name unknown", f"{_same('given')} AND {_ONE_FAMILY}", 0.06, 0.005, "given"),
+            Level(
+                "one name alike, the other unknown",
+                f"{_FAMILY} AND {_ONE_GIVEN} OR {_GIVEN} AND {_ONE_FAMILY}",
+                0.05,
+                0.008,
+            ),
+            Level(
+                "a name on the other side, the rest unknown",
+                f"({_CROSSED[0]} OR {_CROSSED[1]}) AND (given_l IS NULL OR given_r IS NULL"
+                " OR family_l IS NULL OR family_r IS NULL)",
+                0.03,
+                0.004,
+            ),
+            Level("same family name", _same("family"), 0.01, 0.005, "family"),
+            Level("same given name", _same("given"), 0.01, 0.01, "given"),
+            Level("one name alike", f"{_FAMILY} OR {_GIVEN}", 0.02, 0.02),
+            Level("a name on the other side", "given_l = family_r OR family_l = given_r", 0.005, 0.005),
         ),
-        (0.02, 0.956),
+        (0.02, 0.93),
     ),
     Comparison(
         "handle",
@@ -123,7 +164,9 @@ COMPARISONS = (
             Level("same before the @", _same("mailbox"), 0.05, 0.00005, "mailbox"),
             Level(
                 "alike",
-                f"{_typed('email', 3)} AND least(length(email_l), length(email_r)) > 12 OR {_like('mailbox', 0.92)}",
+                "damerau_levenshtein(email_l, email_r) <= greatest(2, least(length(email_l), length(email_r)) // 5)"
+                f" AND {_like('mailbox', 0.72)} OR {_like('mailbox', 0.92)}"
+                " AND least(length(mailbox_l), length(mailbox_r)) > 5",
                 0.15,
                 0.0003,
             ),
@@ -152,14 +195,35 @@ COMPARISONS = (
         ("birthday",),
         "birthday_l IS NULL OR birthday_r IS NULL",
         (
-            Level("same", _same("birthday"), 0.65, 0.0001),
-            Level("one digit apart", _typed("birthday"), 0.15, 0.002),
+            Level("same", _same("birthday"), 0.6, 0.0001, "birthday"),
+            Level("one digit apart", _typed("birthday"), 0.12, 0.002),
+            Level(
+                "day and month swapped",
+                f"{_part(1, 4)} AND substr(birthday_l, 6, 2) = substr(birthday_r, 9, 2)"
+                " AND substr(birthday_l, 9, 2) = substr(birthday_r, 6, 2)",
+                0.01,
+                0.0001,
+            ),
             Level("within a month", _days_apart(31), 0.04, 0.003),
-            Level("same day of another year", "substr(birthday_l, 6, 5) = substr(birthday_r, 6, 5)", 0.03, 0.003),
-            Level("two digits apart", _typed("birthday", 2), 0.04, 0.02),
-            Level("within a year", _days_apart(366), 0.03, 0.02),
+            Level("same day of another year", _part(6, 5), 0.03, 0.003),
+            Level(
+                "each part close",
+                f"{_part_apart(1, 4, (0, 1, 10))} AND {_part_apart(6, 2, (0, 1, 11))}"
+                f" AND {_part_apart(9, 2, (0, 1, 2, 3))}",
+                0.04,
+                0.004,
+            ),
+            Level(
+                "same year, day unknown",
+                f"{_part(1, 4)} AND (birthday_l LIKE '%-01-01' OR birthday_r LIKE '%-01-01')",
+                0.02,
+                0.0008,
+            ),
+            Level("two digits apart", _typed("birthday", 2), 0.03, 0.02),
+            Level("same year", _part(1, 4), 0.03, 0.01),
+            Level("within a year", _days_apart(366), 0.02, 0.02),
         ),
-        (0.06, 0.95),
+        (0.05, 0.94),
     ),
     Comparison(
         "address",
@@ -176,8 +240,18 @@ COMPARISONS = (
         "postcode",
         ("postcode",),
         "postcode_l IS NULL OR postcode_r IS NULL",
-        (Level("same", _same("postcode"), 0.75, 0.002), Level("one sign apart", _typed("postcode"), 0.12, 0.01)),
-        (0.13, 0.988),
+        (
+            Level("same", _same("postcode"), 0.7, 0.002, "postcode"),
+            Level("one sign apart", _typed("postcode"), 0.1, 0.01),
+            Level(
+                "same district",
+                "least(length(postcode_l), length(postcode_r)) > 4"
+                " AND left(postcode_l, length(postcode_l) - 3) = left(postcode_r, length(postcode_r) - 3)",
+                0.08,
+                0.01,
+            ),
+        ),
+        (0.12, 0.978),
     ),
     Comparison(
         "city",
@@ -186,8 +260,23 @@ COMPARISONS = (
         (
             Level("same", _same("city"), 0.7, 0.02, "city"),
             Level("alike", f"{_like('city', 0.85)} OR {_typed('city', 2)}", 0.12, 0.005),
+            Level("somewhat alike", f"{_typed('city', 3)} AND least(length(city_l), length(city_r)) > 6", 0.02, 0.005),
         ),
-        (0.18, 0.975),
+        (0.16, 0.97),
+    ),
+    Comparison(
+        "occupation",
+        ("occupation",),
+        "occupation_l IS NULL OR occupation_r IS NULL",
+        (Level("same", _same("occupation"), 0.7, 0.03, "occupation"),),
+        (0.3, 0.97),
+    ),
+    Comparison(
+        "gender",
+        ("gender",),
+        "gender_l IS NULL OR gender_r IS NULL",
+        (Level("same", _same("gender"), 0.97, 0.5),),
+        (0.03, 0.5),
     ),
 )
 
@@ -242,6 +331,8 @@ def comparable(key: str, known: Mapping[str, Sequence[str]]) -> dict[str, str | 
         "address": _first(known, "address", latin_name),
         "postcode": _first(known, "postcode", lambda text: re.sub(r"\W", "", folded_name(text))),
         "city": _first(known, "city", latin_name),
+        "occupation": _first(known, "occupation", latin_name),
+        "gender": _first(known, "gender", lambda text: folded_name(text)[:1]),
     }
 
 
@@ -290,6 +381,81 @@ def clusters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if one != other:
             parent[max(one, other)] = min(one, other)
     return {key: root(key) for key in parent}
+
+
+DIFFERENT = -3.0
+"""Bits that count for two of a group of whom nothing in common was found."""
+TOGETHER = -2.0
+"""Mean bits over all pairs between two groups from which on they are one: many weak ties hold where one would not."""
+
+
+def groups(pairs: Iterable[tuple[str, str, float]]) -> list[list[str]]:
+    """Who is one, from pairs with their probabilities: the groups with the strongest mean tie are joined first.
+
+    A single tie between two large groups joins nothing: all that are not tied speak against it.
+    """
+    members: dict[str, list[str]] = {}
+    ties: dict[str, dict[str, tuple[float, int]]] = {}
+    for left, right, chance in pairs:
+        for one, other in ((left, right), (right, left)):
+            members.setdefault(one, [one])
+            ties.setdefault(one, {})[other] = (_bits(chance), 1)
+
+    def mean(one: str, other: str) -> float:
+        bits, known = ties[one][other]
+        count = len(members[one]) * len(members[other])
+        return (bits + DIFFERENT * (count - known)) / count
+
+    waiting = [(-mean(one, other), one, other) for one in ties for other in ties[one] if one < other]
+    heapq.heapify(waiting)
+    while waiting:
+        against, one, other = heapq.heappop(waiting)
+        if -against < TOGETHER:
+            break
+        if one not in members or other not in members or abs(mean(one, other) + against) > 1e-9:
+            continue  # one of them has grown since
+        if len(members[one]) < len(members[other]):
+            one, other = other, one
+        members[one] += members.pop(other)
+        for third, (bits, known) in ties.pop(other).items():
+            del ties[third][other]
+            if third != one:
+                before, already = ties[one].get(third, (0.0, 0))
+                ties[one][third] = ties[third][one] = (before + bits, already + known)
+        for third in ties[one]:
+            heapq.heappush(waiting, (-mean(one, third), min(one, third), max(one, third)))
+    return [sorted(held) for held in members.values()]
+
+
+def _bits(chance: float) -> float:
+    kept = min(max(chance, 1e-6), 1 - 1e-6)
+    return math.log2(kept / (1 - kept))
+
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "given_name": ("given_name", "first_name", "firstname"),
+    "family_name": ("family_name", "surname", "last_name", "lastname"),
+    "name": ("name", "full_name", "Site name"),
+    "handle": ("handle", "username"),
+    "email": ("email", "Email Address"),
+    "phone": ("phone", "Phone", "telephone"),
+    "identifier": ("identifier", "soc_sec_id"),
+    "birthday": ("birthday", "date_of_birth", "dob"),
+    "address": ("address", "address_1", "Address", "street"),
+    "postcode": ("postcode", "postcode_fake", "Zip", "zip"),
+    "city": ("city", "suburb", "birth_place", "town"),
+    "occupation": ("occupation",),
+    "gender": ("gender", "sex"),
+}
+"""Columns of files of records, by what they say; the first that is there is read."""
+
+
+def known_of(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, list[str]]:
+    """What a row of a file says of somebody; a number of the street stands before it."""
+    known = {name: [str(row[column])] for name, column in columns.items() if row.get(column) not in (None, "")}
+    if row.get("street_number") and "address" in known:
+        known["address"] = [f"{row['street_number']} {known['address'][0]}"]
+    return known
 
 
 def _sound(full: str) -> str | None:

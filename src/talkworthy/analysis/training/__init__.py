@@ -14,12 +14,12 @@ from talkworthy.analysis.influence import NAME as INFLUENCE
 from talkworthy.analysis.registry import read_card
 from talkworthy.analysis.scoring import FEATURES, RARITY_STEP, unfolded
 from talkworthy.analysis.target import NAME
-from talkworthy.analysis.training import fitting, heads, influence, language, packing
+from talkworthy.analysis.training import fitting, heads, influence, language, packing, similar
 from talkworthy.analysis.training.tasks import TASKS, Task, task
 
 LICENCE = "Apache-2.0"
 HELD_BACK = "the tenth of its own sets that was held back"
-TRAINED = (FEATURES, "language", INFLUENCE, *(held.name for held in TASKS))
+TRAINED = (FEATURES, "language", INFLUENCE, *(held.name for held in TASKS), "similar")
 
 
 def train(name: str, data: Path, out: Path, *, version: str = "1.0.0") -> dict[str, Any]:
@@ -42,6 +42,10 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0") -> dict[s
         return _saved(out, *language.train(data, version=version))
     if name == INFLUENCE:
         return _saved(out, *influence.train(data, version=version))
+    if name == "similar":
+        told, arrays = similar.train(data)
+        card = _card(name, version, told["purpose"], (), told["sources"], told["failures"])
+        return _saved(out, card | {"scores": told["scores"]}, arrays)
     return _train_head(task(name), data, out, version)
 
 
