@@ -52,6 +52,18 @@ def test_who_may_not_work_on_cases_opens_none(
     assert not Case.objects.exists()
 
 
+def test_an_answer_that_would_open_no_case_leaves_the_class_of_the_work_that_is_left(
+    decision: Decision, alice: User
+) -> None:
+    assert decision.case is not None
+    was = decision.case.priority
+    override_node(decision, node="Q2", answer="other", by=alice, now=NOW)
+    decision.refresh_from_db()
+    case = Case.objects.get(pk=decision.case_id)
+    assert (decision.outcome, decision.priority) == ("no_action", "")
+    assert (case.outcome, case.priority) == ("no_action", was)
+
+
 def test_another_answer_changes_the_way_the_case_and_is_kept_as_a_label(decision: Decision, alice: User) -> None:
     assert decision.case is not None
     override_node(decision, node="Q1", answer="yes", why="they bleed", by=alice, now=NOW)

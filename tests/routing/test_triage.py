@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import NOW
 
 from talkworthy.analysis import default_pipeline
+from talkworthy.analysis.urgency import alarms
 from talkworthy.routing.askers import ASKERS, Facts, Seen
 from talkworthy.routing.playbook import Compiled, compile_playbook, default_tree
 from talkworthy.routing.triage import Triage, decide, decide_all, known
@@ -104,6 +105,16 @@ def test_a_claim_that_the_team_knows_to_be_false_is_put_right(compiled: Compiled
     step = next(step for step in found.path if step.node == "Q4")
     assert found.outcome.name == "fix_facts"
     assert (step.evidence.by, [piece[0] for piece in step.evidence.pieces]) == ("query", ["sells", "data"])
+
+
+@pytest.mark.parametrize("text", ["My Acme account was hacked, help!", "Mein Acme Konto wurde gehackt, bitte helft"])
+def test_a_hacked_account_is_urgent_and_needs_help_but_is_no_matter_of_law(compiled: Compiled, text: str) -> None:
+    found = triaged(compiled, text, US)
+    assert found.outcome.name != "escalate_crisis"
+    kinds = {alarm.kind for alarm in alarms(text.casefold())}
+    assert "security" in kinds and "legal" not in kinds
+    escalated = triaged(compiled, "Acme took my money, I will call my lawyer and sue you", US)
+    assert escalated.outcome.name == "escalate_crisis"
 
 
 def test_an_insult_of_a_small_account_is_only_watched(compiled: Compiled) -> None:

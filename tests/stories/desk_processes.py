@@ -63,7 +63,7 @@ def prepare(server: str, keyed: bool) -> dict[str, Any]:
     effects = [{"do": "open_case"}, {"do": "assign_team", "team": team.pk}, {"do": "tag", "tag": "broken"}]
     rule = create_rule(workspace, name="Broken", condition="router", effects=effects, by=alice, now=now)
     switch_rule(rule, on=True, by=alice, now=now)
-    told = {"server": f"http://{server}", "what": "mentions"}
+    told = {"server": f"http://{server}", "what": "mentions", "history": 2000}
     source = create_source(
         workspace,
         connector="mastodon",

@@ -96,7 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if "min_id" in asked:  # the page that follows next, the newest of it first
                     page = [note for note in server.told if int(note["id"]) > after][:PAGE][::-1]
                 else:
-                    page = server.told[::-1][:PAGE]
+                    before = int(asked.get("max_id", ["999999999"])[0])
+                    page = [note for note in server.told if int(note["id"]) < before][::-1][:PAGE]
                 self._answer(200, page)
             elif path == "/api/v1/accounts/verify_credentials":
                 self._answer(200, US)

@@ -1,6 +1,6 @@
 """How soon somebody should look at a post: 0 (can wait) to 100 (now).
 
-Rules say what is at stake (self-harm, safety, legal, outage, hurry, leaving: `lexicons/<code>/urgency.txt`),
+Rules say what is at stake (self-harm, safety, legal, security, outage, hurry, leaving: `lexicons/<code>/urgency.txt`),
 models how likely the writer speaks of it as their own trouble. With p the strongest phrase's points, m the
 more likely of complaint and request for help, n the chance of negative feeling and s the number of further
 kinds of phrases found:

@@ -14,9 +14,9 @@ from talkworthy.workspaces.permissions import Permission, Role, may
 
 
 def hours_of(workspace: Workspace | int, team: Team | None) -> WorkingHours | None:
-    """The working hours of a team: its own, else those of every team; None: around the clock."""
+    """The working hours of a team: its own, unless it is deleted, else those of every team; None: around the clock."""
     number = workspace if isinstance(workspace, int) else workspace.pk
-    own = TeamHours.objects.filter(team=team).select_related("hours").first() if team else None
+    own = TeamHours.objects.filter(team=team, team__deleted_at=None).select_related("hours").first() if team else None
     return own.hours if own else WorkingHours.objects.filter(workspace=number, is_default=True).first()
 
 
@@ -50,10 +50,10 @@ def targets_of(workspace: Workspace | int, team: Team | None, priority: str) -> 
 
 
 def candidates_of(team: Team) -> list[Candidate]:
-    """The members of a team who may work on cases, with what they have in hand; two statements."""
+    """The members of a team who may work on cases, with what they have in hand; nobody of a deleted one."""
     working = [role.value for role in Role if may(role.value, Permission.WORK_CASES)]
     members = (
-        Member.objects.filter(teams=team, role__in=working)
+        Member.objects.filter(teams=team, teams__deleted_at=None, role__in=working)
         .annotate(in_hand=Count("cases", filter=Q(cases__state__in=LIVE), distinct=True))
         .order_by("pk")
     )

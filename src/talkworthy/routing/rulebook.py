@@ -70,13 +70,17 @@ class RuleBook:
         return decide_all(self.compiled, [self._facts(row) for row in rows])
 
     def _facts(self, row: Mapping[str, Any]) -> Facts:
-        seen = [self.monitors[number] for number in row["monitors"] or () if number in self.monitors]
-        return Facts(
-            post=row,
-            monitors=seen,
-            is_automated=is_automated(row),
-            is_told_to_us=row.get("visibility") == "private",
-        )
+        return facts_of(row, self.monitors)
+
+
+def facts_of(post: Mapping[str, Any], monitors: Mapping[int, Seen]) -> Facts:
+    """What the playbook is told of a mention, whether it arrives, is replayed, or a person answers a node otherwise."""
+    return Facts(
+        post=post,
+        monitors=[monitors[number] for number in post.get("monitors") or () if number in monitors],
+        is_automated=is_automated(post),
+        is_told_to_us=post.get("visibility") == "private",
+    )
 
 
 def is_automated(post: Mapping[str, Any]) -> bool:

@@ -15,8 +15,9 @@ from talkworthy.routing.actions.cases import note_outcome, open_case, set_priori
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.askers import Facts, Seen
 from talkworthy.routing.keeping import keep_post
-from talkworthy.routing.models import Case, Decision, Message, Override
+from talkworthy.routing.models import Case, Decision, Override
 from talkworthy.routing.playbook import compile_playbook
+from talkworthy.routing.rulebook import facts_of
 from talkworthy.routing.triage import Triage, decide, known
 from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import Member, User, Workspace
@@ -118,10 +119,11 @@ def _follow(decision: Decision, *, by: User, now: datetime) -> None:
     compiled = compile_playbook(known(decision.playbook.tree), now=decision.at, similarity=MEANING)
     found = decide(compiled, _facts(decision.workspace, post), overrides=given)
     decision.path = [step.as_json() for step in found.path]
-    decision.outcome, decision.priority = found.outcome.name, found.priority
+    decision.outcome, decision.priority = found.outcome.name, found.priority if found.opens else ""
     if decision.case is not None:
         case = note_outcome(decision.case, outcome=found.outcome.name, by=by, now=now, why=_("triage answered anew"))
-        set_priority(case, priority=found.priority, by=by, now=now, why=_("triage answered anew"))
+        if found.opens:  # else its class says nothing of the work that is left
+            set_priority(case, priority=found.priority, by=by, now=now, why=_("triage answered anew"))
     elif found.opens:
         decision.case, _new = _opened(decision.workspace, post, owner=None, by=by, now=now, triage=found)
     decision.save()
@@ -129,10 +131,4 @@ def _follow(decision: Decision, *, by: User, now: datetime) -> None:
 
 def _facts(workspace: Workspace, post: Mapping[str, Any]) -> Facts:
     monitors = Monitor.objects.filter(workspace=workspace, pk__in=list(post.get("monitors") or ()))
-    message = Message.objects.filter(workspace=workspace, uid=post.get("in_reply_to") or "").first()
-    return Facts(
-        post=post,
-        monitors=[Seen(monitor.pk, monitor.name, monitor.kind) for monitor in monitors],
-        is_told_to_us=post.get("visibility") == "private"
-        or (message is not None and message.direction == Message.Direction.OUTWARD),
-    )
+    return facts_of(post, {monitor.pk: Seen(monitor.pk, monitor.name, monitor.kind) for monitor in monitors})
