@@ -173,7 +173,7 @@ def test_writing_by_a_link_is_refused(room, client_of):
 
 def test_the_lists_ask_the_desk_a_fixed_number_of_times(room, client_of):
     client = client_of(room.bob)
-    for path, most in (("/acme/listen/", 17), ("/acme/monitors/", 14), ("/acme/trends/", 40)):
+    for path, most in (("/acme/listen/", 17), ("/acme/monitors/", 16), ("/acme/trends/", 48)):
         client.get(path)
         with CaptureQueriesContext(connection) as few:
             client.get(path)
