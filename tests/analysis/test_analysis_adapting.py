@@ -5,12 +5,12 @@ import random
 import numpy as np
 import pytest
 
-from talkworthy.analysis.heads import Heads, cited, shipped
+from talkworthy.analysis.heads import Heads, cited, own_card, shipped
 from talkworthy.analysis.pipeline import pipeline_of
 from talkworthy.analysis.reasons import why
 from talkworthy.analysis.registry import arrays_in, model
 from talkworthy.analysis.scoring import rarity, unfolded
-from talkworthy.analysis.training.adapting import Labelled, TooFewLabels, adapt, own_card
+from talkworthy.analysis.training.adapting import Labelled, TooFewLabels, adapt
 from talkworthy.analysis.training.comparing import Answers, compare, wilson
 from talkworthy.analysis.training.packing import packed
 

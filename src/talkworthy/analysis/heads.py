@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
-from talkworthy.analysis.registry import Model
+from talkworthy.analysis.registry import Model, model
 from talkworthy.analysis.scoring import Head, Scorer, head
 
 IN_PIPELINE = ("sentiment", "complaint", "suggestion", "purchase", "help", "praise")
@@ -59,3 +59,17 @@ def cited(analysed_by: str | None, name: str) -> int | None:
         if part.startswith("+") and task == name and number.isdecimal():
             return int(number)
     return None
+
+
+def own_card(name: str, threshold: float, number: int) -> Model:
+    """The card of a workspace's own head: the shipped one's, under a version that says whose it is."""
+    card = model(name)
+    return Model(
+        **{
+            **{field: getattr(card, field) for field in card.__dataclass_fields__},
+            "version": f"{card.version}+{number}",
+            "threshold": threshold,
+            "trained_on": (*card.trained_on, "labels of this workspace"),
+            "scores": (),
+        }
+    )

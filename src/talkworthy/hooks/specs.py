@@ -69,6 +69,24 @@ def work_due(now: datetime) -> int:  # type: ignore[empty-body] # a specificatio
 
 
 @spec
+def models_chosen(workspace: Any) -> Any:
+    """With which models of its own a workspace understands posts: a `listening.chosen.Chosen`, or None.
+
+    Asked before each batch: what is answered holds from the next one on.
+    """
+
+
+@spec
+def annotation_corrected(workspace: Any, correction: Any, post: Mapping[str, Any], now: datetime) -> None:
+    """A person corrected an annotation, in the same transaction; `post` is its row as it stood before."""
+
+
+@spec
+def correction_undone(workspace: Any, correction: Any, now: datetime) -> None:
+    """A correction was taken back, in the same transaction."""
+
+
+@spec
 def member_removed(member: Any, heir: Any) -> None:
     """A member leaves, in the same transaction: hand over to `heir` (a member, or None) what must not fall silent."""
 

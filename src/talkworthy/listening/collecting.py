@@ -27,6 +27,7 @@ from talkworthy.connectors.http import Http
 from talkworthy.connectors.registry import connector_named
 from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, speaking
+from talkworthy.listening.chosen import chosen_for
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
 from talkworthy.listening.stores import archive_of, payloads_of
@@ -351,13 +352,14 @@ class Listener:
         return pa.Table.from_batches(found) if found else river.ARRIVING.empty_table()
 
     def monitors(self, *, now: datetime) -> Monitors:
-        """The monitors that listen; others when one of them changed, and daily for relative times."""
+        """The monitors that listen, and the models; others when one of them changed, and daily for relative times."""
         rows = Monitor.objects.filter(workspace=self.workspace, deleted_at=None, paused_at=None).order_by("pk")
-        seen = (now.date(), *rows.values_list("pk", "version", "touchpoint__slug"))
+        models = chosen_for(self.workspace)
+        seen = (now.date(), models, *rows.values_list("pk", "version", "touchpoint__slug"))
         if seen != self._seen:
             told = rows.values_list("pk", "query", "touchpoint__slug")
             ties = tuple((number, slug) for number, _, slug in told if slug)
-            self._monitors = Monitors(tuple((number, query) for number, query, _ in told), now, ties)
+            self._monitors = Monitors(tuple((number, query) for number, query, _ in told), now, ties, models)
             self._seen = seen
         return self._monitors
 

@@ -145,6 +145,7 @@ class Job(models.Model):
         REPLAY = "replay", _("Replay of routing")
         LINK = "link", _("Look for links between people")
         SYNC = "sync", _("Exchange with the CRM")
+        RETRAIN = "retrain", _("Training on labels")
 
     class State(models.TextChoices):
         """How far it is."""

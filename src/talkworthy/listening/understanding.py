@@ -22,8 +22,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from talkworthy.analysis import default_pipeline
 from talkworthy.analysis.meaning import MEANING
+from talkworthy.listening.chosen import AS_SHIPPED, Chosen, pipeline_for
 from talkworthy.listening.ties import tied_to
 from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
 
@@ -46,12 +46,13 @@ class NotUnderstood(RuntimeError):
 
 @dataclass(frozen=True)
 class Monitors:
-    """The queries that posts are matched with, by number, and the time from which relative times count."""
+    """The queries that posts are matched with, by number, the time from which relative times count, and the models."""
 
     queries: tuple[tuple[int, str], ...] = ()
     now: datetime | None = None
     ties: tuple[tuple[int, str], ...] = ()
     """The slug of the touchpoint that a monitor carries."""
+    models: Chosen = AS_SHIPPED
 
     def matching(self) -> "Matching":
         """The queries compiled; one that no longer parses (the language grew) is left out and logged."""
@@ -64,7 +65,7 @@ class Monitors:
                 log.error("monitor %s does not parse: %s", number, error)
             else:
                 (tied if "touchpoint" in compiled.columns else plain)[number] = compiled
-        return Matching(Matcher(plain), Matcher(tied), dict(self.ties))
+        return Matching(Matcher(plain), Matcher(tied), dict(self.ties), self.models)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Matching:
     plain: Matcher[int]
     tied: Matcher[int]
     ties: Mapping[int, str]
+    models: Chosen = AS_SHIPPED
+    """With which posts are annotated before."""
 
     def matched(self, posts: pa.RecordBatch) -> pa.RecordBatch:
         """Posts with the numbers of the monitors that they match, ascending within each."""
@@ -96,8 +99,8 @@ def pieces(posts: pa.Table) -> list[pa.RecordBatch]:
 
 
 def understood(piece: pa.RecordBatch, matching: Matching) -> pa.RecordBatch:
-    """A piece with its annotations and the monitors that it matches. Pure."""
-    return matching.matched(default_pipeline().run(piece))
+    """A piece with its annotations and the monitors that it matches."""
+    return matching.matched(pipeline_for(matching.models).run(piece))
 
 
 class Understanders:

@@ -14,7 +14,7 @@ from typing import Any
 import regex
 
 from talkworthy.analysis import lexicons, urgency
-from talkworthy.analysis.heads import scorer_of
+from talkworthy.analysis.heads import cited, scorer_of
 from talkworthy.analysis.registry import Model, model
 from talkworthy.query import tokens
 
@@ -316,8 +316,7 @@ def _intent(facts: Facts, pieces: tuple[tuple[str, float, int | None, int | None
         "intent",
         intent,
         None if probability is None else round(float(probability), 3),
-        _named(card) if card else str(facts.post.get("analysed_by") or ""),
-        _accuracy(card) if card else "",
+        *_cited(card, "intent", facts),
         pieces,
     )
 
@@ -326,7 +325,17 @@ def _feeling(facts: Facts, pieces: tuple[tuple[str, float, int | None, int | Non
     card = model("sentiment")
     probability = facts.post.get("sentiment_probability")
     sure = None if probability is None else round(float(probability), 3)
-    return Evidence("model", "sentiment", str(facts.post.get("sentiment")), sure, _named(card), _accuracy(card), pieces)
+    said = str(facts.post.get("sentiment"))
+    return Evidence("model", "sentiment", said, sure, *_cited(card, "sentiment", facts), pieces)
+
+
+def _cited(card: Model | None, task: str, facts: Facts) -> tuple[str, str]:
+    """Which model answered, and how well it does; a workspace's own one is measured on its own labels only."""
+    analysed_by = str(facts.post.get("analysed_by") or "")
+    if card is None:
+        return analysed_by, ""
+    own = cited(analysed_by, task)
+    return (_named(card), _accuracy(card)) if own is None else (f"{_named(card)}+{own}", "")
 
 
 def _named(card: Model) -> str:

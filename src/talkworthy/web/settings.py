@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "talkworthy.ecosystem.apps.EcosystemConfig",
     "talkworthy.people.apps.PeopleConfig",
     "talkworthy.listening.apps.ListeningConfig",
+    "talkworthy.learning.apps.LearningConfig",
     "talkworthy.routing.apps.RoutingConfig",
     "talkworthy.responding.apps.RespondingConfig",
     "talkworthy.web.apps.WebConfig",

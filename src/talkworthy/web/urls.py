@@ -27,6 +27,7 @@ urlpatterns = [
     path("<slug:workspace>/", include("talkworthy.people.urls")),
     path("<slug:workspace>/touchpoints/", include("talkworthy.ecosystem.urls")),
     path("<slug:workspace>/", include("talkworthy.listening.urls")),
+    path("<slug:workspace>/", include("talkworthy.learning.urls")),
     path("<slug:workspace>/", include("talkworthy.responding.urls")),
     path("<slug:workspace>/", include("talkworthy.routing.urls")),
 ]

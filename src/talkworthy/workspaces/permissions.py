@@ -22,6 +22,8 @@ class Permission(StrEnum):
     APPROVE = "approve replies"
     EDIT_ROUTING = "edit routing"
     """Touchpoints, promises, rules, playbooks, teams, working hours, targets."""
+    TRAIN_MODELS = "train models"
+    """Train on labels, activate what was trained, say how sure an answer must be."""
     READ_PEOPLE = "read people"
     EDIT_PEOPLE = "edit people"
     PRESS_STOP = "stop all sending"
@@ -42,7 +44,12 @@ _VIEWER = frozenset({Permission.READ})
 _MARKER = _VIEWER | {Permission.MARK, Permission.READ_PEOPLE}
 _AGENT = _MARKER | {Permission.WORK_CASES, Permission.EDIT_PEOPLE, Permission.PRESS_STOP}
 _LEAD = _AGENT | {Permission.APPROVE, Permission.EDIT_ROUTING, Permission.EDIT_MONITORS, Permission.EXPORT}
-_ANALYST = _MARKER | {Permission.EDIT_MONITORS, Permission.EDIT_SOURCES, Permission.EXPORT}
+_ANALYST = _MARKER | {
+    Permission.EDIT_MONITORS,
+    Permission.EDIT_SOURCES,
+    Permission.EXPORT,
+    Permission.TRAIN_MODELS,
+}
 
 ALLOWED: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,

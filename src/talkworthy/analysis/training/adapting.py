@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.optimize import minimize, minimize_scalar
 
 from talkworthy.analysis import intent, reading
-from talkworthy.analysis.registry import Model, model
+from talkworthy.analysis.registry import model
 from talkworthy.analysis.scoring import Floats, Scorer, head, probabilities, rarity
 from talkworthy.analysis.training.comparing import Answers, Comparison, compare
 from talkworthy.analysis.training.heads import best_threshold
@@ -373,17 +373,3 @@ def _arrays(names: Sequence[str], learned: Mapping[str, _Head], rows: _Rows) -> 
             held["phrase_weight"] = (held["phrase_weight"] * own.scale).astype(np.float32)
         found |= {f"{name}.{part}": array for part, array in held.items()}
     return found
-
-
-def own_card(name: str, threshold: float, number: int) -> Model:
-    """The card of a workspace's own head: the shipped one's, under a version that says whose it is."""
-    card = model(name)
-    return Model(
-        **{
-            **{field: getattr(card, field) for field in card.__dataclass_fields__},
-            "version": f"{card.version}+{number}",
-            "threshold": threshold,
-            "trained_on": (*card.trained_on, "labels of this workspace"),
-            "scores": (),
-        }
-    )

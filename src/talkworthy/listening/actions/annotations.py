@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from talkworthy.archive import CHANGED, Archive, Scan
+from talkworthy.hooks.manager import call
 from talkworthy.listening import cube
 from talkworthy.listening.actions.problems import Refused
 from talkworthy.listening.models import Correction
@@ -17,6 +18,9 @@ from talkworthy.workspaces.models import User, Workspace
 
 TASKS = {"sentiment": SENTIMENTS, "intent": INTENTS, "detected_language": None, "urgency": None}
 """What can be corrected, and to what; None: any code, or a number from 0 to 100."""
+
+SAID = ("urgency", "sentiment_probability", "intent_probability", "language_probability", "analysed_by")
+"""What is read of a post besides what is counted."""
 
 
 def correct_annotation(
@@ -37,11 +41,12 @@ def correct_annotation(
             task=task,
             old=old,
             new=new,
-            model=values["analysed_by"] or "",
+            model=(values["analysed_by"] or "")[:80],
             by=by,
             at=now,
         )
         note_change(workspace, verb="correct", thing=correction, by=by, now=now, before={task: old}, after={task: new})
+        call("annotation_corrected", workspace=workspace, correction=correction, post=values, now=now)
         _apply(workspace, archive, before, task, new, name=f"correction {correction.pk}", by=by, now=now)
     return correction
 
@@ -65,6 +70,7 @@ def undo_correction(correction: Correction, *, by: User | None, now: datetime) -
             before={correction.task: correction.new},
             after={correction.task: correction.old},
         )
+        call("correction_undone", workspace=correction.workspace, correction=correction, now=now)
         name = f"correction {correction.pk} undone"
         _apply(
             correction.workspace, archive, before, correction.task, correction.old or None, name=name, by=by, now=now
@@ -101,7 +107,7 @@ def _row(archive: Archive, uid: str) -> pa.Table:
     post = archive.get(uid)
     if post is None:
         raise Refused(_("This post is not in the archive any more."))
-    return archive.table(Scan(columns=(*cube.COLUMNS, "urgency", "analysed_by"), ids=(post["id"],)))
+    return archive.table(Scan(columns=(*cube.COLUMNS, *SAID), ids=(post["id"],)))
 
 
 def _checked(task: str, new: str) -> str:

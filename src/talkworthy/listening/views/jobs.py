@@ -232,6 +232,7 @@ _STARTS = {
     Job.Kind.LINK: Permission.EDIT_PEOPLE,
     Job.Kind.SYNC: Permission.EDIT_PEOPLE,
     Job.Kind.REPLAY: Permission.EDIT_ROUTING,
+    Job.Kind.RETRAIN: Permission.TRAIN_MODELS,
 }
 
 

@@ -13,8 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from talkworthy.analysis.heads import Heads
 from talkworthy.analysis.reasons import Evidence, Reason, why
 from talkworthy.listening.cards import Card, Cards, marked
+from talkworthy.listening.chosen import chosen_for, heads_for
 from talkworthy.listening.labels import INTENT, SENTIMENT, TASK, value_label
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.selectors import mentions
@@ -97,7 +99,8 @@ def reason(request: MemberRequest, post_id: int, task: str) -> HttpResponse:
         raise Http404
     row = mentions.post_or_404(post_id, viewer=request.member)
     corrected = mentions.corrected_tasks([post_id], viewer=request.member).get(post_id, set())
-    context = {"told": told(row, task, corrected=corrected), "post_id": post_id, "closes": bool(request.htmx)}
+    said = told(row, task, corrected=corrected, heads=heads_for(chosen_for(request.workspace)))
+    context = {"told": said, "post_id": post_id, "closes": bool(request.htmx)}
     return render(request, "listening/posts/told.html" if request.htmx else "listening/posts/reason_page.html", context)
 
 
@@ -108,12 +111,13 @@ def pane(post_id: int, *, viewer: Member, now: datetime) -> dict[str, Any]:
     cards = Cards(viewer.workspace.slug, monitors, now=now)
     corrections = mentions.corrections_of(row, viewer=viewer)
     corrected = {correction.task for correction in corrections if correction.undone_at is None}
+    heads = heads_for(chosen_for(viewer.workspace))
     return {
         "opened": cards.card(row, corrected=corrected),
         "row": row,
         "facts": facts(row),
         "thread": answers(mentions.thread_of(row, viewer=viewer), row, cards),
-        "told": [told(row, task, corrected=corrected) for task in TASK],
+        "told": [told(row, task, corrected=corrected, heads=heads) for task in TASK],
         "found": found_by(row, cards),
         "others": [cards.card(other) for other in mentions.posts_of_author(row, viewer=viewer)],
         "corrections": [
@@ -128,9 +132,9 @@ def pane(post_id: int, *, viewer: Member, now: datetime) -> dict[str, Any]:
     }
 
 
-def told(row: mentions.Post, task: str, *, corrected: set[str]) -> Told:
-    """An annotation of a post with its reason."""
-    said = why(row, "language" if task == "detected_language" else task)
+def told(row: mentions.Post, task: str, *, corrected: set[str], heads: Heads | None = None) -> Told:
+    """An annotation of a post with its reason, as these heads (else the shipped) give it."""
+    said = why(row, "language" if task == "detected_language" else task, heads)
     value = "" if row[task] is None else str(row[task])
     text = f"{row['title']}\n{row['text']}" if row["title"] else row["text"] or ""
     shown = said.evidence[:EVIDENCE_SHOWN]

@@ -1,0 +1,22 @@
+"""The room of labels and of the models that a workspace trains."""
+
+from django.apps import AppConfig
+
+
+class LearningConfig(AppConfig):
+    """Learning."""
+
+    name = "talkworthy.learning"
+    label = "learning"
+    verbose_name = "Learning"
+
+    def ready(self) -> None:
+        """Join the hooks, and do the jobs."""
+        from talkworthy.hooks import hooks
+        from talkworthy.learning import joining, retraining
+        from talkworthy.listening.jobs import register_work
+        from talkworthy.listening.models import Job
+
+        if not hooks().is_registered(joining):
+            hooks().register(joining)
+        register_work(Job.Kind.RETRAIN, retraining.work)

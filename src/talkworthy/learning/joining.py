@@ -1,0 +1,71 @@
+"""What learning does when others call: corrections become labels, and listening asks for the models."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from talkworthy.hooks import joins
+from talkworthy.learning.models import Label, Sureness, TrainedModel
+from talkworthy.learning.noting import note_label
+from talkworthy.learning.stores import file_of
+from talkworthy.listening.chosen import Chosen, ModelFile
+from talkworthy.listening.models import Correction
+from talkworthy.workspaces.models import Workspace
+
+PIECE = 500
+
+
+@joins
+def models_chosen(workspace: Workspace) -> Chosen:
+    """The models that were activated, and how sure answers must be."""
+    active = TrainedModel.objects.filter(workspace=workspace, activated_at__isnull=False).select_related("workspace")
+    files = [
+        ModelFile(
+            trained.task,
+            trained.number,
+            str(file_of(trained)),
+            trained.sha256,
+            trained.features,
+            tuple(sorted(trained.thresholds.items())),
+        )
+        for trained in active.order_by("task")
+    ]
+    sure = Sureness.objects.filter(workspace=workspace).order_by("task").values_list("task", "least")
+    return Chosen(tuple(files), tuple(sure))
+
+
+@joins
+def annotation_corrected(workspace: Workspace, correction: Correction, post: Mapping[str, Any], now: datetime) -> None:
+    """A correction is a label."""
+    note_label(
+        workspace, post, task=correction.task, value=correction.new, by=correction.by, now=now, correction=correction.pk
+    )
+
+
+@joins
+def correction_undone(workspace: Workspace, correction: Correction, now: datetime) -> None:
+    """Its label ends with it."""
+    Label.objects.filter(workspace=workspace, correction=correction.pk, ended_at=None).update(ended_at=now)
+
+
+@joins
+def data_forgotten(
+    workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
+) -> Mapping[str, int]:
+    """The labels of their posts."""
+    pieces = [uids[start : start + PIECE] for start in range(0, len(uids), PIECE)]
+    return {"labels": sum(Label.objects.filter(workspace=workspace, uid__in=piece).delete()[0] for piece in pieces)}
+
+
+@joins
+def data_exported(
+    workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]]
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The labels of their posts."""
+    pieces = [uids[start : start + PIECE] for start in range(0, len(uids), PIECE)]
+    rows = [
+        row
+        for piece in pieces
+        for row in Label.objects.filter(workspace=workspace, uid__in=piece).values("uid", "task", "value", "answer")
+    ]
+    return {"labels": rows} if rows else {}

@@ -1,0 +1,103 @@
+"""Labels, models that a workspace trained on them, and how sure answers must be."""
+
+from django.db import models
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from talkworthy.workspaces.models import User, Workspace
+
+
+class Label(models.Model):
+    """A person says what an annotation of a post should say, whether or not the model had said so."""
+
+    class Kind(models.TextChoices):
+        """How it came."""
+
+        CORRECTION = "correction", _("Corrected")
+        CONFIRMATION = "confirmation", _("Confirmed")
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="labels")
+    uid = models.TextField()
+    post_id = models.BigIntegerField()
+    task = models.CharField(max_length=30)
+    """Name of the annotation column: sentiment, intent, urgency, detected_language."""
+    value = models.CharField(max_length=40)
+    answer = models.CharField(max_length=40, blank=True)
+    """What the model had answered, and with which probability."""
+    probability = models.FloatField(null=True)
+    model = models.CharField(max_length=120, blank=True)
+    kind = models.CharField(max_length=12, choices=Kind)
+    drawn = models.BooleanField(default=False)
+    """The post was drawn by lot: only such labels say how often a model is right."""
+    language = models.CharField(max_length=12, blank=True)
+    channel = models.CharField(max_length=40, blank=True)
+    correction = models.BigIntegerField(null=True)
+    """The correction that it was made with: it ends with it."""
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=now)
+    ended_at = models.DateTimeField(null=True)
+    """When it was taken back, or a later one took its place."""
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "task", "uid"], condition=models.Q(ended_at=None), name="one_live_label"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}: {self.value}"
+
+
+class TrainedModel(models.Model):
+    """A model that a workspace trained; its file lies in the data folder and is never changed."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="trained_models")
+    task = models.CharField(max_length=30)
+    number = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    features = models.CharField(max_length=64)
+    """Sum of the shipped features that it was made for."""
+    thresholds = models.JSONField()
+    comparison = models.JSONField()
+    labels = models.PositiveIntegerField()
+    drawn = models.PositiveIntegerField()
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=now)
+    activated_at = models.DateTimeField(null=True)
+    """Since when it answers; null where it does not."""
+
+    class Meta:
+        ordering = ["task", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "task", "number"], name="one_model_of_a_number"),
+            models.UniqueConstraint(
+                fields=["workspace", "task"],
+                condition=models.Q(activated_at__isnull=False),
+                name="one_active_model_a_task",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.number}"
+
+
+class Sureness(models.Model):
+    """Below which probability an answer is "undecided"; without a row it is the model's own limit."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    task = models.CharField(max_length=30)
+    least = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "task"], name="one_sureness_a_task"),
+            models.CheckConstraint(
+                condition=models.Q(least__gte=0) & models.Q(least__lte=1), name="sureness_is_a_probability"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} from {self.least:.0%}"

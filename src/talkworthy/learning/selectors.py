@@ -1,0 +1,91 @@
+"""Reads of labels and models, asked as a viewer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from talkworthy.analysis.registry import model
+from talkworthy.analysis.training.adapting import FEWEST
+from talkworthy.learning.actions import OPEN, SURE, TRAINABLE
+from talkworthy.learning.models import Label, Sureness, TrainedModel
+from talkworthy.listening.models import Job
+from talkworthy.workspaces.models import Member
+
+SHIPPED_SURE = {"sentiment": "sentiment", "detected_language": "language"}
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """What is known of one task: its labels, its models, and how sure an answer must be, in percent."""
+
+    task: str
+    labels: int
+    drawn: int
+    right: int
+    """Labels drawn by lot that agree with what the model had answered."""
+    trained: Sequence[TrainedModel]
+    active: TrainedModel | None
+    job: Job | None
+    can_train: bool
+    missing: int
+    sure: float
+    is_own_sure: bool
+
+
+def labels(*, viewer: Member, task: str = "") -> QuerySet[Label]:
+    """The labels that hold, the newest first."""
+    found = Label.objects.filter(workspace_id=viewer.workspace_id, ended_at=None).select_related("by")
+    return found.filter(task=task) if task else found
+
+
+def task_pages(*, viewer: Member) -> list[TaskPage]:
+    """Every task whose model can be trained or whose sureness can be set."""
+    counted: dict[str, Any] = {
+        row["task"]: row
+        for row in labels(viewer=viewer)
+        .order_by()
+        .values("task")
+        .annotate(
+            n=Count("pk"),
+            lots=Count("pk", filter=Q(drawn=True)),
+            right=Count("pk", filter=Q(drawn=True, value=F("answer"))),
+        )
+    }
+    trained = list(TrainedModel.objects.filter(workspace_id=viewer.workspace_id).select_related("by"))
+    jobs = list(
+        Job.objects.filter(workspace_id=viewer.workspace_id, kind=Job.Kind.RETRAIN, state__in=OPEN).order_by("pk")
+    )
+    sure = dict(Sureness.objects.filter(workspace_id=viewer.workspace_id).values_list("task", "least"))
+    pages = []
+    for task in SURE:
+        mine = [one for one in trained if one.task == task]
+        row = counted.get(task, {"n": 0, "lots": 0, "right": 0})
+        shipped = model(SHIPPED_SURE[task]).undecided_below if task in SHIPPED_SURE else 0.0
+        pages.append(
+            TaskPage(
+                task,
+                row["n"],
+                row["lots"],
+                row["right"],
+                mine,
+                next((one for one in mine if one.activated_at), None),
+                next((job for job in jobs if job.request.get("task") == task), None),
+                task in TRAINABLE,
+                max(0, FEWEST - row["n"]),
+                round(100 * sure.get(task, shipped), 1),
+                task in sure,
+            )
+        )
+    return pages
+
+
+def trained_or_404(task: str, number: int, *, viewer: Member) -> TrainedModel:
+    """A trained model of the viewer's workspace."""
+    found = TrainedModel.objects.filter(workspace_id=viewer.workspace_id, task=task, number=number).first()
+    if found is None:
+        raise Http404(_("There is no such model."))
+    return found

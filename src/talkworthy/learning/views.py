@@ -1,0 +1,109 @@
+"""The page of models: labels, training, which model answers, and how sure it must be."""
+
+import csv
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from talkworthy.learning import actions, selectors
+from talkworthy.listening.actions import Refused
+from talkworthy.listening.labels import TASK
+from talkworthy.listening.selectors import mentions
+from talkworthy.workspaces.permissions import Permission
+from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
+
+CSV = ("task", "uid", "value", "answer", "probability", "model", "kind", "drawn", "language", "channel", "by", "at")
+
+
+@require_safe
+@permission_required(Permission.READ)
+def models(request: MemberRequest) -> HttpResponse:
+    """What each model learned here, and how it does."""
+    found = selectors.task_pages(viewer=request.member)
+    pages = [(page, TASK[page.task], [(one, _verdict(one.comparison)) for one in page.trained]) for page in found]
+    return render(request, "learning/models.html", {"pages": pages})
+
+
+@require_POST
+@permission_required(Permission.TRAIN_MODELS)
+def train(request: MemberRequest, task: str) -> HttpResponse:
+    """Train in the background."""
+    try:
+        job = actions.start_retraining(request.workspace, task, by=request.user, now=timezone.now())
+    except Refused as error:
+        raise Http404(str(error)) from error
+    return redirect("listening:job", request.workspace.slug, job.pk)
+
+
+@require_POST
+@permission_required(Permission.TRAIN_MODELS)
+def activate(request: MemberRequest, task: str, number: int) -> HttpResponse:
+    """Let another model answer; 0 is the shipped one."""
+    trained = selectors.trained_or_404(task, number, viewer=request.member) if number else None
+    before = actions.activate_model(request.workspace, task, trained, by=request.user, now=timezone.now())
+    undo = reverse("learning:activate", args=(request.workspace.slug, task, before.number if before else 0))
+    offer_undo(request, _("It answers from the next posts on. Older annotations stay as they are."), undo)
+    return redirect("learning:models", request.workspace.slug)
+
+
+@require_POST
+@permission_required(Permission.TRAIN_MODELS)
+def sure(request: MemberRequest, task: str) -> HttpResponse:
+    """Say below which probability an answer is "undecided"; an empty field is the model's own limit."""
+    asked = request.POST.get("least", "").strip().replace(",", ".")
+    try:
+        least = float(asked) / 100 if asked else None
+        actions.set_sureness(request.workspace, task, least, by=request.user, now=timezone.now())
+    except ValueError:  # no number, or refused
+        messages.error(request, _("A probability is a number from 0 to 100 percent."))
+    else:
+        messages.success(request, _("It holds for the next posts on."))
+    return redirect("learning:models", request.workspace.slug)
+
+
+@require_safe
+@permission_required(Permission.EXPORT)
+def labels_csv(request: MemberRequest) -> HttpResponse:
+    """All labels that hold, as a table."""
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{request.workspace.slug}-labels.csv"'
+    writer = csv.writer(answer)
+    writer.writerow(CSV)
+    for label in selectors.labels(viewer=request.member):
+        writer.writerow([getattr(label, name) for name in CSV])
+    return answer
+
+
+@require_POST
+@permission_required(Permission.MARK)
+def confirm(request: MemberRequest, post_id: int) -> HttpResponse:
+    """An annotation is right as it stands."""
+    task = request.POST.get("task", "")
+    post = mentions.post_or_404(post_id, viewer=request.member)
+    if task not in TASK or post[task] is None:
+        raise Http404
+    now = timezone.now()
+    actions.label_post(request.workspace, post, task=task, value=str(post[task]), drawn=False, by=request.user, now=now)
+    messages.success(request, _("Kept: it teaches the next model."))
+    back = request.headers.get("referer", "")
+    safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return redirect(back if safe else reverse("listening:post", args=(request.workspace.slug, post_id)))
+
+
+def _verdict(comparison: Mapping[str, Any]) -> str:
+    """What the comparison says, in a sentence."""
+    said = {
+        "better": _("Better than the shipped model: the difference is more than chance."),
+        "worse": _("Worse than the shipped model: the difference is more than chance."),
+        "chance": _("Not better: the difference is within chance."),
+        "few": _("Nobody can say: fewer than 30 of its held-out labels were drawn by lot."),
+    }
+    return said[str(comparison["verdict"])]

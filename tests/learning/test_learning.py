@@ -1,0 +1,157 @@
+"""Labels, training on them, and which model answers."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from talkworthy.archive import Scan
+from talkworthy.learning import actions
+from talkworthy.learning.models import Label, TrainedModel
+from talkworthy.learning.stores import file_of
+from talkworthy.listening.actions import correct_annotation, undo_correction
+from talkworthy.listening.chosen import chosen_for, heads_for
+from talkworthy.listening.collecting import Listener, source_key
+from talkworthy.listening.jobs import claim_this, run_job
+from talkworthy.listening.models import Job, Source
+from talkworthy.listening.stores import archive_of
+from talkworthy.schema import posts_table
+from talkworthy.workspaces.models import AuditEntry
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+WORDS = (
+    ("that drop was sick mate", "positive"),
+    ("doors open at nine", "neutral"),
+    ("the sound was awful", "negative"),
+)
+
+
+def arrive(workspace, texts, seq, start):
+    """Store posts as posts are stored; their uids."""
+    source = Source.objects.get(workspace=workspace)
+    rows = [
+        {
+            "uid": f"feed:example.org:{start + number}",
+            "text": text,
+            "published_at": NOW - timedelta(minutes=start + number),
+            "collected_at": NOW,
+            "source": source_key(source),
+        }
+        for number, text in enumerate(texts)
+    ]
+    listener = Listener(workspace)
+    listener.archive.spool.write(source_key(source), seq, posts_table(rows))
+    listener.store_pending(now=NOW)
+    return [row["uid"] for row in rows]
+
+
+def post_of(workspace, uid):
+    """The row of a post."""
+    return archive_of(workspace).get(uid)
+
+
+@pytest.fixture
+def trained(filled, alice):
+    """A model of sentiment that learned from thirty posts drawn by lot."""
+    wanted = [WORDS[number % 3] for number in range(30)]
+    uids = arrive(filled, [f"{text} {number}" for number, (text, _answer) in enumerate(wanted)], 2, 100)
+    for uid, (_text, answer) in zip(uids, wanted, strict=True):
+        post = post_of(filled, uid)
+        actions.label_post(filled, post, task="sentiment", value=answer, drawn=True, by=alice, now=NOW)
+    job = actions.start_retraining(filled, "sentiment", by=alice, now=NOW)
+    run_job(claim_this(job, now=NOW), Listener(filled))
+    job.refresh_from_db()
+    assert job.state == Job.State.DONE, job.error
+    return TrainedModel.objects.get(workspace=filled)
+
+
+def test_a_correction_is_a_label_and_ends_with_it(filled, alice):
+    made = correct_annotation(filled, uid="feed:example.org:0", task="sentiment", new="negative", by=alice, now=NOW)
+    label = Label.objects.get(workspace=filled, ended_at=None)
+    assert (label.value, label.answer, label.kind, label.drawn) == ("negative", "positive", "correction", False)
+    assert label.model == "fast 1.0" and 0 < label.probability <= 1 and label.channel == "feed"
+    undo_correction(made, by=alice, now=NOW)
+    assert not Label.objects.filter(ended_at=None).exists()
+
+
+def test_a_later_label_takes_the_place_of_the_earlier_and_keeps_what_the_model_said(filled, alice):
+    for new in ("negative", "neutral"):
+        correct_annotation(filled, uid="feed:example.org:0", task="sentiment", new=new, by=alice, now=NOW)
+    label = Label.objects.get(workspace=filled, ended_at=None)
+    assert (label.value, label.answer) == ("neutral", "positive")
+
+
+def test_an_annotation_that_is_right_is_confirmed(filled, alice, client_of):
+    post = post_of(filled, "feed:example.org:0")
+    answer = client_of(alice).post(f"/acme/listen/post/{post['id']}/confirm/", {"task": "sentiment"})
+    label = Label.objects.get(workspace=filled)
+    assert answer.status_code == 302 and label.kind == "confirmation" and label.value == label.answer == "positive"
+
+
+def test_a_model_that_was_trained_answers_once_it_is_activated_and_not_after_it_is_rolled_back(filled, alice, trained):
+    text = "honestly that was a sick drop"
+    assert trained.comparison["verdict"] in {"better", "chance"} and trained.labels == trained.drawn == 30
+    before = arrive(filled, [text], 3, 200)[0]
+    actions.activate_model(filled, "sentiment", trained, by=alice, now=NOW)
+    after = arrive(filled, [text], 4, 300)[0]
+    actions.activate_model(filled, "sentiment", None, by=alice, now=NOW)
+    back = arrive(filled, [text], 5, 400)[0]
+    said = [(post_of(filled, uid)["sentiment"], post_of(filled, uid)["analysed_by"]) for uid in (before, after, back)]
+    assert said[0] == said[2] and said[0][1] == "fast 1.0"
+    assert said[1] == ("positive", "fast 1.0 +sentiment.1")
+    assert AuditEntry.objects.filter(workspace=filled, verb="activate").count() == 2
+
+
+def test_a_damaged_model_file_lets_the_shipped_model_answer(filled, alice, trained):
+    actions.activate_model(filled, "sentiment", trained, by=alice, now=NOW)
+    file_of(trained).write_bytes(b"cut short")
+    heads_for.cache_clear()
+    heads = heads_for(chosen_for(filled))
+    assert heads.mark == "" and "+" not in heads.card("sentiment").version
+
+
+def test_a_few_labels_fail_the_training_in_words(filled, alice):
+    job = actions.start_retraining(filled, "intent", by=alice, now=NOW)
+    run_job(claim_this(job, now=NOW), Listener(filled))
+    job.refresh_from_db()
+    assert job.state == Job.State.FAILED and "at least 20 are needed" in job.error
+
+
+def test_below_the_stated_confidence_new_posts_are_undecided(filled, alice):
+    actions.set_sureness(filled, "sentiment", 0.99999, by=alice, now=NOW)
+    uid = arrive(filled, ["Acme is wonderful, I love it"], 2, 100)[0]
+    assert post_of(filled, uid)["sentiment"] == "undecided"
+    assert post_of(filled, "feed:example.org:0")["sentiment"] == "positive"
+    assert actions.set_sureness(filled, "sentiment", None, by=alice, now=NOW) == pytest.approx(0.99999)
+    assert heads_for(chosen_for(filled)) is None
+
+
+def test_the_page_shows_before_and_after_and_asks_the_same_whatever_the_number_of_models(
+    filled, alice, trained, client_of, django_assert_max_num_queries
+):
+    browser = client_of(alice)
+    with django_assert_max_num_queries(14):
+        page = browser.get("/acme/settings/models/").content.decode()
+    assert "30 labels" in page and "Activate" in page and "n = 30" in page
+    browser.post("/acme/settings/models/sentiment/activate/1/")
+    assert "your model 1 answers" in browser.get("/acme/settings/models/").content.decode()
+    table = browser.get("/acme/settings/models/labels.csv").content.decode().splitlines()
+    assert len(table) == 31 and table[0].startswith("task,uid,value,answer")
+
+
+@pytest.mark.parametrize("address", ["sentiment/train/", "sentiment/activate/0/", "sentiment/sure/"])
+def test_whoever_may_only_read_trains_and_activates_nothing(filled, carol, client_of, address):
+    assert client_of(carol).get("/acme/settings/models/").status_code == 200
+    assert client_of(carol).post(f"/acme/settings/models/{address}").status_code == 403
+
+
+def test_another_workspaces_models_and_labels_are_not_found(filled, trained, dan, client_of):
+    assert client_of(dan).post("/elsewhere/settings/models/sentiment/activate/1/").status_code == 404
+    assert "30 labels" not in client_of(dan).get("/elsewhere/settings/models/").content.decode()
+
+
+def test_erasing_a_post_takes_its_labels(filled, alice):
+    from talkworthy.learning.joining import data_forgotten
+
+    correct_annotation(filled, uid="feed:example.org:0", task="sentiment", new="negative", by=alice, now=NOW)
+    assert data_forgotten(filled, uids=["feed:example.org:0"], authors=[], now=NOW) == {"labels": 1}
+    assert archive_of(filled).table(Scan(columns=("id",))).num_rows == 12
