@@ -8,6 +8,7 @@ import pytest
 
 from talkworthy.analysis import default_pipeline, why
 from talkworthy.analysis.reasons import TASKS
+from talkworthy.analysis.urgency import alarms
 
 Posts = Callable[..., pa.RecordBatch]
 
@@ -91,6 +92,14 @@ def test_danger_is_heard_in_other_languages(answers: Callable[..., list[object]]
     urgency = answers("urgency", text)[0]
     assert isinstance(urgency, int)
     assert urgency >= 40
+
+
+def test_a_hacked_account_is_a_kind_of_its_own(answers: Callable[..., list[object]]):
+    text = "My account was hacked, please help me"
+    assert {alarm.kind for alarm in alarms(text.lower())} == {"security", "hurry"}
+    urgency = answers("urgency", text)[0]
+    assert isinstance(urgency, int)
+    assert urgency >= 50
 
 
 def test_a_word_inside_another_raises_no_alarm(answers: Callable[..., list[object]]):

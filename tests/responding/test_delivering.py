@@ -303,6 +303,7 @@ NEVER = {
     "complaint": lambda case: Message.objects.update(intent="complaint"),
     "vulnerable": lambda case: Message.objects.update(text="I want to die"),
     "legal": lambda case: Message.objects.update(text="My lawyer will sue you"),
+    "hacked": lambda case: Message.objects.update(text="My account was hacked"),
     "risk": lambda case: type(case).objects.update(priority="risk"),
     "influential": lambda case: type(case).objects.update(influence=0.5),
     "followers": lambda case: type(case.requester).objects.update(followers=50_000),

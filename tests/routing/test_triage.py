@@ -55,6 +55,24 @@ def test_danger_at_somebody_else_is_not_our_crisis(compiled: Compiled) -> None:
     assert triaged(compiled, "A charger caught fire and burned my hand", FIELD).path[0].answer == "no"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mi cuenta de Acme ha sido hackeada, ayuda por favor",
+        "Mon compte Acme a été piraté, aidez moi",
+    ],
+)
+def test_a_hacked_account_is_a_matter_of_support_and_not_a_crisis(compiled: Compiled, text: str) -> None:
+    found = triaged(compiled, text, US)
+    assert found.path[0].answer == "no"
+    assert found.outcome.name != "escalate_crisis"
+
+
+def test_a_lawyers_threat_about_a_hacked_account_stays_a_crisis(compiled: Compiled) -> None:
+    found = triaged(compiled, "My Acme account was hacked and nobody helps. You will hear from my lawyer!", US)
+    assert found.outcome.name == "escalate_crisis"
+
+
 def test_words_of_self_harm_are_escalated_whoever_they_are_about(compiled: Compiled) -> None:
     assert triaged(compiled, "I want to kill myself").outcome.name == "escalate_crisis"
 

@@ -1,9 +1,9 @@
 """How soon somebody should look at a post: 0 (can wait) to 100 (now).
 
-Rules say what is at stake (self-harm, safety, legal, security, outage, hurry, leaving: `lexicons/<code>/urgency.txt`),
-models how likely the writer speaks of it as their own trouble. With p the strongest phrase's points, m the
-more likely of complaint and request for help, n the chance of negative feeling and s the number of further
-kinds of phrases found:
+Rules say what is at stake (self-harm, safety, legal, security, outage, hurry, leaving:
+`lexicons/<code>/urgency.txt`), models how likely the writer speaks of it as their own trouble. With p the
+strongest phrase's points, m the more likely of complaint and request for help, n the chance of negative feeling
+and s the number of further kinds of phrases found:
 
     urgency = p · (0.55 + 0.45 · max(m, n)) + 5 · s    where a phrase was found,
     urgency = 35 · m · (0.5 + 0.5 · n)                 where none was,

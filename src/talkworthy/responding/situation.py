@@ -133,7 +133,7 @@ def situation_of(draft: Draft, *, now: datetime, but: Delivery | None = None) ->
         first_contact=not earlier.exists(),
         negative=message.sentiment not in ("neutral", "positive") or message.intent == "complaint",
         vulnerable=bool({"self-harm", "safety"} & alarms),
-        legal="legal" in alarms or draft.case.priority == "risk",
+        legal=bool({"legal", "security"} & alarms) or draft.case.priority == "risk",
         influencer=bool(known_as) or draft.case.influence >= INFLUENCE or (identity.followers or 0) >= FOLLOWERS,
         automated=identity.is_automated or identity.is_ours,
         person_answered=_person_answered(draft),

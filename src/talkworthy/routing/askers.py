@@ -21,7 +21,7 @@ from talkworthy.query import tokens
 OURS = ("brand", "product", "touchpoint", "person")
 """Kinds of monitors that speak of us."""
 GRAVE = ("self-harm", "safety", "legal")
-"""Kinds of urgent phrases that make a crisis matter; an outage that one person meets, hurry and leaving do not."""
+"""Kinds of urgent phrases that make a crisis matter; an outage or a hacked account that one person meets does not."""
 GRAVE_POINTS = 55.0
 WIDE = 1_000_000
 """Followers from which on the reach counts as whole."""
