@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
+from django.db import transaction
 from tests.conftest import NOW
 
 from talkworthy.listening.collecting import Listener, source_key
@@ -11,7 +12,7 @@ from talkworthy.listening.models import Batch, Source
 from talkworthy.people.models import Identity
 from talkworthy.routing import arriving, joining, keeping
 from talkworthy.routing.actions import open_case, resolve_case, set_state
-from talkworthy.routing.arriving import look_at_arrivals, try_again
+from talkworthy.routing.arriving import await_answers, look_at_arrivals, try_again
 from talkworthy.routing.models import (
     Arrival,
     Case,
@@ -351,3 +352,32 @@ def test_one_conversation_has_one_live_case(filled, rule):
     look()
     case, is_new = open_case(Conversation.objects.get(), title="again", by=None, now=NOW)
     assert not is_new and case == Case.objects.get()
+
+
+def test_who_answered_us_before_our_answer_was_written_down_is_heard(filled, rule):
+    arrive(filled, post(1))
+    look()
+    case = Case.objects.get()
+    ours = "feed:example.org:ours"
+    arrive(filled, post(7, "Still broken", in_reply_to=ours), post(8, "Others talk", in_reply_to="feed:example.org:x"))
+    look()
+    assert Message.objects.count() == 1
+    set_state(case, state=Case.State.WAITING, by=None, now=NOW)
+    with transaction.atomic():  # a worker died between the channel's taking it and this
+        Message.objects.create(
+            workspace=filled,
+            conversation=case.conversations.get(),
+            uid=ours,
+            parent=post(1)["uid"],
+            direction="outward",
+            at=NOW,
+        )
+        await_answers(filled, ours, now=NOW)
+    look()
+    assert Message.objects.get(uid=post(7)["uid"]).conversation == case.conversations.get()
+    case.refresh_from_db()
+    assert case.state == "open" and Message.objects.count() == 3 and not Arrival.objects.exists()
+    before = counted()
+    await_answers(filled, ours, now=NOW)
+    look()
+    assert counted() == before

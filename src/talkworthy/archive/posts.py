@@ -293,6 +293,11 @@ class Archive:
             wanted = {name for link in links for name in link if name} - asked
         return _thread_of(uid, pa.concat_tables(found))
 
+    def answers(self, uids: Sequence[str]) -> pa.Table:
+        """The posts that answer any of these directly, oldest first (columns of STORED)."""
+        rows = self._reader.fetched(sorted(self._reader.find(THREAD, sorted(set(uids)))))
+        return rows.filter(pc.is_in(rows["in_reply_to"], pa.array(sorted(set(uids)), pa.string())))
+
     def snapshot(self) -> FileList:
         """The posts as files for other engines. Fold first (Keeper.run_once) where corrections matter to them."""
         snapshot = self.posts.snapshot()

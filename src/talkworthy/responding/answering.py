@@ -4,6 +4,7 @@ from datetime import datetime
 
 from talkworthy.connectors.contract import Sent
 from talkworthy.responding.models import Draft
+from talkworthy.routing.arriving import await_answers
 from talkworthy.routing.models import Conversation, Message
 
 
@@ -30,6 +31,7 @@ def keep_message(draft: Draft, sent: Sent, *, text: str, source: str, now: datet
     if not is_new and message.direction != Message.Direction.OUTWARD:
         message.direction = Message.Direction.OUTWARD
         message.save(update_fields=["direction"])
+    await_answers(draft.workspace, sent.uid, now=now)
     conversation = Conversation.objects.select_for_update().get(pk=draft.conversation_id)
     conversation.last_outward_at = max(conversation.last_outward_at or at, at)
     conversation.last_at = max(conversation.last_at, at)

@@ -27,7 +27,7 @@ from talkworthy.routing.actions.cases import give_role, live_case_of, open_case,
 from talkworthy.routing.actions.messages import note_change_of, note_message
 from talkworthy.routing.assignment import Need, choose
 from talkworthy.routing.hours import candidates_of
-from talkworthy.routing.keeping import change_message, empty_message, keep_post, tied
+from talkworthy.routing.keeping import change_message, empty_message, held_names, keep_post, tied
 from talkworthy.routing.models import Arrival, Case, CaseRole, CaseTag, Decision, Message, Timer
 from talkworthy.routing.rulebook import RuleBook, Verdict, is_automated, rulebook_of
 from talkworthy.routing.telling import address_of
@@ -61,12 +61,42 @@ def try_again(workspace: Workspace, *, now: datetime, uid: str = "") -> int:
     return (aside.filter(uid=uid) if uid else aside).update(attempts=0, error="", due_at=now, claimed_until=None)
 
 
+def await_answers(workspace: Workspace, uid: str, *, now: datetime) -> None:
+    """Have what answers a reply of ours looked for once the reply is kept: listening may have met it earlier.
+
+    A worker may die after the channel took the reply and before that is written down; who answered in between belonged
+    to nothing of the desk.
+    """
+    Arrival.objects.get_or_create(
+        workspace=workspace, uid=uid, reason="sent", defaults={"post_id": 0, "at": now, "due_at": now}
+    )
+
+
+def _bring_answers(workspace: Workspace, sent: Sequence[Arrival], *, now: datetime) -> None:
+    """Let what answers our replies wait to be looked at, where the desk has no message of it yet."""
+    uids = [arrival.uid for arrival in sent]
+    posts = archive_of(workspace).answers(uids).select(["id", "uid"]).to_pylist() if uids else []
+    held = held_names(workspace, "uid", [post["uid"] for post in posts])
+    with transaction.atomic():
+        Arrival.objects.bulk_create(
+            [
+                Arrival(workspace=workspace, uid=post["uid"], post_id=post["id"], at=now, due_at=now)
+                for post in posts
+                if post["uid"] not in held
+            ],
+            ignore_conflicts=True,
+        )
+        Arrival.objects.filter(pk__in=[arrival.pk for arrival in sent]).delete()
+
+
 def _due(now: datetime) -> Any:
     return Arrival.objects.filter(free(now), due_at__lte=now, attempts__lt=ATTEMPTS)
 
 
 def _look(workspace: Workspace, *, now: datetime, most: int) -> int:
-    arrivals = _claimed(workspace, now=now, most=most)
+    claimed = _claimed(workspace, now=now, most=most)
+    _bring_answers(workspace, [arrival for arrival in claimed if arrival.reason == "sent"], now=now)
+    arrivals = [arrival for arrival in claimed if arrival.reason != "sent"]
     posts = _posts(workspace, [arrival for arrival in arrivals if arrival.reason != "gone"])
     rows: dict[str, Mapping[str, Any]] = {row["uid"]: row for row in posts.to_pylist()}
     book = rulebook_of(workspace, now=now)
@@ -93,7 +123,7 @@ def _look(workspace: Workspace, *, now: datetime, most: int) -> int:
     numbers = [arrival.pk for arrival in idle]
     for start in range(0, len(numbers), 500):
         Arrival.objects.filter(pk__in=numbers[start : start + 500]).delete()
-    return len(arrivals)
+    return len(claimed)
 
 
 def _claimed(workspace: Workspace, *, now: datetime, most: int) -> list[Arrival]:

@@ -136,7 +136,7 @@ class Arrival(models.Model):
     uid = models.TextField()
     post_id = models.BigIntegerField()
     reason = models.CharField(max_length=8, default="new")
-    """new, edited or gone."""
+    """new, edited or gone; sent is an answer of ours, whose own answers may have been collected before it was kept."""
     at = models.DateTimeField(default=now)
     due_at = models.DateTimeField(default=now)
     claimed_until = models.DateTimeField(null=True)
