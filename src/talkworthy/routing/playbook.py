@@ -6,13 +6,13 @@ Nothing here deletes: there is no outcome that removes what somebody said, and n
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
 import yaml
 
-from talkworthy.query import CompiledQuery, QueryError, compile_query, parse
+from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
 from talkworthy.query.match import Similarity
 
 PRIORITIES = ("risk", "purchase", "cancel", "service", "low")
@@ -101,6 +101,11 @@ class Compiled:
     queries: Mapping[tuple[str, str], CompiledQuery] = field(repr=False)
     now: datetime
     similarity: Similarity | None = field(default=None, repr=False)
+
+    @cached_property
+    def matcher(self) -> "Matcher[tuple[str, str]]":
+        """All its queries at once: built when the first batch asks, because one mention is asked without it."""
+        return Matcher(self.queries)
 
 
 def default_tree() -> dict[str, Any]:

@@ -107,11 +107,7 @@ def _glances(compiled: Compiled, facts: Sequence[Facts]) -> list[_Glance]:
     posts = posts_table(rows)
     for column in ANNOTATIONS:
         posts = posts.append_column(column, pa.array([one.post.get(column.name) for one in facts], column.type))
-    found: list[set[Place]] = [set() for _ in facts]
-    for place, query in compiled.queries.items():
-        for row, matches in enumerate(query.match(posts).to_pylist()):
-            if matches:
-                found[row].add(place)
+    found = compiled.matcher.match(posts).by_row()
     chances = scorer_of("offensive").score([whole_text(one) for one in facts])["offensive"][:, 0]
     return [
         _Glance(frozenset(places), one.offensive if one.offensive is not None else float(chance))
