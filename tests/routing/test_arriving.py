@@ -15,6 +15,7 @@ from talkworthy.routing.actions import open_case, resolve_case, set_state
 from talkworthy.routing.arriving import await_answers, look_at_arrivals, try_again
 from talkworthy.routing.models import (
     Arrival,
+    Availability,
     Case,
     CaseChange,
     CaseRole,
@@ -23,6 +24,7 @@ from talkworthy.routing.models import (
     Message,
     Rule,
 )
+from talkworthy.routing.telling import lacking_words
 from talkworthy.schema import OBSERVATION, TOMBSTONE, posts_table
 from talkworthy.workspaces.models import Member, Team, TeamMember, User, Workspace
 
@@ -108,6 +110,31 @@ def test_a_rule_opens_a_case_gives_it_to_its_team_and_says_why(filled, rule, fra
     assert list(case.tags.values_list("tag", flat=True)) == ["router"]
     assert Decision.objects.get().case == case
     assert frank.notifications.get().kind == "assigned"
+
+
+def asking_for(rule, *skills):
+    rule.effects = [*rule.effects, *({"do": "need_skill", "skill": skill} for skill in skills)]
+    rule.save()
+
+
+def test_a_case_that_asks_for_a_skill_goes_to_who_has_it_however_it_is_written(filled, rule, frank):
+    other = Member.objects.create(workspace=filled, user=User.objects.create_user("g@example.org"), role="agent")
+    TeamMember.objects.create(team=rule_team(rule), member=other)
+    Availability.objects.create(member=other, skills=["Billing"])
+    asking_for(rule, "billing")
+    arrive(filled, post(1))
+    look()
+    assert Case.objects.get().owner == other
+
+
+def test_a_case_whose_skill_nobody_on_shift_has_stays_with_the_team_and_says_so(filled, rule, frank):
+    asking_for(rule, "billing")
+    arrive(filled, post(1))
+    look()
+    case = Case.objects.get()
+    assert (case.owner, case.team) == (None, rule_team(rule))
+    assert case.reason["assigned"]["lacking"] == ["billing"]
+    assert lacking_words(case.reason["assigned"]["lacking"]) == "nobody with the skill “billing” is on shift"
 
 
 def rule_team(rule):

@@ -52,3 +52,16 @@ def test_skills_are_needed_all() -> None:
 
 def test_who_had_it_and_was_silent_does_not_get_it_again() -> None:
     assert choose([ANN, BEN], Need(but=1), now=NOW).member == 2
+
+
+def test_skills_that_nobody_there_has_are_named() -> None:
+    need = Need(skills=frozenset({"billing", "legal"}))
+    half, away = Candidate(1, skills=frozenset({"billing"})), Candidate(2, "away", skills=need.skills)
+    assert choose([half, away], need, now=NOW).lacking == ("legal",)
+    assert choose([half, Candidate(3, skills=frozenset({"legal"}))], need, now=NOW).lacking == ("billing", "legal")
+
+
+def test_who_has_the_skills_but_no_room_is_not_lacking() -> None:
+    full = Candidate(1, open_cases=20, skills=frozenset({"billing"}))
+    found = choose([full, BEN], Need(skills=frozenset({"billing"})), now=NOW)
+    assert (found.member, found.passed, found.lacking) == (None, {"full": 1, "skills": 1}, ())

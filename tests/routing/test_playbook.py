@@ -92,3 +92,16 @@ def test_differences_name_the_place_and_both_words() -> None:
     found = differences(old, new)
     assert ("nodes.Q4.otherwise", "unknown", "true") in found
     assert ("outcomes.thank.title", "Thank", None) in found
+
+
+def test_an_outcome_names_the_skills_that_it_asks_for() -> None:
+    tree = default_tree()
+    tree["outcomes"]["support"]["skills"] = [" Routers ", "routers", "law"]
+    assert known(tree).outcomes["support"].skills == ("routers", "law")
+
+
+@pytest.mark.parametrize("skills", ["routers", [7], [""], ["x" * 61], ["a", {}], [str(n) for n in range(11)]])
+def test_skills_that_cannot_be_read_are_a_fault(skills: object) -> None:
+    tree = default_tree()
+    tree["outcomes"]["support"]["skills"] = skills
+    assert "skills" in faults(tree)

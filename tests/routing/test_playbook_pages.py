@@ -34,6 +34,7 @@ def fields_of(tree: dict[str, Any]) -> dict[str, Any]:
             data[f"{card.prefix}-{name}"] = [getattr(row, name) for row in card.answers]
     data["outcome-name"] = [row.name for row in editor.outcomes]
     data["outcome-key"] = [row.name or "new" for row in editor.outcomes]
+    data["outcome-skills"] = [row.skills for row in editor.outcomes]
     data["outcome-title"] = [row.title for row in editor.outcomes]
     data["outcome-autonomy"] = [row.autonomy for row in editor.outcomes]
     for row in editor.outcomes:
@@ -83,6 +84,7 @@ def test_what_the_editor_shows_is_what_it_saves(
 ) -> None:
     tree = default_tree()
     tree["nodes"]["Q4"]["answers"]["false"]["when"] = "sells NEAR/3 data"
+    tree["outcomes"]["support"]["skills"] = ["routers", "law"]
     answer = client_of(lead).post(f"{PAGE}1/edit/", fields_of(tree))
     assert answer.status_code == 302
     assert playbook.versions.get(version=2).tree == read(written(tree))

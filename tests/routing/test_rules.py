@@ -56,3 +56,16 @@ def test_the_sources_that_a_condition_names_are_known():
     found = sources_named(parse("source:source-7 OR (acme AND source:(source-8 OR source-9))", stage="search"))
     assert found == {"source-7", "source-8", "source-9"}
     assert sources_named(parse("acme", stage="search")) == frozenset()
+
+
+def test_skills_that_rules_ask_for_add_up():
+    found = plan(
+        [ruling(1, {"do": "need_skill", "skill": " Billing "}), ruling(2, {"do": "need_skill", "skill": "law"})]
+    )
+    assert found.skills == ("billing", "law")
+
+
+@pytest.mark.parametrize("skill", ["", "  ", 7, ["billing"], "x" * 61])
+def test_a_skill_that_nobody_can_have_is_refused(skill):
+    with pytest.raises(BadEffect):
+        read_effects([{"do": "need_skill", "skill": skill}])

@@ -80,9 +80,9 @@ def test_a_rule_of_another_workspace_is_not_there(client_of, rule, dan):
 def test_a_rule_is_saved_switched_off_with_its_effects_in_order(client_of, lead, support, workspace):
     member = Member.objects.get(user=lead)
     rows = fields(
-        do=["open_case", "", "assign_team", "inform", "priority", "tag", ""],
+        do=["open_case", "", "assign_team", "inform", "priority", "tag", "need_skill"],
         to=["", "", f"team:{support.pk}", f"member:{member.pk}", "priority:risk", "", ""],
-        tag=["", "", "", "", "", "Router", ""],
+        tag=["", "", "", "", "", "Router", "Billing"],
         stops="on",
     )
     client_of(lead).post(f"{PAGE}new/", rows)
@@ -93,6 +93,7 @@ def test_a_rule_is_saved_switched_off_with_its_effects_in_order(client_of, lead,
         {"do": "inform", "member": member.pk},
         {"do": "priority", "priority": "risk"},
         {"do": "tag", "tag": "Router"},
+        {"do": "need_skill", "skill": "Billing"},
     ]
     assert (made.enabled, made.stops, made.version) == (False, True, 1)
 
@@ -109,6 +110,7 @@ def test_a_rule_is_saved_switched_off_with_its_effects_in_order(client_of, lead,
         ({"do": ["notify"]}, "Choose a member."),
         ({"do": ["priority"], "to": ["priority:best"]}, "Choose a class."),
         ({"do": ["tag"]}, "Write the tag."),
+        ({"do": ["need_skill"]}, "Write the skill."),
         ({"do": ["dance"]}, "Choose what is done."),
     ],
 )

@@ -245,12 +245,15 @@ class Desk:
         owner = self._member(plan.member)
         if plan.touchpoint_owner and touchpoint is not None:
             owner, team = touchpoint.owner, touchpoint.team or team
-        assigned: dict[str, Any] = {}
+        skills = sorted(verdict.skills)
+        assigned: dict[str, Any] = {"skills": skills} if skills else {}
         if owner is None and team is not None:
             language = message.language[:2]
-            choice = choose(candidates_of(team), Need(language=language), now=self.now)
+            choice = choose(candidates_of(team), Need(language, frozenset(skills)), now=self.now)
             owner = self._member(choice.member)
-            assigned = {"considered": choice.considered, "passed": choice.passed, "load": choice.load}
+            assigned |= {"considered": choice.considered, "passed": choice.passed, "load": choice.load}
+            if choice.lacking:
+                assigned["lacking"] = list(choice.lacking)
         reason = {
             "rules": [
                 {"rule": ruling.rule, "version": ruling.version, "name": self.book.names.get(ruling.rule, "")}

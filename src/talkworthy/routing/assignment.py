@@ -39,6 +39,8 @@ class Choice:
     passed: dict[str, int]
     load: float | None = None
     by_language: bool = False
+    lacking: tuple[str, ...] = ()
+    """Skills that nobody who is there has, or has all of: why nobody was chosen."""
 
 
 def choose(candidates: Sequence[Candidate], need: Need, *, now: datetime) -> Choice:
@@ -63,16 +65,27 @@ def choose(candidates: Sequence[Candidate], need: Need, *, now: datetime) -> Cho
         default=None,
     )
     if chosen is None:
-        return Choice(None, len(candidates), passed)
+        return Choice(None, len(candidates), passed, lacking=_lacking(candidates, need, now))
     return Choice(chosen.member, len(candidates), passed, round(chosen.open_cases / chosen.capacity, 3), bool(speaking))
+
+
+def _lacking(candidates: Sequence[Candidate], need: Need, now: datetime) -> tuple[str, ...]:
+    """The skills that keep a case from everybody; none where somebody who is there has them all, and no room."""
+    there = [one.skills for one in candidates if one.member != need.but and _is_there(one, now)]
+    if any(need.skills <= skills for skills in there):
+        return ()
+    return tuple(sorted(need.skills - frozenset[str]().union(*there) or need.skills))
+
+
+def _is_there(candidate: Candidate, now: datetime) -> bool:
+    return candidate.state == "here" or (candidate.away_until is not None and candidate.away_until <= now)
 
 
 def _hindrance(candidate: Candidate, need: Need, now: datetime) -> str:
     """Why this one is passed over; empty: they may have it."""
     if candidate.member == need.but:
         return "had it"
-    back = candidate.away_until is not None and candidate.away_until <= now
-    if candidate.state != "here" and not back:
+    if not _is_there(candidate, now):
         return candidate.state
     if candidate.capacity <= 0 or candidate.open_cases >= candidate.capacity:
         return "full"

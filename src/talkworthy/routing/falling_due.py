@@ -16,7 +16,7 @@ from talkworthy.routing import actions, assignment
 from talkworthy.routing.hours import candidates_of
 from talkworthy.routing.models import Case, CaseChange, Message, Timer
 from talkworthy.routing.states import SETTLED
-from talkworthy.routing.telling import note_missed
+from talkworthy.routing.telling import lacking_words, note_missed
 from talkworthy.states.claims import claimed
 from talkworthy.workspaces.models import Member
 
@@ -61,10 +61,13 @@ def _silent(case: Case, timer: Timer, now: datetime) -> str:
     if case.state != Case.State.NEW or case.owner is None:
         return "dropped"
     had = case.owner
-    need = assignment.Need(language=case.language, but=had.pk)
+    skills = frozenset(case.reason.get("assigned", {}).get("skills", ()))
+    need = assignment.Need(case.language[:2], skills, but=had.pk)
     choice = assignment.choose(candidates_of(case.team), need, now=now) if case.team else None
     heir = Member.objects.filter(pk=choice.member).first() if choice and choice.member else None
     why = _("%(who)s did not begin in time") % {"who": had}
+    if choice and choice.lacking:
+        why = f"{why}; {lacking_words(choice.lacking)}"
     actions.assign_case(case, owner=heir, by=None, now=now, why=why)
     words = _("%(case)s went to somebody else, because nothing happened in time.") % {"case": case}
     notify(had, kind="missed", text=words, address=actions.address_of(case), key=f"silent {timer.pk}", now=now)

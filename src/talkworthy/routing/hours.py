@@ -69,7 +69,7 @@ def candidates_of(team: Team) -> list[Candidate]:
                 capacity=row.capacity,
                 open_cases=member.in_hand,
                 languages=frozenset(row.languages),
-                skills=frozenset(row.skills),
+                skills=frozenset(skill.casefold() for skill in row.skills),
                 last_assigned_at=row.last_assigned_at,
             )
         )

@@ -435,7 +435,7 @@ class Rule(models.Model):
     condition = models.TextField(_("condition"))
     effects = models.JSONField(_("effects"), default=list)
     """In order: {"do": "open_case" | "triage" | "assign_team" | "assign_member" | "assign_touchpoint_owner" |
-    "priority" | "tag" | "inform" | "notify", …}; read by `routing/rules.py`."""
+    "need_skill" | "priority" | "tag" | "inform" | "notify", …}; read by `routing/rules.py`."""
     position = models.PositiveIntegerField(default=0)
     stops = models.BooleanField(_("later rules are not looked at"), default=False)
     enabled = models.BooleanField(_("on"), default=False)

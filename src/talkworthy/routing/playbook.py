@@ -20,6 +20,8 @@ LEVELS = ("observe", "suggest", "draft", "send")
 FORBIDDEN = frozenset({"delete", "remove", "hide", "erase", "censor", "block"})
 """No outcome may be called so: only moderation removes, in owned places, with a stated reason."""
 MOST_NODES = 100
+LONGEST_SKILL = 60
+MOST_SKILLS = 10
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A leaf. `opens`: it becomes a case. `answers`: somebody is answered. `waits`: the community may be first."""
+    """A leaf. `opens`: it becomes a case. `answers`: somebody is answered. `waits`: the community may be first.
+    `skills`: what whoever gets the case must know, all of it."""
 
     name: str
     title: str
@@ -54,6 +57,7 @@ class Outcome:
     answers: bool
     autonomy: str = "observe"
     waits: bool = True
+    skills: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,22 @@ def _outcome(name: str, found: Mapping[str, Any], faults: list[Fault]) -> Outcom
         bool(found.get("answers")),
         level,
         bool(found.get("waits", True)),
+        _skills(name, found.get("skills"), faults),
     )
+
+
+def _skills(name: str, given: Any, faults: list[Fault]) -> tuple[str, ...]:
+    """Each once, folded as a member's are where they are compared."""
+    listed = [] if given is None else given
+    if not isinstance(listed, list) or not all(
+        isinstance(one, str) and 0 < len(one.strip()) <= LONGEST_SKILL for one in listed
+    ):
+        faults.append(Fault(name, f"skills must be a list of texts of at most {LONGEST_SKILL} characters"))
+        return ()
+    if len(listed) > MOST_SKILLS:
+        faults.append(Fault(name, f"has {len(listed)} skills; {MOST_SKILLS} is the most"))
+        return ()
+    return tuple(dict.fromkeys(one.strip().casefold() for one in listed))
 
 
 def _ranking(found: Any, faults: list[Fault]) -> Ranking:

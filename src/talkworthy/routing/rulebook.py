@@ -43,6 +43,12 @@ class Verdict:
         """The class: a rule's word before the playbook's."""
         return self.plan.priority or (self.triage.priority if self.triage else "service")
 
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """What whoever gets it must know: what rules ask for, and what the outcome does."""
+        asked = self.triage.outcome.skills if self.triage else ()
+        return tuple(dict.fromkeys((*self.plan.skills, *asked)))
+
 
 @dataclass(frozen=True)
 class RuleBook:

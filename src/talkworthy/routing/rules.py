@@ -1,7 +1,7 @@
 """What rules say of a mention: their effects in order, put together into one plan. Pure.
 
-Rules are looked at in their order. A later rule adds to an earlier one (tags, people informed) and overrules it where
-only one can hold (team, person, class); a rule that stops keeps the later ones from being looked at.
+Rules are looked at in their order. A later rule adds to an earlier one (tags, skills, people informed) and overrules it
+where only one can hold (team, person, class); a rule that stops keeps the later ones from being looked at.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from talkworthy.query import Query
 from talkworthy.query.tree import Field, Phrase, Word, walk
-from talkworthy.routing.playbook import PRIORITIES
+from talkworthy.routing.playbook import LONGEST_SKILL, PRIORITIES
 
 NEEDS: Mapping[str, str] = {
     "open_case": "",
@@ -18,6 +18,7 @@ NEEDS: Mapping[str, str] = {
     "assign_team": "team",
     "assign_member": "member",
     "assign_touchpoint_owner": "",
+    "need_skill": "skill",
     "priority": "priority",
     "tag": "tag",
     "inform": "member",
@@ -32,7 +33,7 @@ class BadEffect(ValueError):
 
 @dataclass(frozen=True)
 class Effect:
-    """One thing that a rule does; `value` is a number (team, member), a class or a tag."""
+    """One thing that a rule does; `value` is a number (team, member), a skill, a class or a tag."""
 
     do: str
     value: int | str = ""
@@ -58,6 +59,8 @@ class RoutingPlan:
     team: int | None = None
     member: int | None = None
     touchpoint_owner: bool = False
+    skills: tuple[str, ...] = ()
+    """What whoever gets it must know, all of it."""
     priority: str = ""
     tags: tuple[str, ...] = ()
     informed: tuple[int, ...] = ()
@@ -122,6 +125,8 @@ def _read(row: Mapping[str, Any]) -> Effect:
             return Effect(do, int(row[name]))
         except (TypeError, ValueError):
             raise BadEffect(f"{do} takes the number of a {name}, not {row[name]!r}") from None
+    if name == "skill" and not (isinstance(row[name], str) and 0 < len(row[name].strip()) <= LONGEST_SKILL):
+        raise BadEffect(f"{do} takes one skill of at most {LONGEST_SKILL} characters, not {row[name]!r}")
     if name == "priority" and row[name] not in PRIORITIES:
         raise BadEffect(f"{row[name]!r} is none of: {', '.join(PRIORITIES)}")
     return Effect(do, str(row[name]).strip().casefold()[:60] if name else "")
@@ -139,6 +144,8 @@ def _with(found: RoutingPlan, effect: Effect) -> RoutingPlan:
             return replace(found, member=member, touchpoint_owner=False)
         case Effect("assign_touchpoint_owner"):
             return replace(found, touchpoint_owner=True, member=None)
+        case Effect("need_skill", str(skill)):
+            return replace(found, skills=_added(found.skills, skill))
         case Effect("priority", str(priority)):
             return replace(found, priority=priority)
         case Effect("tag", str(tag)):

@@ -1,10 +1,13 @@
 """What programs and members are told of a case."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from talkworthy.notifying.actions import notify, tell
 from talkworthy.routing.models import Case, CaseChange, Timer
@@ -24,6 +27,15 @@ def data_of(case: Case, **more: Any) -> dict[str, Any]:
         "address": f"{settings.CONFIGURATION.public_address}{address_of(case)}",
         **more,
     }
+
+
+def lacking_words(skills: Sequence[str]) -> str:
+    """Why nobody was given a case that asks for skills."""
+    listed = get_text_list([f"“{skill}”" for skill in skills], _("and"))
+    words = ngettext(
+        "nobody with the skill %(skills)s is on shift", "nobody with the skills %(skills)s is on shift", len(skills)
+    )
+    return words % {"skills": listed}
 
 
 def address_of(case: Case) -> str:

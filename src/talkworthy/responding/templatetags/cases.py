@@ -14,6 +14,7 @@ from talkworthy.listening.labels import channel_title, language_name
 from talkworthy.responding.noting import MENTION, handle_of
 from talkworthy.routing.evidence import worded
 from talkworthy.routing.models import Case, Decision
+from talkworthy.routing.telling import lacking_words
 from talkworthy.workspaces.models import Member
 
 register = template.Library()
@@ -101,9 +102,11 @@ def reasons(reason: Any) -> list[tuple[str, str]]:
     """A case's reason as pairs of words; what is empty is left out."""
     if not isinstance(reason, dict):
         return []
-    return [
+    said = [
         (str(name).replace("_", " "), _flat(value)) for name, value in reason.items() if value not in ("", None, [], {})
     ]
+    lacking = (reason.get("assigned") or {}).get("lacking")
+    return [*said, (_("given to nobody"), lacking_words(lacking))] if lacking else said
 
 
 def _flat(value: Any) -> str:

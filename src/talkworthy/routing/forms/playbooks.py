@@ -59,6 +59,7 @@ class OutcomeRow:
     answers: bool = False
     waits: bool = True
     autonomy: str = "observe"
+    skills: str = ""
     faults: Sequence[str] = ()
 
 
@@ -105,6 +106,7 @@ def editor_of(tree: Mapping[str, Any], faults: Sequence[Fault] = ()) -> Editor:
             bool(told.get("answers")),
             bool(told.get("waits", True)),
             str(told.get("autonomy") or "observe"),
+            _joined(told.get("skills")),
             named.pop(name, []),
         )
         for name, told in (tree.get("outcomes") or {}).items()
@@ -152,6 +154,10 @@ def _card(kind: str, name: str, told: Mapping[str, Any], faults: Sequence[str]) 
         answers,
         faults,
     )
+
+
+def _joined(words: Any) -> str:
+    return ", ".join(map(str, words)) if isinstance(words, list) else str(words or "")
 
 
 def tree_of(data: QueryDict, *, name: str) -> dict[str, Any]:
@@ -206,13 +212,15 @@ def _outcomes_of(data: QueryDict) -> dict[str, Any]:
         if not name.strip():
             continue
         key = _at(data, "outcome-key", place) or name.strip()
-        found[name.strip()] = {
+        skills = [held.strip() for held in _at(data, "outcome-skills", place).split(",") if held.strip()]
+        told = {
             "title": _at(data, "outcome-title", place) or name.strip(),
             "opens": f"opens-{key}" in data,
             "answers": f"answers-{key}" in data,
             "waits": f"waits-{key}" in data,
             "autonomy": _at(data, "outcome-autonomy", place) or "observe",
         }
+        found[name.strip()] = told | ({"skills": skills} if skills else {})
     return found
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from talkworthy.query import QueryError, parse
 from talkworthy.routing.models import Case, Rule
+from talkworthy.routing.playbook import LONGEST_SKILL
 from talkworthy.routing.rules import NEEDS
 from talkworthy.workspaces.models import Member, Team, Workspace
 
@@ -25,6 +26,7 @@ DOES: Mapping[str, Any] = {
     "assign_team": gettext_lazy("give it to the team"),
     "assign_member": gettext_lazy("give it to"),
     "assign_touchpoint_owner": gettext_lazy("give it to whoever owns the touchpoint"),
+    "need_skill": gettext_lazy("ask for the skill"),
     "priority": gettext_lazy("set the class"),
     "tag": gettext_lazy("tag it"),
     "inform": gettext_lazy("keep informed of the case"),
@@ -35,7 +37,7 @@ DOES: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class EffectRow:
-    """One effect, as the page shows it; `to` is written as team:3, member:4 or priority:risk."""
+    """One effect, as the page shows it; `to` is written as team:3, member:4 or priority:risk, `tag` may be a skill."""
 
     place: int
     do: str = ""
@@ -121,7 +123,7 @@ def rows_of(effects: Sequence[Mapping[str, Any]]) -> list[EffectRow]:
         name = NEEDS.get(do, "")
         value = effect.get(name, "") if name else ""
         to = f"{name}:{value}" if name in ("team", "member", "priority") else ""
-        found.append(EffectRow(place, do, to, str(value) if name == "tag" else ""))
+        found.append(EffectRow(place, do, to, str(value) if name in ("tag", "skill") else ""))
     return found
 
 
@@ -155,6 +157,10 @@ def _read(place: int, do: str, to: str, tag: str, named: Named) -> EffectRow:
         return EffectRow(place, "", to, tag, _("Choose what is done."))
     if wanted == "tag" and not tag:
         fault = _("Write the tag.")
+    elif wanted == "skill" and not tag:
+        fault = _("Write the skill.")
+    elif wanted == "skill" and len(tag) > LONGEST_SKILL:
+        fault = _("A skill has at most %(n)s characters.") % {"n": LONGEST_SKILL}
     elif wanted in ("team", "member"):
         held = named.teams if wanted == "team" else named.members
         if kind != wanted or not value.isdecimal() or int(value) not in held:
@@ -169,6 +175,6 @@ def _effect(row: EffectRow) -> dict[str, Any]:
     value = row.to.partition(":")[2]
     if not name:
         return {"do": row.do}
-    if name == "tag":
-        return {"do": row.do, "tag": row.tag}
+    if name in ("tag", "skill"):
+        return {"do": row.do, name: row.tag}
     return {"do": row.do, name: int(value) if name in ("team", "member") and value.isdecimal() else value}
