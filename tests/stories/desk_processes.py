@@ -274,14 +274,13 @@ def main() -> None:
 
     django.setup()
     from talkworthy.connectors import http
-    from talkworthy.listening.collecting import understood
-    from talkworthy.query import Matcher
+    from talkworthy.listening.understanding import Monitors, understood
     from talkworthy.schema import posts_table
     from talkworthy.worker import loop, starting  # noqa: F401 - loaded before forking
 
     http.PACE = 0.0  # the server of the story needs no pauses
     row = {"uid": "a", "text": "The router is broken", "published_at": timezone.now()}
-    understood(posts_table([row]).to_batches()[0], Matcher({}))  # reads the models
+    understood(posts_table([row]).to_batches()[0], Monitors().matching())  # reads the models
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         command = json.loads(line)

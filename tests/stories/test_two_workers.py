@@ -21,10 +21,10 @@ from tests.stories.social_server import SocialServer
 
 from talkworthy.schema import post_uid
 
-CASES = int(os.environ.get("STORY_CASES", "80"))
+CASES = int(os.environ.get("STORY_CASES", "40"))
 SEED = int(os.environ.get("STORY_SEED", "1"))
 DESK = os.environ.get("TALKWORTHY_DATABASE_URL", "")
-PATIENCE = 60 + CASES * 0.6
+PATIENCE = 180 + CASES * 0.6
 KILLS_APART = (0.2, 2.0)
 pytestmark = pytest.mark.django_db  # so that it runs on PostgreSQL, too
 
