@@ -56,6 +56,33 @@ def test_what_is_done_can_be_undone(client, fresh, verb, more, field, value):
     assert getattr(fresh(), field) == before
 
 
+@pytest.mark.parametrize(
+    ("verb", "more", "field"),
+    [("resolve", {}, "state"), ("priority", {"to": "risk"}, "priority"), ("assign", {"to": ""}, "owner")],
+)
+def test_the_undo_of_a_double_click_undoes(client, fresh, verb, more, field):
+    before, version = getattr(fresh(), field), fresh().version
+    do(client, verb, version=version, **more)
+    undo(client, do(client, verb, version=version, **more))
+    assert getattr(fresh(), field) == before
+
+
+def test_what_changed_nothing_offers_no_undo_of_something_else(client, fresh):
+    do(client, "tag", to="router")
+    answer = do(client, "priority", to=fresh().priority)
+    page = client.get(answer.headers["Location"]).content.decode()
+    assert page.count('class="toast success undo"') == 1  # of the tag
+
+
+def test_a_tag_that_somebody_else_added_stays(client, client_of, people, fresh):
+    undo_first = do(client, "tag", to="router")
+    do(client_of(people["gina"]), "tag", to="wifi")
+    do(client, "untag", to="#Router")
+    assert [one.tag for one in fresh().tags.all()] == ["wifi"]
+    undo(client, undo_first)  # the tags are others by now: they are left alone
+    assert [one.tag for one in fresh().tags.all()] == ["wifi"]
+
+
 def test_a_tag_is_added_taken_away_and_brought_back(client, fresh):
     undo_first = do(client, "tag", to="#Router")
     assert [one.tag for one in fresh().tags.all()] == ["router"]

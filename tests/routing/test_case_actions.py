@@ -43,6 +43,17 @@ def test_each_change_leaves_its_row_with_who_and_what(case: Case, alice: User, b
     assert (row.old, row.new, row.by, row.why) == (None, member(bob, case.workspace).pk, alice, "knows routers")
 
 
+def test_two_who_tag_at_once_lose_no_tag(case: Case, alice: User, bob: User) -> None:
+    seen = Case.objects.prefetch_related("tags").get(pk=case.pk)
+    assert not seen.tags.all()
+    actions.tag_case(case, add=["#Router"], by=alice, now=NOW)
+    actions.tag_case(seen, add=["wifi"], by=bob, now=NOW)
+    actions.tag_case(seen, take=["ROUTER"], add=["late"], by=bob, now=NOW)
+    assert sorted(case.tags.values_list("tag", flat=True)) == ["late", "wifi"]
+    assert not actions.tag_case(case, take=["wifi"], only_if=["wifi"], by=alice, now=NOW)
+    assert case.tags.count() == 2
+
+
 def test_the_history_cannot_be_changed(case: Case) -> None:
     row = CaseChange.objects.filter(case=case).first()
     assert row is not None

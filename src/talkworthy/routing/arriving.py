@@ -28,7 +28,7 @@ from talkworthy.routing.actions.messages import note_change_of, note_message
 from talkworthy.routing.assignment import Need, choose
 from talkworthy.routing.hours import candidates_of
 from talkworthy.routing.keeping import change_message, empty_message, held_names, keep_post, tied
-from talkworthy.routing.models import Arrival, Case, CaseRole, CaseTag, Decision, Message, Timer
+from talkworthy.routing.models import Arrival, Case, CaseRole, Decision, Message, Timer
 from talkworthy.routing.rulebook import RuleBook, Verdict, is_automated, rulebook_of
 from talkworthy.routing.telling import address_of
 from talkworthy.states.claims import LEASE, free
@@ -289,8 +289,7 @@ class Desk:
     def _tell(self, post: Mapping[str, Any], verdict: Verdict, case: Case | None) -> None:
         plan = verdict.plan
         if case is not None and plan.tags:
-            there = CaseTag.objects.filter(case=case).values_list("tag", flat=True)
-            tag_case(case, tags=[*there, *plan.tags], by=None, now=self.now)
+            tag_case(case, add=plan.tags, by=None, now=self.now)
         for number in plan.informed if case is not None else ():
             member = self._member(number)
             if member is not None and case is not None:

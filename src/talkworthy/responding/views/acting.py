@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.core import signing
+from django.db.models import Max
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,6 +28,8 @@ from talkworthy.workspaces.selectors import member_or_404, members
 
 MOST_AT_ONCE = 200
 UNDO_FOR = timedelta(days=1)
+SAME_CLICK = timedelta(seconds=10)
+"""So long after a change the same thing, done again, is a click that was made twice."""
 SALT = "talkworthy.inbox.undo"
 KEPT = ("do", "to", "for", "until", "role", "kind", "carried", "back")
 """Fields of a form that are carried along when somebody else was faster."""
@@ -129,9 +132,9 @@ def undo(request: MemberRequest, token: str) -> HttpResponse:
     undone, left = actions.undo_changes([one for one in changes if one.what != "tags"], by=request.user, now=now)
     for change in changes:
         if change.what == "tags":
-            there = sorted(change.case.tags.values_list("tag", flat=True))
-            if there == change.new:
-                actions.tag_case(change.case, tags=change.old or [], by=request.user, now=now)
+            was, became = set(change.old or []), set(change.new or [])
+            back = {"add": was - became, "take": became - was, "only_if": became}
+            if actions.tag_case(change.case, **back, by=request.user, now=now):
                 undone += 1
             else:
                 left += 1
@@ -222,13 +225,11 @@ def _priority(request: MemberRequest, case: Case, now: datetime, version: int | 
 
 
 def _tag(request: MemberRequest, case: Case, now: datetime, version: int | None) -> None:
-    there = case.tags.values_list("tag", flat=True)
-    actions.tag_case(case, tags=[*there, request.POST.get("to", "")], by=request.user, now=now)
+    actions.tag_case(case, add=[request.POST.get("to", "")], by=request.user, now=now)
 
 
 def _untag(request: MemberRequest, case: Case, now: datetime, version: int | None) -> None:
-    there = case.tags.exclude(tag=request.POST.get("to", "")).values_list("tag", flat=True)
-    actions.tag_case(case, tags=list(there), by=request.user, now=now)
+    actions.tag_case(case, take=[request.POST.get("to", "")], by=request.user, now=now)
 
 
 def _role(request: MemberRequest, case: Case, now: datetime, version: int | None) -> None:
@@ -272,14 +273,34 @@ AT_ONCE = frozenset({"mine", "assign", "resolve", "wait", "snooze", "priority", 
 
 
 def _offer(request: MemberRequest, cases: list[Case], verb: str, now: datetime) -> None:
-    """Say what was done, with its undo where there is one."""
+    """Say what was done, with its undo where there is one.
+
+    The second of two clicks changes nothing, and its answer is the one that is read: its undo is that of the first.
+    """
     what = f"#{cases[0].number}" if len(cases) == 1 else _("%(n)d cases") % {"n": len(cases)}
     text = str(_DONE[verb]) % {"what": what}
     if verb in ("role", "unrole", "link"):
         messages.success(request, text)
         return
-    token = signing.dumps({"at": now.isoformat(), "member": request.member.pk}, salt=SALT)
+    at = CaseChange.objects.filter(
+        case__in=cases, by=request.user, what__in=_LEAVES.get(verb, _LEAVES_OF_STATES), at__gt=now - SAME_CLICK
+    ).aggregate(last=Max("at"))["last"]
+    if at is None:
+        messages.success(request, text)
+        return
+    token = signing.dumps({"at": at.isoformat(), "member": request.member.pk}, salt=SALT)
     offer_undo(request, text, reverse("inbox:undo", args=[request.workspace.slug, token]))
+
+
+_LEAVES_OF_STATES = ("state", "snoozed_until")
+_LEAVES: Mapping[str, tuple[str, ...]] = {
+    "mine": ("owner", "team", "state"),
+    "assign": ("owner", "team"),
+    "priority": ("priority",),
+    "tag": ("tags",),
+    "untag": ("tags",),
+}
+"""What a verb leaves in the history."""
 
 
 _DONE = {

@@ -226,18 +226,30 @@ def retitle_case(case: Case, *, title: str, by: User | None, now: datetime, vers
     return _change(case, lambda held: _set(held, title=_shortened(title)), ("title",), by=by, now=now, version=version)
 
 
-def tag_case(case: Case, *, tags: Iterable[str], by: User | None, now: datetime) -> None:
-    """These tags and no others."""
-    wanted = {tag.strip().lstrip("#").casefold()[:60] for tag in tags} - {""}
+def tag_case(
+    case: Case,
+    *,
+    add: Iterable[str] = (),
+    take: Iterable[str] = (),
+    only_if: Iterable[str] | None = None,
+    by: User | None,
+    now: datetime,
+) -> bool:
+    """Add tags and take tags away; others stay. With `only_if` only while the tags are these. Says whether it did."""
+    more, fewer = _tags_of(add), _tags_of(take)
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case.pk)
         there = set(CaseTag.objects.filter(case=case).values_list("tag", flat=True))
+        if only_if is not None and there != set(only_if):
+            return False
+        wanted = (there - fewer) | more
         if wanted == there:
-            return
+            return True
         CaseTag.objects.filter(case=case, tag__in=there - wanted).delete()
         CaseTag.objects.bulk_create([CaseTag(case=case, tag=tag) for tag in sorted(wanted - there)])
         CaseChange.objects.create(case=case, what="tags", old=sorted(there), new=sorted(wanted), by=by, at=now)
         _touch(case, now)
+    return True
 
 
 def add_note(case: Case, *, text: str, by: Member, mentioned: Sequence[Member] = (), now: datetime) -> Note:
@@ -428,6 +440,10 @@ def _touch(case: Case, now: datetime) -> None:
     case.version += 1
     case.changed_at = now
     case.save(update_fields=["version", "changed_at"])
+
+
+def _tags_of(words: Iterable[str]) -> set[str]:
+    return {word.strip().lstrip("#").casefold()[:60] for word in words} - {""}
 
 
 def _shortened(title: str) -> str:
