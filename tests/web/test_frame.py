@@ -22,7 +22,7 @@ def test_the_rail_shows_what_there_is_and_where_one_stands(client_of, carol):
     page = client_of(carol).get("/acme/settings/").content.decode()
     assert [word in page for word in ("Listen", "Inbox", "Trends", "Monitors", "Alerts", "Sources")] == [True] * 6
     assert "Community" not in page
-    assert page.count('aria-current="page"') == 2  # the rail's and the tab's
+    assert page.count('aria-current="page"') == 3  # the rail's, the one under “More” of a phone, and the tab's
 
 
 def test_an_alert_that_nobody_saw_is_counted(client_of, alice, workspace, decoy):

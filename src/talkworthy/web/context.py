@@ -29,18 +29,20 @@ class Stop:
     """The second key after `g` that goes there."""
     needs: Permission = Permission.READ
     """Without it the stop is not shown."""
+    in_reach: bool = False
+    """Whether it stands in the bar of a phone; the others are under “More” there."""
 
 
 ZONE_TOLD = "zone told"
 """In the session, once the browser's time zone was asked for."""
 
 RAIL: tuple[Stop, ...] = (
-    Stop("listen", _("Listen"), "listen", "listening:river", "l"),
-    Stop("inbox", _("Inbox"), "inbox", "inbox:inbox", "i"),
+    Stop("listen", _("Listen"), "listen", "listening:river", "l", in_reach=True),
+    Stop("inbox", _("Inbox"), "inbox", "inbox:inbox", "i", in_reach=True),
     Stop("trends", _("Trends"), "trends", "listening:trends", "t"),
     Stop("monitors", _("Monitors"), "monitor", "listening:monitors", "m"),
-    Stop("replies", _("Replies"), "reply", "responding:approvals", "r"),
-    Stop("alerts", _("Alerts"), "bell", "listening:alerts", "a"),
+    Stop("replies", _("Replies"), "reply", "responding:approvals", "r", in_reach=True),
+    Stop("alerts", _("Alerts"), "bell", "listening:alerts", "a", in_reach=True),
     Stop("people", _("People"), "people", "people:persons", "p", Permission.READ_PEOPLE),
     Stop("routing", _("Routing"), "filter", "routing:rules", "o"),
     Stop("sources", _("Sources"), "source", "listening:sources", "s"),
@@ -63,9 +65,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
     if member is None:
         return found
+    rail, here = [stop for stop in RAIL if may(member.role, stop.needs)], _here(request)
     return found | {
-        "rail": [stop for stop in RAIL if may(member.role, stop.needs)],
-        "here": _here(request),
+        "rail": rail,
+        "rail_more": [stop for stop in rail if not stop.in_reach],
+        "here": here,
+        "here_in_more": next((stop for stop in rail if stop.name == here and not stop.in_reach), None),
         "ask_timezone": member.user.timezone == "UTC" and not request.session.get(ZONE_TOLD),
         "sending_stop": current_stop(member.workspace_id) if getattr(member, "sending_is_stopped", False) else None,
         "waiting_cases": SimpleLazyObject(lambda: waiting_for(member)),

@@ -43,19 +43,22 @@
     const opened = document.getElementById("case");
     return (opened?.dataset.number === number ? opened : row(number))?.dataset.version || "";
   }
-  function fill(form) {
+  /* What a dialog is about is settled when it opens: while it is open, the focus is in it and in no row. */
+  let meant = [];
+  function fill(form, numbers) {
     const place = form.querySelector("[data-numbers]");
     if (!place) return;
     const field = (name, value) => { const made = document.createElement("input"); made.type = "hidden"; made.name = name; made.value = value; return made; };
-    place.replaceChildren(...about().flatMap((number) => [field("number", number), field("seen", `${number}:${seen(number)}`)]));
+    place.replaceChildren(...numbers.flatMap((number) => [field("number", number), field("seen", `${number}:${seen(number)}`)]));
     form.querySelector("[name=back]").value = window.location.pathname + window.location.search;
   }
-  document.querySelectorAll("dialog[data-acts] form").forEach((form) => form.addEventListener("submit", (event) => { fill(form); if (!form.querySelector("[name=number]")) event.preventDefault(); }));
-  const show = (id) => { if (about().length) document.getElementById(id)?.showModal(); };
+  document.querySelectorAll("dialog[data-acts] form").forEach((form) => form.addEventListener("submit", (event) => { fill(form, meant); if (!form.querySelector("[name=number]")) event.preventDefault(); }));
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-opens]")) meant = about(); }, true);
+  const show = (id) => { meant = about(); if (meant.length) document.getElementById(id)?.showModal(); };
   function send(verb) {
     const form = document.querySelector("#tag-dialog form")?.cloneNode(true);
     if (!form) return;
-    fill(form);
+    fill(form, about());
     if (!form.querySelector("[name=number]")) return;
     form.querySelector("[name=do]").value = verb;
     form.querySelector("[name=to]").remove();
