@@ -6,6 +6,7 @@ import tempfile
 os.environ["TALKWORTHY_DATA"] = tempfile.mkdtemp(prefix="talkworthy-tests-")
 os.environ["DJANGO_SETTINGS_MODULE"] = "talkworthy.web.settings"
 os.environ["TALKWORTHY_LOG_LEVEL"] = "ERROR"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # fits in this process are small: threads cost more than they give
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta

@@ -9,13 +9,16 @@ import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from talkworthy.analysis.heads import Heads, own_card
 from talkworthy.analysis.pipeline import Pipeline, default_pipeline, pipeline_of
 from talkworthy.analysis.registry import DamagedModel, arrays_in, model
 from talkworthy.analysis.scoring import FEATURES, Head, rarity, unfolded
 from talkworthy.hooks.manager import call
-from talkworthy.workspaces.models import Workspace
+
+if TYPE_CHECKING:  # processes that understand posts know no desk
+    from talkworthy.workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class Chosen:
 AS_SHIPPED = Chosen()
 
 
-def chosen_for(workspace: Workspace) -> Chosen:
+def chosen_for(workspace: "Workspace") -> Chosen:
     """What the rooms above chose for a workspace."""
     answers: list[Chosen] = [answer for answer in call("models_chosen", workspace=workspace) if answer is not None]
     return Chosen(
