@@ -101,3 +101,26 @@ class Sureness(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task} from {self.least:.0%}"
+
+
+class Sample(models.Model):
+    """Posts drawn by lot, in the order in which people label them for one task; the newest of a task goes on."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    task = models.CharField(max_length=30)
+    seed = models.BigIntegerField()
+    population = models.PositiveIntegerField()
+    """How many posts were in the urn."""
+    posts = models.JSONField()
+    """Ids of the archive, in the order of the lot."""
+    steps = models.JSONField(default=list)
+    """For each post that was passed: the label's key, "skipped", or "gone"."""
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["workspace", "task"], name="samples_of_a_task")]
+
+    def __str__(self) -> str:
+        return f"{self.task}: {len(self.steps)} of {len(self.posts)}"

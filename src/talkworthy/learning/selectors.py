@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 
 from talkworthy.analysis.registry import model
 from talkworthy.analysis.training.adapting import FEWEST
+from talkworthy.archive import Scan
 from talkworthy.learning.actions import OPEN, SURE, TRAINABLE
-from talkworthy.learning.models import Label, Sureness, TrainedModel
+from talkworthy.learning.models import Label, Sample, Sureness, TrainedModel
 from talkworthy.listening.models import Job
+from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import Member
 
 SHIPPED_SURE = {"sentiment": "sentiment", "detected_language": "language"}
@@ -89,3 +91,18 @@ def trained_or_404(task: str, number: int, *, viewer: Member) -> TrainedModel:
     if found is None:
         raise Http404(_("There is no such model."))
     return found
+
+
+def newest_sample(task: str, *, viewer: Member) -> Sample | None:
+    """The sample of a task that goes on."""
+    found = Sample.objects.filter(workspace_id=viewer.workspace_id, task=task).select_related("workspace")
+    return found.order_by("-pk").first()
+
+
+def words_of(posts: Sequence[int], *, viewer: Member) -> dict[int, str]:
+    """What posts say, by their number; those that are gone are missing."""
+    if not posts:
+        return {}
+    scan = Scan(columns=("id", "title", "text"), ids=tuple(posts))
+    rows = archive_of(viewer.workspace).table(scan).to_pylist()
+    return {row["id"]: row["text"] or row["title"] or "" for row in rows}

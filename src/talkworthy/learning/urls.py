@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.learning import views
+from talkworthy.learning import sample_views, views
 
 app_name = "learning"
 
@@ -11,6 +11,12 @@ urlpatterns: list[URLPattern] = [
     path("settings/models/<slug:task>/train/", views.train, name="train"),
     path("settings/models/<slug:task>/activate/<int:number>/", views.activate, name="activate"),
     path("settings/models/<slug:task>/sure/", views.sure, name="sure"),
+    path("settings/models/<slug:task>/label/", sample_views.sample, name="sample"),
+    path("settings/models/<slug:task>/label/draw/", sample_views.draw, name="draw"),
+    path("settings/models/<slug:task>/label/step/", sample_views.step, name="step"),
+    path("settings/models/<slug:task>/label/undo/", sample_views.undo, name="undo_step"),
+    path("settings/models/<slug:task>/quality/", sample_views.quality_page, name="quality"),
+    path("settings/models/<slug:task>/labels/", sample_views.labels_page, name="labels"),
     path("settings/models/labels.csv", views.labels_csv, name="labels_csv"),
     path("listen/post/<int:post_id>/confirm/", views.confirm, name="confirm"),
 ]
