@@ -6,7 +6,7 @@ from typing import Any
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-from talkworthy.api import corrections, jobs, monitors, posts, series, sources
+from talkworthy.api import cases, corrections, jobs, monitors, posts, series, sources
 from talkworthy.api.problems import CODES, MEDIA_TYPE, listen_for_problems
 from talkworthy.api.routes import operation
 from talkworthy.api.shapes import Me
@@ -27,6 +27,8 @@ PROBLEM: dict[str, Any] = {
         "code": {"type": "string", "enum": list(CODES)},
         "detail": {"type": "string", "description": "What is wrong and what can be done, for people."},
         "scope": {"type": "string", "description": "The scope that is missing."},
+        "version": {"type": "integer", "description": "Where the case was changed: its newest version."},
+        "changes": {"type": "array", "items": {"type": "object"}, "description": "What was changed since, in words."},
         "errors": {"type": "array", "items": {"type": "object"}, "description": "Where it is wrong, piece by piece."},
     },
 }
@@ -80,6 +82,6 @@ api = Interface(
 listen_for_problems(api)
 for router in (
     account, posts.router, monitors.router, monitors.marking, corrections.router, sources.router, series.router,
-    jobs.router,
+    cases.router, jobs.router,
 ):  # fmt: skip
     api.add_router("", router)

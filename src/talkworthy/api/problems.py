@@ -14,6 +14,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from talkworthy.listening.actions import Refused
 from talkworthy.listening.periods import BadPeriod
 from talkworthy.query import QueryError
+from talkworthy.responding.selectors.case import told_of
+from talkworthy.routing.actions.problems import Refused as RefusedHere
+from talkworthy.routing.actions.problems import Stale
 from talkworthy.workspaces.credentials import LockedCredentials
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ CODES: dict[str, int] = {
     "not-found": 404,
     "wrong-method": 405,
     "paused": 409,
+    "stale": 409,
     "too-large": 413,
     "invalid": 422,
     "bad-query": 422,
@@ -77,6 +81,10 @@ def problem_of(error: Exception) -> Problem:
         return _bad_query(error)
     if isinstance(error, BadPeriod):
         return Problem("invalid", str(error))
+    if isinstance(error, Stale):
+        return _stale(error)
+    if isinstance(error, RefusedHere):
+        return Problem("refused", str(error))
     if isinstance(error, Refused):
         cause = error.__cause__
         return _bad_query(cause) if isinstance(cause, QueryError) else Problem("refused", str(error))
@@ -86,7 +94,8 @@ def problem_of(error: Exception) -> Problem:
 def listen_for_problems(api: NinjaAPI) -> None:
     """Let every exception of an operation be answered as a problem."""
     for kind in (
-        AuthenticationError, BadPeriod, Exception, Http404, HttpError, Problem, QueryError, Refused, ValidationError
+        AuthenticationError, BadPeriod, Exception, Http404, HttpError, Problem, QueryError, Refused, RefusedHere, Stale,
+        ValidationError,
     ):  # fmt: skip
         api.add_exception_handler(kind, _answered)
 
@@ -109,6 +118,13 @@ def _of_machine(error: Exception) -> Problem:
         return Problem("try-later", str(error))
     log.error("an API call failed", exc_info=error)
     return Problem("failed", _("Something failed here. It stands in the server's log; try again later."))
+
+
+def _stale(error: Stale) -> Problem:
+    changes = [
+        {"at": one.at.isoformat(), "who": one.who, "words": one.words} for one in told_of(error.case, error.changes)
+    ]
+    return Problem("stale", str(error), version=error.case.version, changes=changes)
 
 
 def _bad_query(error: QueryError) -> Problem:

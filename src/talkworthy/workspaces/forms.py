@@ -35,6 +35,8 @@ SCOPE_HELP = {
     "sources:read": gettext_lazy("read sources and their health"),
     "sources:write": gettext_lazy("create and change sources"),
     "series:read": gettext_lazy("read counts over time"),
+    "cases:read": gettext_lazy("read cases with their history and notes"),
+    "cases:write": gettext_lazy("change cases and note on them"),
 }
 
 

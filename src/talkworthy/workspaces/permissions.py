@@ -69,6 +69,8 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "sources:read": frozenset({Permission.READ}),
     "sources:write": frozenset({Permission.EDIT_SOURCES}),
     "series:read": frozenset({Permission.READ}),
+    "cases:read": frozenset({Permission.READ}),
+    "cases:write": frozenset({Permission.WORK_CASES}),
 }
 """What a token may be given; a token never allows more than the member who made it may do."""
 
