@@ -1,5 +1,6 @@
 """Burst scores, their stretch of time, and rising memes."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,6 +60,25 @@ def test_the_worked_example_of_the_page_is_right():
 
 def test_fewer_than_expected_is_below_zero():
     assert burst_score(1, 90, total_now=1000, total_before=9000) < 0
+
+
+def test_up_to_twice_the_usual_the_score_is_the_root_of_the_deviance():
+    twice = {"total_now": 1000, "total_before": 999}
+    assert burst_score(30, 19.5, **twice) == pytest.approx(math.sqrt(2 * (30 * math.log(1.5) - 10)))
+    assert burst_score(30, 19.5, **twice) == burst_score(30, 19.5, **twice, at_most=math.inf)
+
+
+def test_a_word_never_said_before_is_no_surer_a_rise_than_one_of_many_voices():
+    heard = {"total_now": 1000, "total_before": 9000}
+    assert burst_score(3, 0, **heard) < burst_score(12, 20, **heard)
+    assert burst_score(3, 0, **heard, at_most=math.inf) > burst_score(4, 9, **heard, at_most=math.inf)
+
+
+def test_the_newest_form_names_a_meme_and_a_commoner_word_of_it_does_not():
+    earlier = [(f"was{n}", "street parade", START - timedelta(hours=n + 1)) for n in range(6)]
+    found = rising(table(chatter(START) + flood()), table(chatter(START - timedelta(days=1)) + earlier), window=DAY)
+    assert len(found) == 1
+    assert "mill street" in found[0].term.text
 
 
 def test_a_burst_begins_where_its_posts_do():

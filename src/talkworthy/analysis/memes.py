@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from math import inf
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -96,7 +97,7 @@ def rising(
     baseline: pa.Table | Counts,
     *,
     window: Window,
-    least_score: float = 3.0,
+    least_score: float = 2.0,
     least_voices: int = 3,
     most: int = 50,
 ) -> list[Meme]:
@@ -129,13 +130,19 @@ def rising(
     )
     chosen = np.flatnonzero(scores >= least_score)
     chosen = chosen[np.lexsort((numbers[chosen], -scores[chosen]))][:CANDIDATES]
+    # what is the newest names a meme: of "street" and "mill street" the second, though more voices said the first
+    newness = [
+        burst_score(voices[place], before[place], total_now=now.voices, total_before=total, at_most=inf)
+        for place in chosen.tolist()
+    ]
+    chosen = chosen[np.lexsort((numbers[chosen], -np.array(newness)))]
     rows = _rows_of(now, numbers[chosen])
     risers = []
     for place in chosen.tolist():
         number = int(numbers[place])
         term = _term(now, number, int(rows[number][0]))
         risers.append(_Riser(term, float(scores[place]), int(voices[place]), int(before[place]), rows[number]))
-    families = _families(risers)
+    families = sorted(_families(risers), key=lambda family: -_score(family))
     return [_meme(family, posts, window, expected(family[0].before, total, now.voices)) for family in families[:most]]
 
 
@@ -391,6 +398,10 @@ def _families(risers: Sequence[_Riser]) -> list[list[_Riser]]:
     return [_named(family) for family in families]
 
 
+def _score(family: Sequence[_Riser]) -> float:
+    return max(riser.score for riser in family)
+
+
 def _named(family: list[_Riser]) -> list[_Riser]:
     best = family[0]
     like = [
@@ -417,7 +428,7 @@ def _meme(family: list[_Riser], posts: pa.Table, window: Window, usual: float) -
     return Meme(
         term=name.term,
         written=written,
-        score=round(max(riser.score for riser in family), 2),
+        score=round(_score(family), 2),
         posts=len(uids),
         voices=name.voices,
         before=name.before,

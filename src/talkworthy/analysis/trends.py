@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 PRIOR = 0.5  # what is added to a baseline count, so that never seen is not the same as impossible
-RAISED = 2.0  # how many times the expected rate counts as a burst when its stretch is looked for
+RAISED = 2.0  # how many times the expected rate is a burst; what is more than that counts no further
 BINS = 96
 
 
@@ -46,16 +46,19 @@ def expected(before: float, total_before: float, total_now: float) -> float:
     return total_now * (before + PRIOR) / (total_before + 1)
 
 
-def burst_score(now: float, before: float, *, total_now: float, total_before: float) -> float:
-    """Signed root of the Poisson deviance of a count from what its baseline lets expect.
+def burst_score(now: float, before: float, *, total_now: float, total_before: float, at_most: float = RAISED) -> float:
+    """How sure it is that more is counted than the baseline lets expect: a signed root of a log likelihood ratio.
 
-    Roughly standard deviations: 3 is unusual, 5 is news. Below 0 where less was counted than expected.
+    Of the rate that fits the count best, but at most twice the expected one, against the expected one: a word that
+    was never said before is no surer a rise than another of as many voices. 2 is unusual, 4 is news; below 0 where
+    less was counted than expected. Without a limit it is the root of the Poisson deviance.
     """
     usual = expected(before, total_before, total_now)
     if usual <= 0:
         return 0.0
-    deviance = 2 * ((now * log(now / usual) if now else 0.0) - (now - usual))
-    return copysign(sqrt(max(deviance, 0.0)), now - usual)
+    ratio = min(now / usual, at_most)
+    likelihood = (now * log(ratio) if now else 0.0) - (ratio - 1) * usual
+    return copysign(sqrt(max(2 * likelihood, 0.0)), now - usual)
 
 
 def burst(times: npt.NDArray[np.datetime64], window: Window, usual: float, *, bins: int = BINS) -> Burst | None:
