@@ -25,12 +25,14 @@ import pyarrow as pa
 from talkworthy.analysis import Window, default_pipeline, evaluation, lexicons, rising
 from talkworthy.analysis.heads import scorer_of
 from talkworthy.analysis.language import Detector, tables
+from talkworthy.analysis.tiers import score_one
 from talkworthy.schema import posts_table
 from talkworthy.schema.post import utc
 
 SEED = 7
 LONG = 2000
 SIZES = (64, 512, 4096)
+TIER_POSTS = 1_024
 
 
 def main() -> None:
@@ -53,6 +55,7 @@ def figures(data: Path, count: int) -> Iterator[dict[str, Any]]:
     """All figures in turn; each says what was measured."""
     texts = short_texts(data, count)
     yield from pipeline_speed(texts)
+    yield from tier_speed(texts[-TIER_POSTS:])
     yield from side_by_side(texts[: count // 4], data)
     yield meme_speed(texts)
     yield {"what": "peak memory of this process", "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
@@ -122,17 +125,40 @@ def pipeline_speed(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield {"what": "analyser", "name": analyser.name, "µs/post": round(seconds / (len(texts) - half) * 1e6, 1)}
 
 
+def tier_speed(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The whole pipeline in the careful tier and in the cascade, by batch and length; the share that was read twice."""
+    longer = long_texts(texts, TIER_POSTS // 4)
+    for tier in ("careful", "cascade"):
+        pipeline = default_pipeline(tier)
+        pipeline.run(batches(texts[:64], 64)[0])
+        for label, held, size in (("tweets", texts, 64), ("tweets", texts, 1024), (f"{LONG} characters", longer, 256)):
+            made = batches(held, size)
+            begun = time.perf_counter()
+            said = [name for batch in made for name in pipeline.run(batch).column("analysed_by").to_pylist()]
+            seconds = time.perf_counter() - begun
+            careful = sum("careful" in name for name in said) / len(said)
+            yield {
+                "what": "pipeline",
+                "tier": tier,
+                "texts": label,
+                "batch": size,
+                "posts/s": round(len(held) / seconds),
+                "read carefully": round(careful, 3),
+            }
+
+
 def side_by_side(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
     """Language and sentiment against other tools that are installed: speed, and quality where there are labels."""
     scorer_of("sentiment").score(texts[:8])
     mine: dict[str, Callable[[Sequence[str]], list[str]]] = {"talkworthy": _own_sentiment}
+    mine |= {f"talkworthy, {tier}": _sentiment_of(tier) for tier in ("careful", "cascade")}
     mine |= _vader() | _textblob() | _scikit(data)
     labelled = _labelled(data / "tweeteval/sentiment_val.jsonl.gz", "label_name")
     for name, read in mine.items():
         figure = {
             "what": "sentiment",
             "tool": name,
-            "posts/s": round(len(texts) / timed(lambda read=read: read(texts))),
+            "posts/s": round(len(texts[:TIER_POSTS]) / timed(lambda read=read: read(texts[:TIER_POSTS]))),
         }  # type: ignore[misc]
         if labelled:
             figure["macro recall"] = round(100 * evaluation.measured(labelled[1], read(labelled[0])).macro_recall, 1)
@@ -141,7 +167,7 @@ def side_by_side(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
     readers: dict[str, Callable[[Sequence[str]], list[str]]] = {
         "talkworthy": lambda held: [found[0] for found in own.best(held)]
     }
-    readers |= _langid() | _fasttext()
+    readers |= _langid() | _fasttext() | _lingua()
     labelled = _labelled(data / "umsab_multilingual_sentiment/val.jsonl.gz", "lang")
     for name, read in readers.items():
         figure = {"what": "language", "tool": name, "posts/s": round(len(texts) / timed(lambda read=read: read(texts)))}  # type: ignore[misc]
@@ -154,6 +180,17 @@ def _own_sentiment(texts: Sequence[str]) -> list[str]:
     scorer = scorer_of("sentiment")
     labels = scorer.heads[0].model.labels
     return [labels[place] for place in scorer.score(texts)["sentiment"].argmax(axis=1)]
+
+
+def _sentiment_of(tier: str) -> Callable[[Sequence[str]], list[str]]:
+    labels = scorer_of("sentiment").heads[0].model.labels
+    score_one("sentiment", ["warm"], tier="careful")
+
+    def read(texts: Sequence[str]) -> list[str]:
+        chances, _ = score_one("sentiment", texts, tier=tier)
+        return [labels[place] for place in chances.argmax(axis=1)]
+
+    return read
 
 
 def _vader() -> dict[str, Callable[[Sequence[str]], list[str]]]:
@@ -205,6 +242,20 @@ def _langid() -> dict[str, Callable[[Sequence[str]], list[str]]]:
     import py3langid
 
     return {"py3langid": lambda texts: [py3langid.classify(text)[0] for text in texts]}
+
+
+def _lingua() -> dict[str, Callable[[Sequence[str]], list[str]]]:
+    try:
+        from lingua import LanguageDetectorBuilder
+    except ImportError:
+        return {}
+    detector = LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
+
+    def read(texts: Sequence[str]) -> list[str]:
+        found = [detector.detect_language_of(text) for text in texts]
+        return [language.iso_code_639_1.name.lower() if language else "" for language in found]
+
+    return {"lingua, low accuracy": read}
 
 
 def _fasttext() -> dict[str, Callable[[Sequence[str]], list[str]]]:

@@ -22,7 +22,11 @@ DIALECT = click.option(
     help="Where strict wants brackets, lenient takes NOT before NEAR before AND before OR.",
 )
 TIER = click.option(
-    "--tier", type=click.Choice(["fast"]), default="fast", show_default=True, help="Which analysers; there is one tier."
+    "--tier",
+    type=click.Choice(["fast", "careful", "cascade"]),
+    default="fast",
+    show_default=True,
+    help="How much work an answer is worth; cascade asks the careful tier where the fast one is unsure.",
 )
 
 

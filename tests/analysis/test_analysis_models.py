@@ -35,9 +35,9 @@ def test_an_unknown_model_is_named_with_those_there_are():
         registry.model("horoscope")
 
 
-def test_all_weights_together_stay_under_fourteen_megabytes():
+def test_all_weights_together_stay_under_forty_megabytes():
     folder = Path(registry.__file__).parent / "models"
-    assert sum(file.stat().st_size for file in folder.glob("*.npz")) < 14_000_000
+    assert sum(file.stat().st_size for file in folder.glob("*.npz")) < 40_000_000
 
 
 def test_no_set_that_forbids_commercial_use_is_named_in_a_card():

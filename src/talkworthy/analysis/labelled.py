@@ -24,10 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from talkworthy.analysis import duplicates, evaluation, language, linkage, similarity
-from talkworthy.analysis.heads import scorer_of
 from talkworthy.analysis.influence import COUNTS, judged_pairs
 from talkworthy.analysis.registry import model
-from talkworthy.analysis.target import towards
+from talkworthy.analysis.tiers import FAST, checked, score_one
 
 Floats = npt.NDArray[np.float32]
 
@@ -148,7 +147,7 @@ def evaluate_file(
     label: str | None = None,
     target: str | None = None,
     mapping: Mapping[str, str] | None = None,
-    tier: str = "fast",
+    tier: str = FAST,
     link: "Link | None" = None,
 ) -> dict[str, Any]:
     """Measure the shipped model of a task on a labelled file.
@@ -157,8 +156,7 @@ def evaluate_file(
     of the file mean. Every row has a guess, also where the product would say "undecided"; `decided` is the
     share of rows it would answer. Figures are 0 to 1. Raises UnknownTask, MissingColumn, UnknownLabel.
     """
-    if tier != "fast":
-        raise ValueError(f"no tier named {tier!r}; there is fast")
+    checked(tier)
     if task not in EVALUATED:
         raise UnknownTask(task)
     rows = list(rows_of(Path(path)))
@@ -172,6 +170,7 @@ def evaluate_file(
             label,
             target,
             {key.lower(): value for key, value in (mapping or {}).items()},
+            tier,
             path=Path(path),
             link=link,
         )
@@ -189,14 +188,12 @@ class Asked:
     label: str | None
     target: str | None
     mapping: Mapping[str, str]
-    read: tuple[str, ...] | None = None
+    tier: str = FAST
     path: Path | None = None
     link: "Link | None" = None
 
     def texts(self) -> list[str]:
         """What the model reads: the named column, title and body where both stand, or the first usual column."""
-        if self.read is not None:
-            return list(self.read)
         columns = self.rows[0].keys()
         if self.text:
             if self.text not in columns:
@@ -256,7 +253,7 @@ def _report(measured: evaluation.Measured, seconds: float, decided: float) -> di
     return {**figures, "posts_per_second": round(measured.n / max(seconds, 1e-9)), "classes": classes}
 
 
-def _timed(texts: Sequence[str], read: Callable[[Sequence[str]], Any]) -> tuple[list[Any], float]:
+def _timed(texts: Sequence[Any], read: Callable[[Sequence[Any]], Any]) -> tuple[list[Any], float]:
     read(texts[:8])  # models are loaded before the clock starts
     begun = time.perf_counter()
     found = [read(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
@@ -284,10 +281,9 @@ def _issue(asked: Asked) -> dict[str, Any]:
     return _softmax(asked, "issue-type", understood(asked.task, asked.labels(), _ISSUE))
 
 
-def _softmax(asked: Asked, name: str, truth: Sequence[str]) -> dict[str, Any]:
+def _softmax(asked: Asked, name: str, truth: Sequence[str], targets: Sequence[str] | None = None) -> dict[str, Any]:
     card = model(name)
-    parts, seconds = _timed(asked.texts(), scorer_of(name).score)
-    chances = np.concatenate([part[name] for part in parts])
+    chances, _, seconds = _scored(asked, name, targets)
     guess = [card.labels[place] for place in chances.argmax(axis=1)]
     top = chances.max(axis=1)
     return _report(
@@ -295,16 +291,27 @@ def _softmax(asked: Asked, name: str, truth: Sequence[str]) -> dict[str, Any]:
     )
 
 
+def _scored(asked: Asked, name: str, targets: Sequence[str] | None = None) -> tuple[Floats, Floats, float]:
+    """Probabilities and thresholds of every row, and the seconds it took."""
+    pairs = list(zip(asked.texts(), targets or [""] * len(asked.rows), strict=True))
+
+    def read(part: Sequence[tuple[str, str]]) -> tuple[Floats, Floats]:
+        texts, towards = [text for text, _ in part], [target for _, target in part]
+        return score_one(name, texts, tier=asked.tier, targets=towards if targets else None)
+
+    parts, seconds = _timed(pairs, read)
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]), seconds
+
+
 def _yes_or_no(asked: Asked) -> dict[str, Any]:
     truth = understood(asked.task, asked.labels(), {YES: _YES, NO: _NO})
-    card = model(asked.task)
-    parts, seconds = _timed(asked.texts(), scorer_of(asked.task).score)
-    chances = np.concatenate([part[asked.task] for part in parts])[:, 0]
-    guess = [YES if chance >= card.threshold else NO for chance in chances]
+    found, thresholds, seconds = _scored(asked, asked.task)
+    chances = found[:, 0]
+    guess = [YES if said else NO for said in chances >= thresholds]
     measured = evaluation.measured(
         truth, guess, positive=YES, scores=chances, confidence=np.maximum(chances, 1 - chances)
     )
-    return {**_report(measured, seconds, 1.0), "threshold": card.threshold}
+    return {**_report(measured, seconds, 1.0), "threshold": round(float(thresholds.mean()), 4)}
 
 
 def _target(asked: Asked) -> dict[str, Any]:
@@ -312,8 +319,7 @@ def _target(asked: Asked) -> dict[str, Any]:
     if column not in asked.rows[0]:
         raise MissingColumn("the target", list(asked.rows[0]))
     truth = understood(asked.task, asked.labels(), _SENTIMENT)
-    read = [towards(text, str(row[column] or "")) for text, row in zip(asked.texts(), asked.rows, strict=True)]
-    return _softmax(replace(asked, read=tuple(read)), "target-sentiment", truth)
+    return _softmax(asked, "target-sentiment", truth, [str(row[column] or "") for row in asked.rows])
 
 
 PAIRS = (

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from talkworthy.analysis.tiers import CASCADE, FAST, VERSION, Answered, Tier
 from talkworthy.schema import ANNOTATIONS, POST
 
 if TYPE_CHECKING:
     from talkworthy.analysis.heads import Heads
-
-VERSION = "1.0"
-TIERS = ("fast",)
 
 
 @runtime_checkable
@@ -86,7 +84,7 @@ class Pipeline:
 
     def _in_order(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         made = {name: batch.column(name) for name in batch.schema.names}
-        made["analysed_by"] = pa.array([self.title] * len(batch), pa.string())
+        made.setdefault("analysed_by", pa.array([self.title] * len(batch), pa.string()))
         fields = [field for field in batch.schema if field.name not in ANNOTATIONS.names]
         arrays = [made[field.name] for field in fields]
         for field in ANNOTATIONS:
@@ -95,32 +93,35 @@ class Pipeline:
 
 
 @cache
-def default_pipeline(tier: str = "fast") -> Pipeline:
-    """The pipeline that the product runs; its models are read on first use and kept."""
+def default_pipeline(tier: str = FAST) -> Pipeline:
+    """The pipeline that the product runs; its models are read on first use and kept.
+
+    ValueError for a tier that there is none of, NotInstalled for one whose model is missing.
+    """
     return pipeline_of(None, tier)
 
 
-def pipeline_of(heads: "Heads | None", tier: str = "fast") -> Pipeline:
+def pipeline_of(heads: "Heads | None", tier: str = FAST) -> Pipeline:
     """The pipeline that the product runs, with a workspace's own heads; None are the shipped ones."""
     from talkworthy.analysis.duplicates import Duplicates, Folded
     from talkworthy.analysis.extraction import Extraction
     from talkworthy.analysis.heads import shipped
     from talkworthy.analysis.language import Language
 
-    if tier not in TIERS:
-        raise ValueError(f"no tier named {tier!r}; there is {', '.join(TIERS)}")
     asked = heads or shipped()
-    sentiment, intent, urgency = judging(asked)
+    held = Tier(tier, asked)
+    sentiment, intent, urgency = judging(asked, held)
     language = Language(sure=asked.sure.get("detected_language"))
+    told = [Answered(held)] if tier == CASCADE else []
     return Pipeline(
-        [Extraction(), language, sentiment, intent, Folded(), urgency, Duplicates()], name=tier, mark=asked.mark
+        [Extraction(), language, sentiment, intent, *told, Folded(), urgency, Duplicates()], name=tier, mark=asked.mark
     )
 
 
-def judging(heads: "Heads") -> tuple[Analyser, Analyser, Analyser]:
+def judging(heads: "Heads", tier: Tier | None = None) -> tuple[Analyser, Analyser, Analyser]:
     """The analysers that ask the heads, in order; what they need besides the text is the column `folded`."""
     from talkworthy.analysis.intent import Intent
     from talkworthy.analysis.sentiment import Sentiment
     from talkworthy.analysis.urgency import Urgency
 
-    return Sentiment(heads), Intent(heads), Urgency(heads)
+    return Sentiment(heads, tier), Intent(heads, tier), Urgency(heads, tier)

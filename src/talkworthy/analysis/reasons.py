@@ -1,5 +1,7 @@
 """Why an annotation says what it says: the words, rules and figures that led to it."""
 
+import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from talkworthy.analysis import duplicates, intent, language, sentiment, urgency
+from talkworthy.analysis.careful import Floats, careful_head
 from talkworthy.analysis.heads import IN_PIPELINE, Heads, scorer_of, shipped
 from talkworthy.analysis.registry import Model, Score, model
 from talkworthy.analysis.scoring import Weighed, weigh
+from talkworthy.analysis.tiers import CAREFUL, Tier, was_careful
 from talkworthy.query import tokens
 from talkworthy.schema.annotations import UNDECIDED
 
 TASKS = ("language", "sentiment", "intent", "urgency", "duplicates", *intent.WISHES, "offensive")
 MOST_SHOWN = 12
+MOST_LEFT_OUT = 60
 RULES = "rules"
 
 
@@ -51,19 +56,30 @@ def why(post: Mapping[str, Any], task: str, heads: Heads | None = None) -> Reaso
     """The reason of one annotation of a post, from its `title` and `text`, as these heads (else the shipped) answer.
 
     `task` is one of TASKS; anything else raises KeyError. Duplicates need the post's own annotations
-    (`text_hash`, `near_hash`) to name its family.
+    (`text_hash`, `near_hash`) to name its family. Where `analysed_by` says that the careful tier answered, it is
+    asked again: NotInstalled where it is no longer there.
     """
     text = str(post.get("text") or "")
     whole = f"{post['title']}\n{text}" if post.get("title") else text
     asked = heads or shipped()
     if task == "language":
         return _language(whole, asked)
+    if was_careful(post):
+        tier = Tier(CAREFUL, asked)
+        if task == "sentiment" and tier.is_careful(sentiment.NAME):
+            return _careful_sentiment(whole, tier)
+        if task == "intent":
+            return _careful_intent(whole, tier)
+        if task == "urgency":
+            return _urgency(whole, tier.score([whole]).chances)
+        if tier.is_careful(task):
+            return _careful_head(whole, task, tier)
     if task == "sentiment":
         return _sentiment(whole, asked)
     if task == "intent":
         return _intent(whole, asked)
     if task == "urgency":
-        return _urgency(whole, asked)
+        return _urgency(whole, asked.scorer.score([whole]))
     if task == "duplicates":
         return _duplicates(post, whole)
     if task in TASKS:
@@ -128,7 +144,8 @@ def _head(whole: str, task: str, heads: Heads) -> Reason:
 def _intent(whole: str, heads: Heads) -> Reason:
     scored = heads.scorer.score([whole])
     found = {wish: scored[wish][:, 0] for wish in intent.WISHES}
-    answers, likely = intent.decide(found, heads.card, sure=heads.sure.get("intent", 0.0))
+    limits = {wish: np.array([heads.card(wish).threshold], np.float32) for wish in intent.WISHES}
+    answers, likely = intent.decide(found, limits, sure=heads.sure.get("intent", 0.0))
     wish = answers[0] if answers[0] in intent.WISHES else max(intent.WISHES, key=lambda name: float(found[name][0]))
     told = ", ".join(
         f"{name} {float(chance[0]):.0%} (from {heads.card(name).threshold:.0%})" for name, chance in found.items()
@@ -136,10 +153,50 @@ def _intent(whole: str, heads: Heads) -> Reason:
     return _by_model("intent", answers[0], float(likely[0]), weigh(heads.head(wish), whole, 0), heads.card(wish), told)
 
 
-def _urgency(whole: str, heads: Heads) -> Reason:
+def _careful_sentiment(whole: str, tier: Tier) -> Reason:
+    card = careful_head(sentiment.NAME).model
+    chances = tier.score([whole]).chances[sentiment.NAME][0]
+    first = int(chances.argmax())
+    sure = bool(chances[first] >= tier.heads.sure.get(sentiment.NAME, card.undecided_below))
+    told = ", ".join(f"{label} {chance:.0%}" for label, chance in zip(card.labels, chances, strict=True))
+    found = _without_each_word(whole, sentiment.NAME, first, tier)
+    return _by_model("sentiment", card.labels[first] if sure else UNDECIDED, float(chances[first]), found, card, told)
+
+
+def _careful_head(whole: str, task: str, tier: Tier) -> Reason:
+    card = careful_head(task).model
+    chance = float(tier.score([whole]).chances[task][0, 0])
+    found = _without_each_word(whole, task, 0, tier)
+    answer = "yes" if chance >= card.threshold else "no"
+    return _by_model(task, answer, chance, found, card, f"yes from {card.threshold:.0%} on")
+
+
+def _careful_intent(whole: str, tier: Tier) -> Reason:
+    scored = tier.score([whole])
+    found = {wish: scored.chances[wish][:, 0] for wish in intent.WISHES}
+    answers, likely = intent.decide(found, scored.thresholds, sure=tier.heads.sure.get("intent", 0.0))
+    wish = answers[0] if answers[0] in intent.WISHES else max(intent.WISHES, key=lambda name: float(found[name][0]))
+    told = ", ".join(
+        f"{name} {float(chance[0]):.0%} (from {scored.thresholds[name][0]:.0%})" for name, chance in found.items()
+    )
+    card = careful_head(wish).model if tier.is_careful(wish) else tier.heads.card(wish)
+    return _by_model("intent", answers[0], float(likely[0]), _without_each_word(whole, wish, 0, tier), card, told)
+
+
+def _without_each_word(whole: str, name: str, output: int, tier: Tier) -> list[Weighed]:
+    """What the log odds of an answer lose when a word is left out, for the words at the beginning."""
+    spans = [match.span() for match in itertools.islice(re.finditer(r"\S+", whole), MOST_LEFT_OUT)]
+    texts = [whole, *(whole[:start] + whole[end:] for start, end in spans)]
+    chances = np.clip(tier.score(texts).chances[name][:, output], 1e-6, 1 - 1e-6)
+    lost = np.log(chances[0] / (1 - chances[0])) - np.log(chances[1:] / (1 - chances[1:]))
+    return [
+        Weighed(whole[start:end], start, end, float(weight)) for (start, end), weight in zip(spans, lost, strict=True)
+    ]
+
+
+def _urgency(whole: str, scored: Mapping[str, Floats]) -> Reason:
     folded = tokens.folded(None, whole)
     heard = urgency.alarms(folded)
-    scored = heads.scorer.score([whole])
     chances = {name: float(scored[name][0, 0]) for name in ("complaint", "help", "sentiment")}
     answer = (
         urgency.level(heard, wish=max(chances["complaint"], chances["help"]), negative=chances["sentiment"])

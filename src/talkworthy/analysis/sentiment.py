@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from talkworthy.analysis.heads import Heads, shipped
+from talkworthy.analysis.tiers import FAST, Tier
 from talkworthy.schema.annotations import UNDECIDED
 
 NAME = "sentiment"
@@ -16,13 +17,14 @@ class Sentiment:
     requires = ("title", "text")
     assigns = ("sentiment", "sentiment_score", "sentiment_probability")
 
-    def __init__(self, heads: Heads | None = None) -> None:
+    def __init__(self, heads: Heads | None = None, tier: Tier | None = None) -> None:
         self.heads = heads or shipped()
+        self._tier = tier or Tier(FAST, self.heads)
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the three columns; a post without words is undecided."""
         card = self.heads.card(NAME)
-        chances = self.heads.scorer.score_batch(batch)[NAME]
+        chances = self._tier.score_batch(batch).chances[NAME]
         first = chances.argmax(axis=1)
         top = chances[np.arange(len(first)), first]
         labels = np.array(card.labels, object)[first]

@@ -23,6 +23,7 @@ import regex
 
 from talkworthy.analysis import lexicons
 from talkworthy.analysis.heads import Heads, shipped
+from talkworthy.analysis.tiers import FAST, Tier
 from talkworthy.query import tokens
 
 Floats = npt.NDArray[np.float32]
@@ -110,12 +111,13 @@ class Urgency:
     requires = ("title", "text", "folded")
     assigns = ("urgency",)
 
-    def __init__(self, heads: Heads | None = None) -> None:
+    def __init__(self, heads: Heads | None = None, tier: Tier | None = None) -> None:
         self.heads = heads or shipped()
+        self._tier = tier or Tier(FAST, self.heads)
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the column; a post without text is 0."""
-        scored = self.heads.scorer.score_batch(batch)
+        scored = self._tier.score_batch(batch).chances
         wish = np.maximum(scored["complaint"][:, 0], scored["help"][:, 0])
         negative = scored["sentiment"][:, 0]
         folded = batch.column("folded")

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
 from talkworthy.analysis.heads import Heads, own_card
 from talkworthy.analysis.pipeline import Pipeline, default_pipeline, pipeline_of
 from talkworthy.analysis.registry import DamagedModel, arrays_in, model
@@ -58,6 +60,8 @@ class Chosen:
 
     files: tuple[ModelFile, ...] = ()
     sure: tuple[tuple[str, float], ...] = ()
+    tier: str = "fast"
+    """Which tier answers beside them."""
 
     @property
     def is_as_shipped(self) -> bool:
@@ -74,6 +78,7 @@ def chosen_for(workspace: "Workspace") -> Chosen:
     return Chosen(
         tuple(file for answer in answers for file in answer.files),
         tuple(limit for answer in answers for limit in answer.sure),
+        settings.CONFIGURATION.analysis_tier,
     )
 
 
@@ -98,4 +103,4 @@ def heads_for(chosen: Chosen) -> Heads | None:
 def pipeline_for(chosen: Chosen) -> Pipeline:
     """The pipeline that understands posts with these models."""
     heads = heads_for(chosen)
-    return default_pipeline() if heads is None else pipeline_of(heads)
+    return default_pipeline(chosen.tier) if heads is None else pipeline_of(heads, chosen.tier)

@@ -82,6 +82,12 @@ def _megabytes(text: str) -> int:
     return size
 
 
+def _tier(text: str) -> str:
+    if text not in ("fast", "careful", "cascade"):
+        raise ValueError("it must be fast, careful or cascade")
+    return text
+
+
 def _processes(text: str) -> int:
     if text.lower() == "auto":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -136,6 +142,12 @@ VARIABLES = (
         "Processes that analyse posts where many come; 0: the worker itself; auto: one a core, 4 at most.",
     ),
     Variable(
+        "TALKWORTHY_ANALYSIS_TIER",
+        _tier,
+        "fast",
+        "How posts are analysed: fast, careful, or cascade (careful where fast is unsure).",
+    ),
+    Variable(
         "TALKWORTHY_EMAIL_URL",
         str,
         "",
@@ -182,6 +194,7 @@ class Configuration:
     allow_hosts: tuple[str, ...]
     memory_mb: int
     processes: int
+    analysis_tier: str
     email_backend: str
     email_host: str
     email_port: int
@@ -228,6 +241,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         allow_hosts=values["TALKWORTHY_ALLOW_HOSTS"],
         memory_mb=values["TALKWORTHY_MEMORY_MB"],
         processes=values["TALKWORTHY_PROCESSES"],
+        analysis_tier=values["TALKWORTHY_ANALYSIS_TIER"],
         **_email(values["TALKWORTHY_EMAIL_URL"]),
         email_from=values["TALKWORTHY_EMAIL_FROM"],
         identity_provider=_identity_provider(values),

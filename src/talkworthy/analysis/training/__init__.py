@@ -63,14 +63,15 @@ def _train_head(chosen: Task, data: Path, out: Path, version: str) -> dict[str, 
     card |= {
         "threshold": trained.threshold,
         "undecided_below": chosen.undecided_below,
-        "scores": _scores(HELD_BACK, trained.measured, chosen),
+        "scores": scores_of(HELD_BACK, trained.measured, chosen),
     }
     for where, measured in trained.elsewhere.items():
-        card["scores"] += _scores(where, measured, chosen)
+        card["scores"] += scores_of(where, measured, chosen)
     return _saved(out, card, trained.arrays)
 
 
-def _scores(where: str, measured: Measured, chosen: Task) -> list[dict[str, Any]]:
+def scores_of(where: str, measured: Measured, chosen: Task) -> list[dict[str, Any]]:
+    """What was measured as it stands in a card."""
     figures = (
         {"F1": measured.f1, "AUC": measured.auc} if len(chosen.labels) == 1 else {"macro recall": measured.macro_recall}
     )

@@ -64,7 +64,7 @@ def train(
     for number in apart:
         held = kept[(fold[kept] == number)] if small else kept[fold[kept] == number][::2]
         seen = np.setdiff1d(kept, held)
-        part = _fit(features[seen], cues[seen], told[seen], targets[seen], task)
+        part = fit_rows(features[seen], cues[seen], told[seen], targets[seen], task)
         outside[held] = part.logits(sparse.hstack([features[held], sparse.csr_matrix(told[held])]).tocsr(), cues[held])
         measured_rows[held] = True
     scale, shift = fitting.calibrate(outside[measured_rows], targets[measured_rows], weights=None)
@@ -74,7 +74,7 @@ def train(
         if len(task.labels) == 1
         else 0.0
     )
-    whole = _fit(features[kept], cues[kept], told[kept], targets[kept], task)
+    whole = fit_rows(features[kept], cues[kept], told[kept], targets[kept], task)
     merged = fold_in(whole, helpers, weight)
     if task.phrase_weight:
         scale, shift, threshold = scale * HALF, shift * HALF + RULED_SHIFT, 0.5
@@ -112,7 +112,8 @@ def _raw(held: Head, rarity: Rarity) -> Floats:
     return np.vstack([*tables, held.cues])
 
 
-def _fit(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task) -> fitting.Fitted:
+def fit_rows(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task) -> fitting.Fitted:
+    """Fit a head of the task to rows; `told` is what other heads say of them."""
     joined = sparse.hstack([features, sparse.csr_matrix(told)]).tocsr()
     return fitting.fit(
         joined, cues, targets, strength=task.strength, weights=fitting.balanced(targets) if task.even else None

@@ -1,0 +1,49 @@
+"""What the fast tier says of rows that it did not see: it is fitted anew without those that calibrate."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from talkworthy.analysis import reading
+from talkworthy.analysis.registry import read_card
+from talkworthy.analysis.scoring import FEATURES, RARITY_STEP, holds_phrase, probabilities, unfolded
+from talkworthy.analysis.target import NAME as TARGET
+from talkworthy.analysis.target import towards
+from talkworthy.analysis.training import fitting, packing
+from talkworthy.analysis.training.careful.examples import Example, Parts
+from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, fit_rows, told_by
+from talkworthy.analysis.training.tasks import Task
+
+Floats = npt.NDArray[np.float32]
+
+
+def fast_text(held: Example) -> str:
+    """An example as the fast tier reads it."""
+    return towards(held.text, held.target) if held.task == TARGET and held.target else held.text
+
+
+def said_unseen(task: Task, parts: Parts, models: Path) -> Floats:
+    """Probabilities of the rows that calibrate, by a head that was fitted to the others."""
+    _, rarity = packing.load(models, FEATURES)
+    weight = {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in rarity.items()}
+    helpers = []
+    for name in task.helped_by:
+        card, arrays = packing.load(models, name)
+        helpers.append(unfolded(read_card(card), arrays, weight))
+    rows = [*parts.fitted, *parts.calibrated]
+    texts = list(map(fast_text, rows))
+    features, cues = reading.design(texts, weight)
+    told = told_by(helpers, features, cues, weight)
+    answers = np.array([held.answer for held in rows], np.float32)
+    seen = np.arange(len(rows)) < len(parts.fitted)
+    fitted = fit_rows(features[seen], cues[seen], told[seen], answers[seen], task)
+    joined = sparse.hstack([features[~seen], sparse.csr_matrix(told[~seen])]).tocsr()
+    logits = fitted.logits(joined, cues[~seen])
+    scale, shift = fitting.calibrate(logits, answers[~seen])
+    logits = (logits * scale + shift).astype(np.float32)
+    if task.phrase_weight:
+        phrases = holds_phrase(task.name, texts[len(parts.fitted) :])[:, None]
+        logits = logits * HALF + RULED_SHIFT + task.phrase_weight * phrases
+    return probabilities(logits.astype(np.float32))
