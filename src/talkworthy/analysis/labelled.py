@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from talkworthy.analysis import duplicates, evaluation, language, linkage, similarity
+from talkworthy.analysis import duplicates, evaluation, language, linkage, similarity, urgency
 from talkworthy.analysis.influence import COUNTS, judged_pairs
 from talkworthy.analysis.registry import model
 from talkworthy.analysis.tiers import FAST, checked, score_one
@@ -46,6 +46,8 @@ LABEL_COLUMNS = {
     ),
 }
 BATCH = 2048
+URGENT = 50
+"""The urgency from which the rule that a new workspace is offered opens a case."""
 SIMILAR = 0.5
 MOST_ASKED = 2000
 """Texts of a collection that are looked for; of a larger one every so-manieth."""
@@ -628,6 +630,19 @@ def _counted(rows: Sequence[Mapping[str, Any]], side: str) -> npt.NDArray[np.flo
     return np.array([[float("nan") if cell in (None, "") else float(cell) for cell in row] for row in cells])
 
 
+def _urgency(asked: Asked) -> dict[str, Any]:
+    """Whether a post is urgent at all; labels are yes and no, or what is at stake and `none`."""
+    kinds = {kind for kind, _ in urgency.phrases().values()}
+    truth = understood(asked.task, asked.labels(), {YES: (*_YES, *sorted(kinds)), NO: _NO})
+    parts, seconds = _timed(asked.texts(), lambda texts: urgency.levels(texts, asked.tier))
+    levels = np.concatenate(parts)
+    guess = [YES if level >= URGENT else NO for level in levels]
+    measured = evaluation.measured(truth, guess, positive=YES, scores=levels)
+    calm = measured.classes.get(NO)
+    false_alarms = 1 - calm.recall if calm and calm.n else None
+    return {**_report(measured, seconds, 1.0), "threshold": URGENT, "false_alarm_rate": false_alarms}
+
+
 EVALUATED: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "language": _language,
     "sentiment": _sentiment,
@@ -639,6 +654,7 @@ EVALUATED: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "praise": _yes_or_no,
     "offensive": _yes_or_no,
     "issue-type": _issue,
+    "urgency": _urgency,
     "similar": _alike,
     "duplicate": _alike,
     "linkage": _linkage,

@@ -29,7 +29,13 @@ from talkworthy.query import tokens
 Floats = npt.NDArray[np.float32]
 
 CERTAIN = "self-harm"
+INNOCENT = "innocent"
 SMALL_BATCH = 256
+ANY = "..."  # as folding writes …
+GAP = r"\W+(?:\w+\W+){0,4}?"
+CLAUSE = regex.compile(r"[.,;:!?…()\n]|\b(?:but|and|aber|und|pero|mais)\b")
+REACH = 60
+"""Letters before a phrase in which a negation may stand."""
 
 
 @dataclass(frozen=True)
@@ -60,29 +66,50 @@ def phrases() -> Mapping[str, tuple[str, float]]:
 
 
 @cache
-def _finder() -> regex.Pattern[str]:
-    known = phrases()
-    whole = [phrase for phrase in known if not phrase.endswith("*")]
-    endless = "|".join(
-        sorted((regex.escape(phrase[:-1]) for phrase in known if phrase.endswith("*")), key=len, reverse=True)
+def _finder() -> tuple[regex.Pattern[str], tuple[str, ...]]:
+    """A pattern of all phrases, and those that its numbered groups stand for: the innocent first, then the longest."""
+    loose = tuple(
+        sorted(
+            (one for one, (kind, _) in phrases().items() if ANY in one or one.endswith("*") or kind == INNOCENT),
+            key=lambda one: (phrases()[one][0] != INNOCENT, -len(one)),
+        )
     )
-    return regex.compile(rf"\b(?:\L<whole>|(?P<open>{endless})\w*)\b", whole=whole)
+    whole = [one for one in phrases() if one not in loose]
+    return regex.compile(rf"\b(?:{'|'.join(map(_group, loose))}|\L<whole>)\b", whole=whole), loose
+
+
+def _group(phrase: str) -> str:
+    pieces = (regex.escape(piece.strip().rstrip("*"), special_only=True) for piece in phrase.split(ANY))
+    ending = r"\w*" if phrase.endswith("*") else ""
+    return f"({GAP.join(pieces)}{ending})"
 
 
 @cache
 def _anywhere() -> str:
     """A pattern for Arrow's own engine that no post with an alarm lacks; its word borders are those of ASCII."""
-    return "|".join(sorted(regex.escape(phrase.rstrip("*"), special_only=True) for phrase in phrases()))
+    pieces = {max(phrase.rstrip("*").split(ANY), key=len).strip() for phrase in phrases()}
+    return "|".join(sorted(regex.escape(piece, special_only=True) for piece in pieces))
 
 
 def alarms(folded: str) -> list[Alarm]:
-    """Urgent phrases in a folded text, in reading order, none inside another."""
+    """Urgent phrases in a folded text, in reading order, none inside another and none that is denied.
+
+    Of self-harm, what is denied counts too: whoever says that they do not think of it speaks of it.
+    """
+    pattern, loose = _finder()
     found = []
-    for match in _finder().finditer(folded):
-        phrase = f"{match['open']}*" if match["open"] else match.group()
+    for match in pattern.finditer(folded):
+        phrase = loose[match.lastindex - 1] if match.lastindex else match.group()
         kind, points = phrases()[phrase]
-        found.append(Alarm(kind, phrase, points, match.start(), match.end()))
+        if kind != INNOCENT and (kind == CERTAIN or not _is_denied(folded[: match.start()])):
+            found.append(Alarm(kind, phrase, points, match.start(), match.end()))
     return found
+
+
+def _is_denied(before: str) -> bool:
+    """Whether one of the two words before a phrase, in the same clause, says that it is not so."""
+    clause = CLAUSE.split(before[-REACH:])[-1]
+    return not lexicons.denials().isdisjoint(clause.split()[-2:])
 
 
 def level(found: Sequence[Alarm], *, wish: float, negative: float) -> int:
@@ -94,6 +121,20 @@ def level(found: Sequence[Alarm], *, wish: float, negative: float) -> int:
     if CERTAIN in kinds:
         return min(100, round(strongest + 5 * (len(kinds) - 1)))
     return min(100, round(strongest * (0.55 + 0.45 * max(wish, negative)) + 5 * (len(kinds) - 1)))
+
+
+def levels(texts: Sequence[str], tier: str = FAST) -> npt.NDArray[np.int8]:
+    """The urgency of texts as the pipeline says it."""
+    nothing = [""] * len(texts)
+    batch = pa.record_batch(
+        {
+            "title": pa.array(nothing),
+            "text": pa.array(texts, pa.string()),
+            "folded": pa.array(tokens.folded_all(nothing, list(texts)), pa.string()),
+        }
+    )
+    answered: npt.NDArray[np.int8] = Urgency(tier=Tier(tier, shipped())).annotate(batch).column("urgency").to_numpy()
+    return answered
 
 
 def _alarming(folded: pa.Array) -> list[bool]:

@@ -53,4 +53,10 @@ def negators() -> frozenset[str]:
     return frozenset(word for language in languages("negators") for word, _ in entries(language, "negators"))
 
 
+@cache
+def denials() -> frozenset[str]:
+    """Words that deny the urgent phrase which they stand right before, of all languages."""
+    return frozenset(word for language in languages("denials") for word, _ in entries(language, "denials"))
+
+
 NEGATORS = negators()
