@@ -16,7 +16,8 @@ from talkworthy.listening.searching import search
 from talkworthy.listening.selectors import mentions
 from talkworthy.listening.stores import archive_of
 from talkworthy.listening.ties import tied_to
-from talkworthy.listening.touchpoints import ties_for, with_touchpoints
+from talkworthy.listening.touchpoints import with_touchpoints
+from talkworthy.listening.voices import ties_for
 from talkworthy.query import compile_query, parse
 from talkworthy.workspaces.models import Member
 

@@ -32,6 +32,7 @@ from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
 from talkworthy.listening.stores import archive_of, payloads_of
 from talkworthy.listening.understanding import Matching, Monitors, NotUnderstood, Understanders, pieces, understood
+from talkworthy.listening.voices import influence_of
 from talkworthy.schema import POST
 from talkworthy.workspaces.credentials import opened
 from talkworthy.workspaces.models import Workspace
@@ -355,11 +356,17 @@ class Listener:
         """The monitors that listen, and the models; others when one of them changed, and daily for relative times."""
         rows = Monitor.objects.filter(workspace=self.workspace, deleted_at=None, paused_at=None).order_by("pk")
         models = chosen_for(self.workspace)
-        seen = (now.date(), models, *rows.values_list("pk", "version", "touchpoint__slug"))
+        seen = (
+            now.date(),
+            models,
+            *rows.values_list("pk", "version", "touchpoint__slug", "workspace__voices_counted__counted_at"),
+        )
         if seen != self._seen:
             told = rows.values_list("pk", "query", "touchpoint__slug")
             ties = tuple((number, slug) for number, _, slug in told if slug)
-            self._monitors = Monitors(tuple((number, query) for number, query, _ in told), now, ties, models)
+            queries = tuple((number, query) for number, query, _ in told)
+            asks = any("influence" in query.lower() for _, query in queries)
+            self._monitors = Monitors(queries, now, ties, models, influence_of(self.workspace) if asks else None)
             self._seen = seen
         return self._monitors
 

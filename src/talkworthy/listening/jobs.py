@@ -24,7 +24,7 @@ from talkworthy.listening.exchange import export_file, import_batches
 from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
 from talkworthy.listening.searching import search
 from talkworthy.listening.stores import http_for
-from talkworthy.listening.touchpoints import ties_for
+from talkworthy.listening.voices import count_voices, ties_for
 from talkworthy.people.crm import syncing
 from talkworthy.people.forgetting import forget
 from talkworthy.people.linking import suggest_links
@@ -124,14 +124,16 @@ def _compiled(query: str) -> CompiledQuery:
 
 def _backtest(job: Job, listener: Listener) -> Mapping[str, Any]:
     Job.objects.filter(pk=job.pk).update(unit="slices")
+    query = _compiled(job.request["query"])
     result = replay.backtest(
         listener.archive,
-        _compiled(job.request["query"]),
+        query,
         monitor=job.monitor_id,
         since=_moment(job.request.get("since")),
         until=_moment(job.request.get("until")),
         seed=job.pk,
         progress=_progress(job),
+        ties=ties_for(query, job.workspace),
     )
     return {**result, "version": job.monitor.version if job.monitor else None}
 
@@ -139,8 +141,13 @@ def _backtest(job: Job, listener: Listener) -> Mapping[str, Any]:
 def _rematch(job: Job, listener: Listener) -> Mapping[str, Any]:
     monitor = Monitor.objects.get(jobs=job)
     Job.objects.filter(pk=job.pk).update(unit="slices")
+    query = _compiled(monitor.query)
     tied, untied = replay.rematch(
-        listener.archive, _compiled(monitor.query), monitor=monitor.pk, progress=_progress(job)
+        listener.archive,
+        query,
+        monitor=monitor.pk,
+        progress=_progress(job),
+        ties=ties_for(query, monitor.workspace),
     )
     with listener.turn:
         mentions = cube.recount_monitor(monitor.workspace, listener.archive, monitor.pk)
@@ -345,6 +352,11 @@ def _sync(job: Job, listener: Listener) -> Mapping[str, Any]:
         raise
 
 
+def _influence(job: Job, listener: Listener) -> Mapping[str, Any]:
+    Job.objects.filter(pk=job.pk).update(unit="slices")
+    return count_voices(job.workspace, listener.archive, progress=_progress(job), now=timezone.now())
+
+
 _WORK: dict[Job.Kind, Callable[[Job, Listener], Mapping[str, Any]]] = {
     Job.Kind.BACKTEST: _backtest,
     Job.Kind.REMATCH: _rematch,
@@ -353,6 +365,7 @@ _WORK: dict[Job.Kind, Callable[[Job, Listener], Mapping[str, Any]]] = {
     Job.Kind.ERASURE: _erase,
     Job.Kind.LINK: _link,
     Job.Kind.SYNC: _sync,
+    Job.Kind.INFLUENCE: _influence,
 }
 
 

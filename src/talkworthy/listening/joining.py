@@ -14,8 +14,9 @@ from talkworthy.archive.columns import STORED
 from talkworthy.hooks import joins
 from talkworthy.hooks.specs import TimelineRow
 from talkworthy.listening.actions.jobs import start_person_erasure
-from talkworthy.listening.models import Correction, Job, Mark
+from talkworthy.listening.models import Correction, Job, Mark, Voice
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.voices import begin_counting, forget_voices
 from talkworthy.people.forgetting import records_of
 from talkworthy.people.models import CrmAccount
 from talkworthy.people.retention import begin, due_for_erasure
@@ -83,13 +84,31 @@ def data_exported(
         for start in range(0, len(known), 500)
         for row in Mark.objects.filter(monitor__workspace=workspace, uid__in=known[start : start + 500])
     ]
-    found = {"posts": list(posts.values()), "listening.Correction": corrections, "listening.Mark": marks}
+    voices = [
+        _plain({name: value for name, value in row.items() if name not in ("id", "workspace_id", "acts")})
+        for channel, account in authors
+        for row in Voice.objects.filter(workspace=workspace, channel=channel, account=account).values()
+    ]
+    found = {
+        "posts": list(posts.values()),
+        "listening.Correction": corrections,
+        "listening.Mark": marks,
+        "listening.Voice": voices,
+    }
     return {name: rows for name, rows in found.items() if rows}
 
 
 @joins
+def data_forgotten(
+    workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
+) -> Mapping[str, int]:
+    """How far the accounts are heard, with what said so."""
+    return {"voices": forget_voices(workspace, authors)}
+
+
+@joins
 def work_due(now: datetime) -> int:
-    """Begin the exchanges with CRMs that are due, and the erasure of records whose day has come: jobs do them."""
+    """Begin what is due: exchanges with CRMs, counting who is heard, erasing records whose day has come: jobs do it."""
     free = Q(claimed_until=None) | Q(claimed_until__lt=now)
     begun = 0
     for account in CrmAccount.objects.filter(free, due_at__lte=now).select_related("workspace")[:5]:
@@ -99,7 +118,7 @@ def work_due(now: datetime) -> int:
                 workspace=account.workspace, kind=Job.Kind.SYNC, request={"account": account.pk}, created_at=now
             )
             begun += 1
-    return begun + _begin_erasures(now)
+    return begun + begin_counting(now=now) + _begin_erasures(now)
 
 
 def _begin_erasures(now: datetime) -> int:

@@ -146,6 +146,7 @@ class Job(models.Model):
         LINK = "link", _("Look for links between people")
         SYNC = "sync", _("Exchange with the CRM")
         RETRAIN = "retrain", _("Training on labels")
+        INFLUENCE = "influence", _("Count who is heard")
 
     class State(models.TextChoices):
         """How far it is."""
@@ -348,3 +349,59 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class VoicesCounted(models.Model):
+    """When the accounts of a workspace were last counted, and beside whom each of them was judged."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="voices_counted")
+    archive_version = models.BigIntegerField(null=True)
+    """The archive as it was read; null until they are counted for the first time."""
+    counted_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(default=now)
+    posts = models.BigIntegerField(default=0)
+    accounts = models.BigIntegerField(default=0)
+    unresolved = models.BigIntegerField(default=0)
+    """Answers and shares of posts that were never collected: nobody is heard by them."""
+    usual = models.FloatField(null=True)
+    """The share of all posts that a monitor found; null where none found any, so that nothing is off the topic."""
+    middles = models.JSONField(default=dict)
+    """The counts of the middle account of each channel."""
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.counted_at}"
+
+
+class Voice(models.Model):
+    """An account as it was last counted from the archive: how far it is heard, and what says so."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="voices")
+    channel = models.CharField(max_length=40)
+    account = models.TextField()
+    """The account's id on its channel, its handle where the channel gives none."""
+    handle = models.TextField(blank=True)
+    name = models.TextField(blank=True)
+    posts = models.BigIntegerField()
+    found = models.BigIntegerField()
+    """Its posts that a monitor found."""
+    people = models.BigIntegerField()
+    """Different accounts that answer, share or name it."""
+    counts = models.JSONField(default=dict)
+    """What reach was judged by; null: the channel does not say."""
+    signs = models.JSONField(default=list)
+    """What speaks for believing it and against: name, points, what was seen."""
+    acts = models.JSONField(default=list)
+    """The newest posts that act on it: the archive's number, and what it does."""
+    reach = models.FloatField()
+    relevance = models.FloatField()
+    credibility = models.FloatField()
+    influence = models.PositiveSmallIntegerField(null=True)
+    """0 to 100: the percentage of accounts that lie below; null: undecided."""
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "channel", "account"], name="one_voice_an_account")]
+        indexes = [models.Index(fields=["workspace", "influence"], name="voices_by_influence")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.account}: {self.influence}"

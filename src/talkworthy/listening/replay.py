@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from talkworthy.archive import CHANGED, Archive, Scan
 from talkworthy.listening.searching import columns_for, found_in, narrowed
+from talkworthy.listening.ties import Ties
 from talkworthy.query import CompiledQuery
 
 SLICES = 40
@@ -56,6 +57,7 @@ def backtest(
     until: datetime | None,
     seed: int,
     progress: Progress,
+    ties: Ties | None = None,
 ) -> dict[str, Any]:
     """Compare what a query would find with what the saved version of a monitor found.
 
@@ -63,9 +65,9 @@ def backtest(
     """
     began = time.perf_counter()
     new, old = Findings(), Findings()
-    slices = list(_slices(archive, since, until))
+    slices = list(slices_of(archive, since, until))
     for number, (start, end) in enumerate(slices):
-        new.add(_found(archive, query, start, end))
+        new.add(_found(archive, query, start, end, ties))
         if monitor is not None:
             old.add(
                 archive.table(
@@ -93,15 +95,17 @@ def backtest(
     }
 
 
-def rematch(archive: Archive, query: CompiledQuery, *, monitor: int, progress: Progress) -> tuple[int, int]:
+def rematch(
+    archive: Archive, query: CompiledQuery, *, monitor: int, progress: Progress, ties: Ties | None = None
+) -> tuple[int, int]:
     """Tie a monitor to every stored post that its query finds, and untie the others: (tied, untied).
 
     Runs on after a crash: what is tied already is not tied again.
     """
     tied = untied = 0
-    slices = list(_slices(archive, None, None))
+    slices = list(slices_of(archive, None, None))
     for number, (start, end) in enumerate(slices):
-        found = _found(archive, query, start, end)
+        found = _found(archive, query, start, end, ties)
         stood = archive.table(
             Scan(columns=("id", "uid", "published_at"), monitors_any=(monitor,), since=start, until=end, order=None)
         )
@@ -114,16 +118,16 @@ def rematch(archive: Archive, query: CompiledQuery, *, monitor: int, progress: P
     return tied, untied
 
 
-def _found(archive: Archive, query: CompiledQuery, since: datetime, until: datetime) -> pa.Table:
+def _found(archive: Archive, query: CompiledQuery, since: datetime, until: datetime, ties: Ties | None) -> pa.Table:
     schema = pa.schema([("id", pa.int64()), ("uid", pa.string()), ("published_at", pa.timestamp("us", tz="UTC"))])
     scan = narrowed(Scan(columns=columns_for(query), since=since, until=until, order=None), query)
     if scan is None:
         return schema.empty_table()
-    pieces = [found_in(batch, query).select(schema.names) for batch in archive.scan(scan)]
+    pieces = [found_in(batch, query, ties).select(schema.names) for batch in archive.scan(scan)]
     return pa.Table.from_batches([piece.cast(schema) for piece in pieces], schema=schema)
 
 
-def _slices(archive: Archive, since: datetime | None, until: datetime | None) -> Iterator[tuple[datetime, datetime]]:
+def slices_of(archive: Archive, since: datetime | None, until: datetime | None) -> Iterator[tuple[datetime, datetime]]:
     """The stretch of history that is asked for and there, in pieces of equal length."""
     stats = archive.stats()
     if stats.oldest is None or stats.newest is None:

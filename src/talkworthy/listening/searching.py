@@ -1,13 +1,13 @@
 """A query over the archive: the archive sieves by what every match must have, the query itself has the last word."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
 
 from talkworthy.archive import Archive, Scan
-from talkworthy.listening.ties import Posts, tied_to
+from talkworthy.listening.ties import Posts, Ties, with_ties
 from talkworthy.query import CompiledQuery
 
 ALWAYS = ("id", "uid", "published_at")
@@ -49,7 +49,8 @@ _SIEVED = {"channel": "channels", "sentiment": "sentiments", "intent": "intents"
 def columns_for(query: CompiledQuery) -> tuple[str, ...]:
     """The columns that evaluating a query needs: fewer where it looks at words alone."""
     ties = ("monitors",) if "touchpoint" in query.columns else ()
-    return tuple(dict.fromkeys((*ALWAYS, *(name for name in MATCHED if name in query.columns), *ties)))
+    heard = ("channel", "author") if "influence" in query.columns else ()
+    return tuple(dict.fromkeys((*ALWAYS, *(name for name in MATCHED if name in query.columns), *ties, *heard)))
 
 
 def narrowed(scan: Scan, query: CompiledQuery) -> Scan | None:
@@ -76,18 +77,18 @@ def narrowed(scan: Scan, query: CompiledQuery) -> Scan | None:
     )
 
 
-def matching(posts: Posts, query: CompiledQuery, ties: Mapping[int, str] | None) -> pa.BooleanArray:
-    """For each post whether a query matches; `ties` say which monitors carry touchpoints, None where it asks none."""
-    return query.match(posts if ties is None else tied_to(posts, ties))
+def matching(posts: Posts, query: CompiledQuery, ties: Ties | None) -> pa.BooleanArray:
+    """For each post whether a query matches; `ties` say what it asks besides, None where it does not."""
+    return query.match(posts if ties is None else with_ties(posts, ties))
 
 
-def found_in(batch: pa.RecordBatch, query: CompiledQuery, ties: Mapping[int, str] | None = None) -> pa.RecordBatch:
+def found_in(batch: pa.RecordBatch, query: CompiledQuery, ties: Ties | None = None) -> pa.RecordBatch:
     """The rows of a batch that a query matches."""
     return batch.filter(matching(batch, query, ties)) if batch.num_rows else batch
 
 
 def search(
-    archive: Archive, query: CompiledQuery | None, scan: Scan, *, ties: Mapping[int, str] | None = None
+    archive: Archive, query: CompiledQuery | None, scan: Scan, *, ties: Ties | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The posts of a scan that a query matches, in the scan's order, up to its limit; without a query all of them.
 

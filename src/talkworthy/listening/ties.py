@@ -1,6 +1,7 @@
-"""Which touchpoints a post is tied to: those whose monitors found it."""
+"""What a post is tied to besides its own columns: touchpoints, by its monitors; the influence of who wrote it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -8,6 +9,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Posts = TypeVar("Posts", pa.Table, pa.RecordBatch)
+
+_DIVIDER = "\x00"
+
+
+@dataclass(frozen=True)
+class Influence:
+    """The influence of accounts, 0 to 100; those of whom it is not known are left out."""
+
+    keys: pa.StringArray
+    values: pa.Int64Array
+
+    @classmethod
+    def of(cls, values: Mapping[tuple[str, str], int]) -> "Influence":
+        """By channel and account."""
+        keys = [f"{channel}{_DIVIDER}{account}" for channel, account in values]
+        return cls(pa.array(keys, pa.string()), pa.array(list(values.values()), pa.int64()))
+
+
+@dataclass(frozen=True)
+class Ties:
+    """What a query asks of posts that they do not hold themselves; None: it does not ask."""
+
+    touchpoints: Mapping[int, str] | None = None
+    """The slug of the touchpoint that a monitor carries."""
+    influence: Influence | None = None
+
+
+def with_ties(posts: Posts, ties: Ties) -> Posts:
+    """Posts with the columns `touchpoint` and `influence`, as far as they are asked."""
+    if ties.touchpoints is not None:
+        posts = tied_to(posts, ties.touchpoints)
+    return posts if ties.influence is None else heard(posts, ties.influence)
 
 
 def tied_to(posts: Posts, ties: Mapping[int, str]) -> Posts:
@@ -22,3 +55,13 @@ def tied_to(posts: Posts, ties: Mapping[int, str]) -> Posts:
     ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
     slugs = pa.array(list(ties.values()), pa.string()).take(places.filter(kept))
     return posts.append_column("touchpoint", pa.ListArray.from_arrays(pa.array(ends, pa.int32()), slugs))
+
+
+def heard(posts: Posts, influence: Influence) -> Posts:
+    """Posts with a column `influence`: that of who wrote them, null where it is not known."""
+    author, channel = posts["author"], posts["channel"]
+    if isinstance(author, pa.ChunkedArray):
+        author, channel = author.combine_chunks(), channel.combine_chunks()
+    account = pc.coalesce(pc.struct_field(author, "id"), pc.struct_field(author, "handle"))
+    places = pc.index_in(pc.binary_join_element_wise(channel.cast(pa.string()), account, _DIVIDER), influence.keys)
+    return posts.append_column("influence", influence.values.take(places))

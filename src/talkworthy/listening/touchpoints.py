@@ -16,7 +16,6 @@ from talkworthy.listening.models import Monitor
 from talkworthy.listening.periods import read_period
 from talkworthy.listening.selectors import series
 from talkworthy.listening.ties import tied_to
-from talkworthy.query import CompiledQuery
 from talkworthy.workspaces.models import Member, User, Workspace
 
 LONGEST_NAME = 80
@@ -70,11 +69,6 @@ def slugs_of(workspace: Workspace) -> dict[int, str]:
         .exclude(touchpoint=None)
         .values_list("pk", "touchpoint__slug")
     )
-
-
-def ties_for(query: CompiledQuery | None, workspace: Workspace) -> Mapping[int, str] | None:
-    """What a search must know to answer `touchpoint:`; None, and nothing is asked, where it does not name one."""
-    return slugs_of(workspace) if query is not None and "touchpoint" in query.columns else None
 
 
 def with_touchpoints(posts: pa.Table, workspace: Workspace) -> pa.Table:

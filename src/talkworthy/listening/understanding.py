@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.chosen import AS_SHIPPED, Chosen, pipeline_for
-from talkworthy.listening.ties import tied_to
+from talkworthy.listening.ties import Influence, heard, tied_to
 from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ class Monitors:
     ties: tuple[tuple[int, str], ...] = ()
     """The slug of the touchpoint that a monitor carries."""
     models: Chosen = AS_SHIPPED
+    influence: Influence | None = None
+    """That of every account, where a query asks it."""
 
     def matching(self) -> "Matching":
         """The queries compiled; one that no longer parses (the language grew) is left out and logged."""
@@ -65,7 +67,7 @@ class Monitors:
                 log.error("monitor %s does not parse: %s", number, error)
             else:
                 (tied if "touchpoint" in compiled.columns else plain)[number] = compiled
-        return Matching(Matcher(plain), Matcher(tied), dict(self.ties), self.models)
+        return Matching(Matcher(plain), Matcher(tied), dict(self.ties), self.models, self.influence)
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,15 @@ class Matching:
     ties: Mapping[int, str]
     models: Chosen = AS_SHIPPED
     """With which posts are annotated before."""
+    influence: Influence | None = None
 
     def matched(self, posts: pa.RecordBatch) -> pa.RecordBatch:
         """Posts with the numbers of the monitors that they match, ascending within each."""
-        found = list(self.plain.match(posts).by_row())
-        matched = posts.append_column(MONITORS, pa.array(found, MONITORS.type))
+        told = posts if self.influence is None else heard(posts, self.influence)
+        found = list(self.plain.match(told).by_row())
+        matched = told.append_column(MONITORS, pa.array(found, MONITORS.type))
         if not self.tied.keys:
-            return matched
+            return matched.select([*posts.schema.names, MONITORS.name])
         more = self.tied.match(tied_to(matched, self.ties)).by_row()
         both = [[*one, *other] for one, other in zip(found, more, strict=True)]
         return posts.append_column(MONITORS, pa.array(both, MONITORS.type))

@@ -20,7 +20,7 @@ from talkworthy.listening.jobs import claim_this, run_job
 from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.searching import search
 from talkworthy.listening.stores import archive_of
-from talkworthy.listening.touchpoints import ties_for
+from talkworthy.listening.voices import ties_for
 from talkworthy.query import compile_query, parse
 from talkworthy.worker.loop import AlreadyRunning, only_worker, understanders
 from talkworthy.workspaces.models import Workspace

@@ -19,7 +19,8 @@ from talkworthy.listening.periods import Period
 from talkworthy.listening.searching import columns_for, matching, narrowed
 from talkworthy.listening.selectors import series
 from talkworthy.listening.stores import archive_of
-from talkworthy.listening.touchpoints import ties_for
+from talkworthy.listening.ties import Ties
+from talkworthy.listening.voices import ties_for
 from talkworthy.query import CompiledQuery, compile_query, parse
 from talkworthy.workspaces.models import Member
 
@@ -357,7 +358,7 @@ def _looks(
     *,
     first: int,
     seconds: float,
-    ties: Mapping[int, str] | None = None,
+    ties: Ties | None = None,
 ) -> Iterator[_Look]:
     """The scan stretch by stretch, newest first, until its end or until the time is over.
 

@@ -1,0 +1,154 @@
+"""The accounts of an archive, counted and kept on the desk: who is heard how far."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from talkworthy.analysis.voices import POSTS, Gathering, Voices
+from talkworthy.archive import Archive, Scan
+from talkworthy.listening.models import Job, Source, Voice, VoicesCounted
+from talkworthy.listening.replay import slices_of
+from talkworthy.listening.stores import archive_of
+from talkworthy.listening.ties import Influence, Ties
+from talkworthy.listening.touchpoints import slugs_of
+from talkworthy.listening.weighing import Weighed, weighed
+from talkworthy.query import CompiledQuery
+from talkworthy.workspaces.models import Workspace
+
+A_DAY, AN_HOUR, SOON = timedelta(days=1), timedelta(hours=1), timedelta(minutes=10)
+FEW_POSTS = 50_000
+"""An archive up to so many posts is counted each hour that it grew, as it is done in seconds."""
+AT_ONCE = 1_000
+OPEN = (Job.State.WAITING, Job.State.RUNNING)
+_KEPT = (
+    "handle", "name", "posts", "found", "people", "counts", "signs", "acts",
+    "reach", "relevance", "credibility", "influence", "computed_at",
+)  # fmt: skip
+
+
+def count_voices(
+    workspace: Workspace, archive: Archive, *, progress: Callable[[int, int], None], now: datetime
+) -> Mapping[str, Any]:
+    """Count every account from the archive and keep it; those that are not there any more go.
+
+    Where somebody's data was erased meanwhile nothing is kept, as what was read may hold them: it is begun anew soon.
+    """
+    version = archive.posts.snapshot().version
+    gathering, slices = Gathering(), list(slices_of(archive, None, None))
+    for number, (since, until) in enumerate(slices):
+        for batch in archive.scan(Scan(columns=POSTS, since=since, until=until, order=None)):
+            gathering.add(batch)
+        progress(number + 1, len(slices) + 1)
+    voices = gathering.voices()
+    found = weighed(voices)
+    with transaction.atomic():
+        if _was_erased(workspace, since=now):
+            VoicesCounted.objects.filter(workspace=workspace).update(due_at=now)
+            return {"posts": gathering.posts, "accounts": 0, "decided": 0, "put_off": True}
+        _keep(workspace, voices, found, now=now)
+        VoicesCounted.objects.update_or_create(
+            workspace=workspace,
+            defaults={
+                "archive_version": version,
+                "counted_at": now,
+                "posts": gathering.posts,
+                "accounts": len(voices),
+                "unresolved": voices.unresolved,
+                "usual": found.usual,
+                "middles": found.middles,
+            },
+        )
+    progress(len(slices) + 1, len(slices) + 1)
+    decided = sum(value is not None for value in found.influence)
+    return {"posts": gathering.posts, "accounts": len(voices), "decided": decided}
+
+
+def begin_counting(*, now: datetime) -> int:
+    """Begin a job for each workspace whose day has come and whose archive moved since it was counted."""
+    for number in Source.objects.filter(workspace__voices_counted=None).values_list("workspace", flat=True).distinct():
+        VoicesCounted.objects.get_or_create(workspace_id=number, defaults={"due_at": now})
+    begun = 0
+    for row in VoicesCounted.objects.filter(due_at__lte=now).select_related("workspace")[:20]:
+        snapshot = archive_of(row.workspace).posts.snapshot()
+        moved = snapshot.version != row.archive_version and archive_of(row.workspace).stats().rows > 0
+        pause = SOON if not moved else AN_HOUR if row.posts < FEW_POSTS else A_DAY
+        claimed = VoicesCounted.objects.filter(pk=row.pk, due_at=row.due_at).update(due_at=now + pause)
+        running = Job.objects.filter(workspace=row.workspace, kind=Job.Kind.INFLUENCE, state__in=OPEN)
+        if claimed and moved and not running.exists():
+            Job.objects.create(workspace=row.workspace, kind=Job.Kind.INFLUENCE, created_at=now)
+            begun += 1
+    return begun
+
+
+def forget_voices(workspace: Workspace, authors: Sequence[tuple[str, str]]) -> int:
+    """Remove accounts; how many there were."""
+    return sum(
+        Voice.objects.filter(workspace=workspace, channel=channel, account=account).delete()[0]
+        for channel, account in authors
+    )
+
+
+def influence_of(workspace: Workspace) -> Influence:
+    """The influence of every account of which it is known."""
+    rows = Voice.objects.filter(workspace=workspace, influence__isnull=False)
+    return Influence.of(
+        {
+            (channel, account): value
+            for channel, account, value in rows.values_list("channel", "account", "influence")
+            if value is not None
+        }
+    )
+
+
+def ties_for(query: CompiledQuery | None, workspace: Workspace) -> Ties | None:
+    """What a search must know to answer `touchpoint:` and `influence:`; None, and nothing is read, without them."""
+    if query is None or not {"touchpoint", "influence"} & query.columns:
+        return None
+    return Ties(
+        slugs_of(workspace) if "touchpoint" in query.columns else None,
+        influence_of(workspace) if "influence" in query.columns else None,
+    )
+
+
+def _was_erased(workspace: Workspace, *, since: datetime) -> bool:
+    """Whether anybody's data was, or is just being erased."""
+    erasures = Job.objects.filter(workspace=workspace, kind=Job.Kind.ERASURE)
+    return erasures.filter(Q(state=Job.State.RUNNING) | Q(ended_at__gte=since)).exists()
+
+
+def _keep(workspace: Workspace, voices: Voices, found: Weighed, *, now: datetime) -> None:
+    rows = _rows(workspace, voices, found, now=now)
+    while piece := list(islice(rows, AT_ONCE)):
+        Voice.objects.bulk_create(
+            piece,
+            update_conflicts=True,
+            unique_fields=("workspace", "channel", "account"),
+            update_fields=_KEPT,
+        )
+    Voice.objects.filter(workspace=workspace).exclude(computed_at=now).delete()
+
+
+def _rows(workspace: Workspace, voices: Voices, found: Weighed, *, now: datetime) -> Iterator[Voice]:
+    for place in range(len(voices)):
+        yield Voice(
+            workspace=workspace,
+            channel=voices.channels[place],
+            account=voices.accounts[place],
+            handle=voices.handles[place],
+            name=voices.names[place],
+            posts=int(voices.posts[place]),
+            found=int(voices.found[place]),
+            people=int(voices.people[place]),
+            counts=found.counts[place],
+            signs=[[sign.name, round(sign.points, 3), round(sign.value, 3)] for sign in found.signs[place]],
+            acts=voices.acts.of(place),
+            reach=float(found.reach[place]),
+            relevance=found.relevance[place],
+            credibility=found.credibility[place],
+            influence=found.influence[place],
+            computed_at=now,
+        )
