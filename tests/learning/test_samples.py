@@ -107,6 +107,7 @@ def test_the_page_leads_through_the_sample_and_asks_the_same_whatever_its_size(
     with django_assert_max_num_queries(12):
         page = browser.get(f"{ADDRESS}/label/").content.decode()
     assert 'data-key="3"' in page and "0 of 12" in page and "30 more labels are needed" in page
+    assert f"with the seed {made.seed}." in page
     for number, post in enumerate(made.posts):
         browser.post(f"{ADDRESS}/label/step/", {"post": post, "value": "" if number else "neutral"})
     page = browser.get(f"{ADDRESS}/label/").content.decode()
