@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import NOW
 
 from talkworthy.analysis import default_pipeline
-from talkworthy.analysis.urgency import alarms
+from talkworthy.analysis.urgency import SMALL_BATCH, alarms
 from talkworthy.routing.askers import ASKERS, Facts, Seen
 from talkworthy.routing.playbook import Compiled, compile_playbook, default_tree
 from talkworthy.routing.triage import Triage, decide, decide_all, known
@@ -229,3 +229,10 @@ def test_every_answer_of_an_asker_is_one_that_it_declares(compiled: Compiled) ->
         for name, (asker, allowed) in ASKERS.items():
             told = asker(facts)
             assert told is None or told[0] in allowed, name
+
+
+def test_an_alarm_is_found_among_so_many_that_they_are_looked_at_together(compiled: Compiled) -> None:
+    alarm = Facts(post=post("My phone caught fire and burned my hand"), monitors=[US])
+    facts = [Facts(post=post("The weather is nice today."))] * SMALL_BATCH + [alarm]
+    assert decide_all(compiled, facts)[-1].as_json() == decide(compiled, alarm).as_json()
+    assert decide(compiled, alarm).path[0].evidence.pieces

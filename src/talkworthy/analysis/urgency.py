@@ -137,7 +137,7 @@ def levels(texts: Sequence[str], tier: str = FAST) -> npt.NDArray[np.int8]:
     return answered
 
 
-def _alarming(folded: pa.Array) -> list[bool]:
+def may_alarm(folded: pa.Array) -> list[bool]:
     """Which posts may hold an alarm; a small batch is not worth making Arrow's expression for."""
     if len(folded) < SMALL_BATCH:
         return [True] * len(folded)
@@ -162,7 +162,7 @@ class Urgency:
         wish = np.maximum(scored["complaint"][:, 0], scored["help"][:, 0])
         negative = scored["sentiment"][:, 0]
         folded = batch.column("folded")
-        alarming = _alarming(folded)
+        alarming = may_alarm(folded)
         texts = folded.to_pylist()
         found = []
         for row, text in enumerate(texts):

@@ -58,6 +58,8 @@ class Facts:
     """It answers us, or names our account first: whoever writes so speaks of what they met."""
     offensive: float | None = None
     """Chance of offence, where it was scored with others; None: scored when it is needed."""
+    may_alarm: bool = True
+    """False where a look at many at once has shown that no urgent phrase is in it."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,15 @@ Told = tuple[str, Evidence]
 Asker = Callable[[Facts], Told | None]
 
 
+def folded_text(facts: Facts) -> str:
+    """The whole text as urgent phrases are looked for in it."""
+    return tokens.folded(None, whole_text(facts))
+
+
 def risk(facts: Facts) -> Told | None:
     """Phrases of self-harm, danger or law in a mention that is not about somebody else."""
-    folded = tokens.folded(None, whole_text(facts))
-    heard = [alarm for alarm in urgency.alarms(folded) if alarm.kind in GRAVE]
+    found = urgency.alarms(folded_text(facts)) if facts.may_alarm else []
+    heard = [alarm for alarm in found if alarm.kind in GRAVE]
     pieces = tuple((f"{alarm.kind}: {alarm.phrase}", alarm.points, None, None) for alarm in heard[:MOST_PIECES])
     strongest = max((alarm.points for alarm in heard), default=0.0)
     kinds = {alarm.kind for alarm in heard}

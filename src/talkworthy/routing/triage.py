@@ -11,13 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from talkworthy.analysis import urgency
 from talkworthy.analysis.heads import scorer_of
 from talkworthy.query import Branch, explain
-from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, influence, whole_text
+from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, folded_text, influence, whole_text
 from talkworthy.routing.playbook import Answer, Compiled, Node, Outcome, Playbook, read_playbook
 from talkworthy.schema import ANNOTATIONS, POST, posts_table
 
-SHOWN = frozenset([*POST.names, *ANNOTATIONS.names])
+OF_POST = frozenset(POST.names)
+SHOWN = OF_POST | set(ANNOTATIONS.names)
 COMMUNITY = "community"
 Place = tuple[str, str]
 
@@ -82,7 +84,7 @@ def decide_all(
     glances = _glances(compiled, facts)
     given = overrides or [{}] * len(facts)
     return [
-        _decide(compiled, replace(one, offensive=glance.offensive), words, glance.found)
+        _decide(compiled, replace(one, offensive=glance.offensive, may_alarm=glance.may_alarm), words, glance.found)
         for one, words, glance in zip(facts, given, glances, strict=True)
     ]
 
@@ -96,22 +98,25 @@ def decide(compiled: Compiled, facts: Facts, *, overrides: Mapping[str, str] | N
 
 @dataclass(frozen=True)
 class _Glance:
-    """What was seen of one mention among many: the places whose queries match it, and the chance of offence."""
+    """What was seen of one mention among many: the places whose queries match it, the chance of offence, and whether an
+    urgent phrase may be in it."""
 
     found: frozenset[Place]
     offensive: float | None
+    may_alarm: bool
 
 
 def _glances(compiled: Compiled, facts: Sequence[Facts]) -> list[_Glance]:
-    rows = [{"uid": "", **{name: value for name, value in one.post.items() if name in POST.names}} for one in facts]
+    rows = [{"uid": "", **{name: value for name, value in one.post.items() if name in OF_POST}} for one in facts]
     posts = posts_table(rows)
     for column in ANNOTATIONS:
         posts = posts.append_column(column, pa.array([one.post.get(column.name) for one in facts], column.type))
     found = compiled.matcher.match(posts).by_row()
     chances = scorer_of("offensive").score([whole_text(one) for one in facts])["offensive"][:, 0]
+    alarming = urgency.may_alarm(pa.array([folded_text(one) for one in facts], pa.string()))
     return [
-        _Glance(frozenset(places), one.offensive if one.offensive is not None else float(chance))
-        for places, chance, one in zip(found, chances, facts, strict=True)
+        _Glance(frozenset(places), one.offensive if one.offensive is not None else float(chance), alarms)
+        for places, chance, alarms, one in zip(found, chances, alarming, facts, strict=True)
     ]
 
 
