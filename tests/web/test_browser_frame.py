@@ -13,7 +13,11 @@ from talkworthy.ecosystem import actions as ecosystem
 from talkworthy.listening.models import Alert, AlertRule, Job, Monitor, Source
 from talkworthy.people import actions as people
 from talkworthy.people.models import LinkSuggestion
-from talkworthy.workspaces.models import AuditEntry, Member, Token, User
+from talkworthy.routing import actions as routing
+from talkworthy.routing.actions.playbooks import playbook_of
+from talkworthy.routing.actions.rules import create_rule
+from talkworthy.routing.models import Conversation, Message
+from talkworthy.workspaces.models import AuditEntry, Member, Team, Token, User
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -43,6 +47,13 @@ PAGES = [
     "people/links/",
     "people/exchange/",
     "people/crm/new/",
+    "inbox/",
+    "reports/",
+    "routing/rules/",
+    "routing/rules/new/",
+    "routing/playbook/",
+    "routing/playbook/1/",
+    "routing/playbook/1/edit/",
     "touchpoints/",
     "touchpoints/new/",
     "touchpoints/{touchpoint}/",
@@ -101,9 +112,41 @@ def filled_pages(workspace, alice) -> dict[str, int]:
     return {
         "source": source.pk,
         "job": job.pk,
+        "case": _case(workspace, alice),
+        "rule": _rule(workspace, alice),
         "person": _person(workspace, alice),
         "touchpoint": _touchpoint(workspace, alice),
     }
+
+
+def _case(workspace, alice) -> int:
+    """A case with a message, a note, a tag and a team, and one that nothing is known of."""
+    now = timezone.now()
+    times = {"first_at": now, "last_at": now, "last_inward_at": now}
+    titles = ["أين طلبي؟", "Where is " + "my order " * 30]
+    for number, title in enumerate(titles):
+        root = f"mastodon::{number}"
+        talk = Conversation.objects.create(workspace=workspace, channel="mastodon", root=root, **times)
+        case, _new = routing.open_case(talk, title=title, by=None, now=now)
+        if number:
+            Message.objects.create(
+                workspace=workspace, conversation=talk, uid=root, text=title, at=now, author_name="Zoe"
+            )
+    team = Team.objects.create(workspace=workspace, name="الدعم", slug="support", colour="purple")
+    routing.assign_case(case, owner=None, team=team, by=alice, now=now)
+    routing.tag_case(case, add=["t" * 60], by=alice, now=now)
+    routing.add_note(case, text="Look into this", by=Member.objects.get(user=alice), now=now)
+    return case.number
+
+
+def _rule(workspace, alice) -> int:
+    """A rule that opens cases, beside the playbook that everybody begins with."""
+    playbook_of(workspace, now=timezone.now())
+    effects = [{"do": "open_case"}, {"do": "tag", "tag": "router"}]
+    made = create_rule(
+        workspace, name="R" * 70, condition="router OR modem", effects=effects, by=alice, now=timezone.now()
+    )
+    return made.pk
 
 
 def _touchpoint(workspace, alice) -> int:
