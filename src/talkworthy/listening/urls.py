@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.listening.views import alerts, follow, jobs, monitors, people, posts, river, sources, trends
+from talkworthy.listening.views import alerts, follow, jobs, monitors, people, posts, river, sources, trends, voices
 
 app_name = "listening"
 
@@ -36,6 +36,8 @@ reading: list[URLPattern] = [
     path("monitors/<int:monitor_id>/mark/", monitors.mark, name="mark"),
     path("trends/", trends.trends, name="trends"),
     path("trends/memes/", trends.memes, name="memes"),
+    path("trends/voices/", voices.voices, name="voices"),
+    path("trends/voices.csv", voices.voices_file, name="voices_file"),
     path("trends/vega.js", trends.vega, name="vega"),
     path("trends/<slug:key>.<slug:form>", trends.chart, name="chart"),
 ]

@@ -118,10 +118,10 @@ def _csv(chart: Drawn) -> bytes:
     writer = csv.writer(held)
     writer.writerow(chart.columns)
     for row in chart.rows:
-        writer.writerow([_plain(value) for value, _address in row])
+        writer.writerow([plain(value) for value, _address in row])
     return held.getvalue().encode()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
