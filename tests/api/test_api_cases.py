@@ -67,7 +67,7 @@ def test_every_filter_narrows(program_of, agent, cases, workspace):
     member = Member.objects.get(user=agent)
     team = Team.objects.create(workspace=workspace, name="Support", slug="support")
     actions.assign_case(cases[1], owner=member, team=team, by=None, now=NOW)
-    actions.tag_case(cases[2], tags=["vip"], by=None, now=NOW)
+    actions.tag_case(cases[2], add=["vip"], by=None, now=NOW)
     actions.set_priority(cases[3], priority="risk", by=None, now=NOW)
     actions.set_state(cases[4], state="resolved", by=None, now=NOW)
     program = program_of(agent)

@@ -115,5 +115,5 @@ def test_the_list_costs_the_same_for_many(client_of, carol, workspace, alice, pr
     client.get("/acme/touchpoints/")
     for number in range(8):
         actions.create_touchpoint(workspace, **{**GIVEN, "name": f"Place {number}"}, by=alice, now=NOW)
-    with django_assert_num_queries(10):  # session, user, member, 3 of what was heard, touchpoints, 3 of the frame
+    with django_assert_num_queries(11):  # session, user, member, 4 of what was heard, touchpoints, 3 of the frame
         assert "Place 7" in client.get("/acme/touchpoints/").text

@@ -216,6 +216,13 @@ def test_the_quick_way_and_the_lenient_way_agree(rows: list[dict[str, Any]]) -> 
     assert quick.to_pylist() == [{**dict.fromkeys(POST.names), **post_from_json(row)} for row in rows]
 
 
+def test_a_null_in_a_list_is_left_out_whichever_way_a_line_is_read() -> None:
+    from talkworthy.schema.formats import jsonl
+
+    line = b'{"uid": "a:b:1", "published_at": "2026-01-15T12:00:00Z", "links": [null, "https://a.example"]}'
+    assert jsonl._quick(line, 1) is None and jsonl._quick(line.replace(b"null, ", b""), 1) is not None
+
+
 def test_parquet_with_other_columns_and_other_types_is_read() -> None:
     given_table = pa.table(
         {

@@ -89,9 +89,15 @@ def _quick(block: bytes, rows: int) -> pa.RecordBatch | None:
             read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
             parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
-        return conform(table)
+        found = conform(table)
     except (ValueError, pa.ArrowException):
         return None
+    return None if any(map(_holds_nothing, found.columns)) else found
+
+
+def _holds_nothing(column: pa.Array) -> bool:
+    """Whether a list holds a null, which the lenient way leaves out."""
+    return bool(pa.types.is_list(column.type) and column.flatten().null_count)
 
 
 def _named(block: bytes) -> pa.Schema:
