@@ -30,6 +30,8 @@ RUN = 4
 BANDS, BAND_ROWS = 21, 3
 BANDS_SHARED = 2
 PERMUTATIONS = BANDS * BAND_ROWS
+MOST_COMPARED = 8
+"""Candidates that a text is measured against, those that share most bands first: a wave of one template has many."""
 ALIKE = 0.55
 SLOPE = 25.0
 """How fast the probability of being a copy rises with the likeness."""
@@ -95,12 +97,20 @@ def exchanged(one: str, other: str) -> tuple[str, str] | None:
     mine, theirs = set(first) - set(second), set(second) - set(first)
     if not mine or not theirs:
         return None
-    left = [word for word in sorted(mine) if not any(_misspelt(word, known) for known in second)]
-    right = [word for word in sorted(theirs) if not any(_misspelt(word, known) for known in first)]
-    together = "".join(first), "".join(second)  # a blank that was lost or added makes other words of the same letters
-    left = [word for word in left if word not in together[1]]
-    right = [word for word in right if word not in together[0]]
-    return (left[0], right[0]) if left and right else None
+    left = _alone(mine, second)
+    right = _alone(theirs, first) if left is not None else None
+    return (left, right) if left is not None and right is not None else None
+
+
+def _alone(words: set[str], others: Sequence[str]) -> str | None:
+    """The first word that stands for none of the others, nor in their letters: a blank that was lost or added makes
+    other words of the same letters."""
+    together = "".join(others)
+    known = sorted(set(others))
+    for word in sorted(words):
+        if word not in together and not any(_misspelt(word, other) for other in known):
+            return word
+    return None
 
 
 def _misspelt(word: str, other: str) -> bool:
@@ -228,8 +238,8 @@ class NearDuplicates:
             shared = [other for key in keys if (other := half.bands.get(key)) is not None]
             if len(shared) < BANDS_SHARED:
                 continue
-            for other in dict.fromkeys(shared):
-                if shared.count(other) >= BANDS_SHARED and self._is_copy(core, half.core[other]):
+            for other, bands in Counter(shared).most_common(MOST_COMPARED):
+                if bands >= BANDS_SHARED and self._is_copy(core, half.core[other]):
                     self._repeated.add(half.family[other])
                     return half.family[other]
         return None
