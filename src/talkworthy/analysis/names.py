@@ -53,13 +53,6 @@ def latin_name(name: str) -> str:
     return folded if folded.isascii() else " ".join("".join(_readings(word)) for word in folded.split())
 
 
-def name_words(*names: str) -> list[str]:
-    """The words of names as they are, and as they may be spelt in Latin letters, each once."""
-    return list(
-        dict.fromkeys(word for name in names for word in (*folded_name(name).split(), *latin_name(name).split()))
-    )
-
-
 def skeleton(name: str) -> str:
     """The sounds of a name that spellings in another script keep: consonants, without doubles and vowels."""
     words = latin_name(name)

@@ -68,7 +68,7 @@ def labelled(workspace: Workspace, task: str) -> list[tuple[str, str, bool]]:
 
 def _fitted(task: str, rows: list[tuple[str, str, bool]], target: Path, told: Progress) -> dict[str, Any]:
     """What the process says, told of each step; it is killed where `told` raises."""
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "talkworthy.learning.fitting", str(target)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

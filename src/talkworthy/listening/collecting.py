@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F
 
 from talkworthy import archive as river
 from talkworthy.archive import Archive, PayloadRef, PayloadStore, Spooled
@@ -485,9 +485,3 @@ def _newest(posts: pa.Table) -> list[dict[str, Any]]:
         {"source": row["source"], "latest": row["published_at_max"], "n": row["count_all"]}
         for row in grouped.to_pylist()
     ]
-
-
-def newest_post(workspace: Workspace) -> datetime | None:
-    """When the newest post of a workspace was published."""
-    newest: datetime | None = Source.objects.filter(workspace=workspace).aggregate(newest=Max("last_post_at"))["newest"]
-    return newest

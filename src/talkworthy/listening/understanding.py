@@ -193,7 +193,7 @@ class _Process:
 
     def __init__(self) -> None:
         self._told: Monitors | None = None
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-c", f"from {__name__} import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,8 +12,3 @@ def rank(priority: str, *, urgency: int, influence: float) -> float:
     """The place of a case in the queue, the highest first. An unknown class raises ValueError."""
     weight = len(PRIORITIES) - 1 - PRIORITIES.index(priority)
     return weight * 1_000_000 + min(100, max(0, urgency)) * 1_000 + 999 * min(1.0, max(0.0, influence))
-
-
-def more_pressing(one: str, other: str) -> str:
-    """The class of the two that comes first."""
-    return min(one, other, key=PRIORITIES.index)
