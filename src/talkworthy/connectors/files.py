@@ -39,6 +39,7 @@ from talkworthy.schema.formats import (
 )
 from talkworthy.schema.formats import (
     Wrong,
+    format_by_name,
     from_activitystreams,
     owned,
     post_from_json,
@@ -66,16 +67,6 @@ SETTLED = 3.0
 POLL = 5.0
 MAX_ASIDE = 1_000
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".download", ".swp", "~")
-ENDINGS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".json": "activitystreams",
-    ".jsonld": "activitystreams",
-    ".activity+json": "activitystreams",
-}
 
 
 class Files:
@@ -261,7 +252,7 @@ def _described(path: Path, root: Path) -> _File | None:
     if name.startswith(".") or name.endswith(_UNFINISHED):
         return None
     packed = name.endswith(".gz")
-    kind = next((kind for ending, kind in ENDINGS.items() if name.removesuffix(".gz").endswith(ending)), None)
+    kind = format_by_name(name)
     if kind is None:
         return None
     state = path.stat()

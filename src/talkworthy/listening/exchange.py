@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from talkworthy.archive import unfit
-from talkworthy.connectors.files import ENDINGS
 from talkworthy.connectors.markup import clean, cleaned, plain
 from talkworthy.listening.streams import PACKED, PIECE, Onward, opened, spooled, whole
 from talkworthy.schema import ANNOTATIONS, POST
-from talkworthy.schema.formats import Mapping as CsvMapping
 from talkworthy.schema.formats import (
+    ENDINGS,
+    FORMATS,
     Wrong,
+    format_by_name,
     from_activitystreams,
     owned,
     post_from_json,
@@ -36,9 +37,9 @@ from talkworthy.schema.formats import (
     write_csv,
     write_jsonl,
 )
+from talkworthy.schema.formats import Mapping as CsvMapping
 from talkworthy.schema.formats.csv import TARGETS, head_of, sniff_delimiter
 
-FORMATS = ("jsonl", "parquet", "activitystreams", "csv")
 ROWS = 4_000
 """Posts of one chunk of an import."""
 DESCRIBED = 1_000
@@ -58,10 +59,8 @@ _CSV_COLUMNS = (*TARGETS, *(field.name for field in _SAID))
 
 def format_of(name: str) -> str:
     """The format that a file's name tells; ValueError where it tells none."""
-    bare = name.lower().removesuffix(".gz")
-    for ending, kind in ENDINGS.items():
-        if bare.endswith(ending):
-            return kind
+    if kind := format_by_name(name):
+        return kind
     raise ValueError(
         f"The name {name} does not tell the format: rename the file to end with {', '.join(ENDINGS)} "
         f"(.gz may follow), or say --format {'|'.join(FORMATS)}."

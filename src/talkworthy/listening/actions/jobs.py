@@ -11,13 +11,12 @@ from django.utils.translation import gettext as _
 from talkworthy.listening.actions.problems import Refused
 from talkworthy.listening.models import Job
 from talkworthy.query import QueryError, parse
+from talkworthy.schema.formats import FORMATS
 from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import User, Workspace
 
 UNTOLD = frozenset({"path", "author_id", "uids", "accounts", "records"})
 """What the trail does not hold: it cannot be changed later, so a person who is erased must not stand in it."""
-
-FORMATS = ("jsonl", "parquet", "activitystreams", "csv")
 
 
 def start_import(

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from talkworthy.connectors.files import ENDINGS
 from talkworthy.listening.exchange import format_of
 from talkworthy.listening.uploads import Column
+from talkworthy.schema.formats import ENDINGS
 from talkworthy.schema.formats.csv import TARGETS
 
 FORMATS = (
