@@ -50,7 +50,9 @@ from talkworthy.connectors.reading import record as mapping
 from talkworthy.schema import OBSERVATION, TOMBSTONE, post_uid, posts_table
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response, WebSocket
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
+    from talkworthy.connectors.websocket import WebSocket
 
 POSTS = "app.bsky.feed.post"
 REPOSTS = "app.bsky.feed.repost"

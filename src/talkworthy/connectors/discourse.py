@@ -51,7 +51,8 @@ from talkworthy.connectors.reading import (
 from talkworthy.schema import post_uid
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
 
 PAGES_A_FETCH = 5
 TOPICS_A_FETCH = 10

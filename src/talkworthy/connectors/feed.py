@@ -41,7 +41,8 @@ from talkworthy.connectors.markup import absolute, clean, links, plain, site, st
 from talkworthy.schema import TOMBSTONE, post_uid, posts_table
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
 
 FEED_TYPES = ("application/atom+xml", "application/rss+xml", "application/feed+json", "application/rdf+xml")
 ACCEPT = ", ".join((*FEED_TYPES, "application/xml;q=0.9", "*/*;q=0.5"))

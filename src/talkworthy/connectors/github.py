@@ -55,7 +55,8 @@ from talkworthy.connectors.reading import (
 from talkworthy.schema import post_uid
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
 
 API = "https://api.github.com"
 VERSION = "2022-11-28"

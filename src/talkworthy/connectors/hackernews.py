@@ -37,7 +37,8 @@ from talkworthy.connectors.reading import (
 from talkworthy.schema import post_uid
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
 
 SEARCH = "https://hn.algolia.com/api/v1/search_by_date"
 ITEMS = "https://hacker-news.firebaseio.com/v0"

@@ -57,7 +57,9 @@ from talkworthy.connectors.reading import (
 from talkworthy.schema import post_uid
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response, WebSocket
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
+    from talkworthy.connectors.websocket import WebSocket
 
 LIMIT = 40
 """Posts in one page, the most that Mastodon gives."""

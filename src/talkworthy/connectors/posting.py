@@ -8,10 +8,11 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from talkworthy.connectors.contract import Attachment, ConnectorError, GiveUp, Outgoing, TryLater, Unsure
-from talkworthy.connectors.http import TooLarge, has_left
+from talkworthy.connectors.replies import TooLarge, has_left
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
 
 SLACK = timedelta(minutes=5)
 """How far a channel's clock may be behind ours when it is searched."""

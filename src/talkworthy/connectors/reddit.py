@@ -44,7 +44,8 @@ from talkworthy.connectors.reading import (
 from talkworthy.schema import post_uid
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
 
 TOKENS = "https://www.reddit.com/api/v1/access_token"
 API = "https://oauth.reddit.com"

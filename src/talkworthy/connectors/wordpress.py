@@ -40,7 +40,8 @@ from talkworthy.connectors.posting import accepted, answered, first_of, post_onc
 from talkworthy.schema import TOMBSTONE, post_uid, posts_table
 
 if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http, Response
+    from talkworthy.connectors.http import Http
+    from talkworthy.connectors.replies import Response
 
 PER_PAGE = 100
 POLL = 120.0
