@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from talkworthy.connectors.files import ENDINGS
 from talkworthy.query.fields import FIELDS
 from talkworthy.schema import (
     ANNOTATIONS,
@@ -21,7 +20,7 @@ from talkworthy.schema import (
     SENTIMENTS,
     TOMBSTONE,
 )
-from talkworthy.schema.formats import post_from_json
+from talkworthy.schema.formats import ENDINGS, post_from_json
 from talkworthy.schema.formats.csv import TARGETS
 from talkworthy.schema.post import MEDIA, PLACE
 
