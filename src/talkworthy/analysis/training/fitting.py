@@ -54,21 +54,27 @@ def fit(
     *,
     strength: float,
     weights: Floats | None = None,
+    reach: Floats | None = None,
     steps: int = 80,
 ) -> Fitted:
     """Regularised regression onto target probabilities: (texts, outputs), rows of one column are yes or no.
 
-    `strength` is the inverse of regularisation (as C of scikit-learn), `weights` counts rows more or less.
+    `strength` is the inverse of regularisation (as C of scikit-learn), `weights` counts rows more or less, `reach`
+    says how far the weights of the first features may go, beside 1 for the others: (features, outputs).
     """
     matrix = sparse.hstack([features, sparse.csr_matrix(cues)]).tocsr().astype(np.float32)
     flipped = matrix.T.tocsr()
     outputs = targets.shape[1]
     counted = np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32)
     height = matrix.shape[1]
+    far = np.ones((height + 1, outputs), np.float32)
+    if reach is not None:
+        far[: len(reach)] = reach
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         table = flat.reshape(height + 1, outputs).astype(np.float32)
-        logits = matrix @ table[:-1] + table[-1]
+        scaled = table * far
+        logits = matrix @ scaled[:-1] + scaled[-1]
         guessed = probabilities(logits)
         safe = np.clip(guessed, 1e-7, 1 - 1e-7)
         if outputs == 1:
@@ -76,15 +82,25 @@ def fit(
         else:
             miss = -(targets * np.log(safe)).sum(axis=1)
         slope = (guessed - targets) * counted[:, None]
-        gradient = np.vstack([flipped @ slope, slope.sum(axis=0, keepdims=True)]) * strength
+        gradient = np.vstack([flipped @ slope, slope.sum(axis=0, keepdims=True)]) * far * strength
         gradient[:-1] += table[:-1]
         value = strength * float((miss * counted).sum()) + 0.5 * float((table[:-1].astype(np.float64) ** 2).sum())
         return value, gradient.astype(np.float64).ravel()
 
     start = np.zeros((height + 1) * outputs)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": steps, "maxcor": 8})
-    table = found.x.reshape(height + 1, outputs).astype(np.float32)
+    table = found.x.reshape(height + 1, outputs).astype(np.float32) * far
     return Fitted(table[:-1], table[-1])
+
+
+def telling(features: sparse.csr_matrix, targets: Floats, *, least: float) -> Floats:
+    """How far each weight may go: `least`, and how much oftener its feature stands where the answer is yes than where
+    it is no, or the other way round, as a difference of logarithms (Wang and Manning 2012). (features, outputs).
+    """
+    there = (features > 0).astype(np.float32).T.tocsr()
+    yes, no = there @ targets + 1, there @ (1 - targets) + 1
+    share = np.log(yes / np.maximum(targets.sum(axis=0), 1)) - np.log(no / np.maximum((1 - targets).sum(axis=0), 1))
+    return np.asarray(least + np.abs(share), np.float32)
 
 
 def balanced(targets: Floats) -> Floats:

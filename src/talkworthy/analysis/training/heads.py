@@ -116,7 +116,12 @@ def fit_rows(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: F
     """Fit a head of the task to rows; `told` is what other heads say of them."""
     joined = sparse.hstack([features, sparse.csr_matrix(told)]).tocsr()
     return fitting.fit(
-        joined, cues, targets, strength=task.strength, weights=fitting.balanced(targets) if task.even else None
+        joined,
+        cues,
+        targets,
+        strength=task.strength,
+        weights=fitting.balanced(targets) if task.even else None,
+        reach=fitting.telling(features, targets, least=task.telling) if task.telling else None,
     )
 
 

@@ -39,7 +39,8 @@ class Task:
     `helped_by` names heads whose outputs are features of this one; `both` sets the threshold by macro F1
     instead of the F1 of "yes";
     `phrase_weight` is what a listed turn of phrase adds, for a head that learned from rules;
-    answers weigh the same in all where it is `even`; `measured_on` are sets to measure on besides its own.
+    answers weigh the same in all where it is `even`; `measured_on` are sets to measure on besides its own;
+    where `telling` is given, a weight may go as far as its feature tells the answers apart, on top of this much.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Task:
     both: bool = False
     phrase_weight: float = 0.0
     even: bool = True
+    telling: float = 0.0
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
 
 
