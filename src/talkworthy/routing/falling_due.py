@@ -40,10 +40,10 @@ def ring_due(*, now: datetime) -> int:
 
 def ring(timer: Timer, *, now: datetime) -> None:
     """Do what one timer says, in the caller's transaction; a timer that is done already does nothing."""
+    case = Case.objects.select_for_update().get(pk=timer.case_id)  # the case first, as whoever changes it does
     held = Timer.objects.select_for_update().filter(pk=timer.pk, done_at=None).first()
     if held is None:
         return
-    case = Case.objects.select_for_update().get(pk=held.case_id)
     outcome = _RING[Timer.Kind(held.kind)](case, held, now)
     Timer.objects.filter(pk=held.pk, done_at=None).update(done_at=now, outcome=outcome, claimed_until=None)
 

@@ -14,6 +14,7 @@ from talkworthy.routing.arriving import look_at_arrivals
 from talkworthy.routing.falling_due import ring_due
 from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
 from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule
+from talkworthy.routing.reckoning import reckon_due
 from talkworthy.routing.rules import sources_named
 from talkworthy.routing.states import LIVE
 from talkworthy.routing.telling import address_of
@@ -50,8 +51,8 @@ def arrivals_due(now: datetime) -> int:
 
 @joins(specname="work_due")
 def timers_due(now: datetime) -> int:
-    """Let timers ring."""
-    return ring_due(now=now)
+    """Let timers ring, then let open deadlines follow what was promised anew."""
+    return ring_due(now=now) or reckon_due(now=now)
 
 
 @joins

@@ -427,6 +427,29 @@ class Timer(models.Model):
         return f"{self.kind} of {self.case_id}"
 
 
+class Reckoning(models.Model):
+    """Open deadlines that follow changed targets or hours: gone through piece by piece, each case once."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="reckonings")
+    why = models.TextField()
+    """What was changed, in words: the reason that stands on each case whose deadlines moved."""
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=now)
+    reached = models.BigIntegerField(default=0)
+    """Number of the last case that was looked at, written with what was done to it."""
+    looked = models.PositiveIntegerField(default=0)
+    moved = models.PositiveIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["id"], condition=models.Q(done_at=None), name="open_reckonings")]
+
+    def __str__(self) -> str:
+        return self.why
+
+
 class Rule(models.Model):
     """A condition in the query language, and what is done where it holds."""
 

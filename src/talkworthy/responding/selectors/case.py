@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,6 +24,7 @@ from talkworthy.routing.models import (
     Decision,
     Message,
     Note,
+    Timer,
 )
 from talkworthy.workspaces.models import Member, Team
 
@@ -208,6 +211,7 @@ _LABELS = {
     "role": gettext_lazy("Part"),
     "snoozed_until": gettext_lazy("Snoozed until"),
     "sent": gettext_lazy("Reply"),
+    "deadlines": gettext_lazy("Deadlines"),
 }
 
 
@@ -233,8 +237,16 @@ def _named(what: str, value: Any, names: dict[tuple[str, int], str]) -> str:
     if what in ("state", "priority"):
         choices = dict((Case.State if what == "state" else Case.Priority).choices)
         return str(choices.get(value, value))
+    if what == "deadlines":
+        kinds = dict(Timer.Kind.choices)
+        return ", ".join(f"{kinds[kind]} {_moment(at)}" for kind, at in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     return str(value)
+
+
+def _moment(text: str) -> str:
+    at = timezone.localtime(datetime.fromisoformat(text))
+    return date_format(at, "SHORT_DATETIME_FORMAT")

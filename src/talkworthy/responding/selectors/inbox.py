@@ -290,5 +290,7 @@ def _presences(cases: Sequence[Case], *, viewer: Member, now: datetime) -> dict[
 
 def _stamp(rows: Sequence[Row], now: datetime) -> str:
     """Versions, who is where, and the minutes of the clock, in which the words of deadlines change."""
-    told = [(row.case.pk, row.case.version, row.writing, tuple(one.pk for one in row.here)) for row in rows]
+    told = [
+        (row.case.pk, row.case.version, row.case.due_at, row.writing, tuple(one.pk for one in row.here)) for row in rows
+    ]
     return hashlib.sha256(repr((told, int(now.timestamp()) // 60)).encode()).hexdigest()[:16]

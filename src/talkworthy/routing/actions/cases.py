@@ -395,7 +395,7 @@ def _change(
             return held
         for name in differing:
             CaseChange.objects.create(case=held, what=name, old=before[name], new=after[name], by=by, why=why, at=now)
-        set_clocks(held, now=now)
+        set_clocks(held, now=now, keeps_rung=not {"team", "priority"} & set(differing))
         held.version += 1
         held.changed_at = now
         held.save()

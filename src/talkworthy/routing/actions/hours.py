@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.models import TeamHours, WorkingHours
+from talkworthy.routing.reckoning import begin_reckoning
 from talkworthy.workspaces.audit import apply_changes, note_change
 from talkworthy.workspaces.models import User, Workspace
 
@@ -15,7 +16,7 @@ from talkworthy.workspaces.models import User, Workspace
 def save_hours(hours: WorkingHours, *, by: User | None, now: datetime, **changes: Any) -> WorkingHours:
     """Keep working hours, new or changed: name, timezone, shifts, country, days_off, is_default.
 
-    Those that become the default take that from the ones that were.
+    Those that become the default take that from the ones that were. Open deadlines follow in the background.
     """
     with transaction.atomic():
         workspace = Workspace.objects.select_for_update().get(pk=hours.workspace_id)
@@ -30,6 +31,9 @@ def save_hours(hours: WorkingHours, *, by: User | None, now: datetime, **changes
             note_change(workspace, verb="create", thing=held, by=by, now=now, after=after)
         elif after:
             note_change(workspace, verb="change", thing=held, by=by, now=now, before=before, after=after)
+        if after.keys() - {"name"} and (held.is_default or not is_new):
+            why = _("The working hours “%(name)s” were changed") % {"name": held.name}
+            begin_reckoning(workspace, why=why, by=by, now=now)
     return held
 
 
@@ -47,7 +51,11 @@ def delete_hours(hours: WorkingHours, *, by: User | None, now: datetime) -> None
             name: getattr(hours, name) for name in ("name", "timezone", "shifts", "country", "days_off", "is_default")
         }
         note_change(workspace, verb="delete", thing=hours, by=by, now=now, before=before)
+        was_default = hours.is_default
         hours.delete()
+        if was_default:
+            why = _("The working hours “%(name)s” were deleted") % {"name": before["name"]}
+            begin_reckoning(workspace, why=why, by=by, now=now)
 
 
 def _leave_default(workspace: Workspace, *, but: int | None, by: User | None, now: datetime) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.models import Availability, Case, Target, TeamHours, WorkingHours
+from talkworthy.routing.reckoning import begin_reckoning
 from talkworthy.routing.states import LIVE
 from talkworthy.workspaces.audit import apply_changes, note_change
 from talkworthy.workspaces.models import Member, Team, TeamMember, User, Workspace
@@ -77,6 +78,9 @@ def change_team(
                 before[word], after[word] = was, becomes
         if after:
             note_change(workspace, verb="change", thing=team, by=by, now=now, before=before, after=after)
+        if "hours" in after:
+            why = _("“%(team)s” keeps other working hours") % {"team": team.name}
+            begin_reckoning(workspace, why=why, by=by, now=now)
     return team
 
 
@@ -123,7 +127,7 @@ def save_targets(
 ) -> int:
     """Set the targets of a team, or of every team without its own, by class; a class without a promise has no row.
 
-    Returns how many differ from before.
+    Returns how many differ from before. Open deadlines follow in the background.
     """
     changed = 0
     with transaction.atomic():
@@ -153,6 +157,8 @@ def save_targets(
                 after=after,
                 label=_label(row),
             )
+        if changed:
+            begin_reckoning(workspace, why=_why_targets(team), by=by, now=now)
     return changed
 
 
@@ -238,6 +244,12 @@ def _drop_target(row: Target | None, *, by: User | None, now: datetime) -> int:
     note_change(row.workspace, verb="delete", thing=row, by=by, now=now, before=before, label=_label(row))
     row.delete()
     return 1
+
+
+def _why_targets(team: Team | None) -> str:
+    if team is None:
+        return _("The targets of every team were changed")
+    return _("The targets of “%(team)s” were changed") % {"team": team.name}
 
 
 def _label(row: Target) -> str:

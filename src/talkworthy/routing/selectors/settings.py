@@ -4,7 +4,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from talkworthy.routing.models import Availability, Target, WorkingHours
+from talkworthy.routing.models import Availability, Case, Target, WorkingHours
 from talkworthy.routing.states import LIVE
 from talkworthy.workspaces.models import Member, Team, TeamMember
 
@@ -45,6 +45,12 @@ def hours_or_404(number: int, *, viewer: Member) -> WorkingHours:
 def targets(team: Team | None, *, viewer: Member) -> dict[str, Target]:
     """The targets of a team, or of every team without its own, by class."""
     return {row.priority: row for row in Target.objects.filter(workspace_id=viewer.workspace_id, team=team)}
+
+
+def cases_by_default(*, viewer: Member) -> int:
+    """How many live cases lie with nobody, or with a team that follows what holds of every team."""
+    live = Case.objects.filter(workspace_id=viewer.workspace_id, state__in=LIVE)
+    return live.filter(Q(team=None) | Q(team__hours=None)).count()
 
 
 def availability(*, viewer: Member) -> Availability:

@@ -1,7 +1,13 @@
 """Pages of the settings of routing: teams, working hours, targets, and what one takes on oneself."""
 
+import hashlib
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from functools import partial
+
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +20,7 @@ from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.forms.hours import PROMISES, WEEKDAYS, HoursForm, TargetsForm, fields_of, write_shifts
 from talkworthy.routing.forms.teams import AvailabilityForm, NewTeamForm, TeamForm
 from talkworthy.routing.models import Availability, Case, WorkingHours
+from talkworthy.routing.reckoning import Ahead, ahead_of
 from talkworthy.routing.selectors import settings as selectors
 from talkworthy.workspaces.models import Team
 from talkworthy.workspaces.permissions import Permission
@@ -44,17 +51,20 @@ def team(request: MemberRequest, number: int) -> HttpResponse:
     """One team: its name, its hours, who is in it and who leads it."""
     shown = selectors.team_or_404(number, viewer=request.member)
     form = TeamForm(request.POST if request.method == "POST" else None, team=shown, initial=_held(shown))
+    ahead = None
     if form.is_valid():
+        save = partial(actions.change_team, shown, **form.cleaned_data, by=request.user, now=timezone.now())
         try:
-            actions.change_team(shown, **form.cleaned_data, by=request.user, now=timezone.now())
+            ahead = saved_or_ahead(request, save)
         except Refused as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, _("Saved."))
-            return redirect("routing:team", request.workspace.slug, shown.pk)
+            if ahead is None:
+                messages.success(request, _("Saved."))
+                return redirect("routing:team", request.workspace.slug, shown.pk)
     inside, leading = form.chosen("members"), form.chosen("leads")
     people = [(one, str(one.pk) in inside, str(one.pk) in leading) for one in members(viewer=request.member)]
-    found = {"team": shown, "form": form, "people": people}
+    found = {"team": shown, "form": form, "people": people, "ahead": ahead}
     return render(request, "routing/settings/team.html", found, status=422 if form.errors else 200)
 
 
@@ -107,12 +117,13 @@ def all_hours(request: MemberRequest) -> HttpResponse:
     """The working hours, and new ones."""
     begun = WorkingHours(workspace=request.workspace, timezone=request.workspace.timezone)
     form = HoursForm(request.POST if request.method == "POST" else None, initial=_new_week(request))
-    if form.is_valid() and _is_kept(form, begun, request):
+    kept_now, ahead = _kept(form, begun, request)
+    if kept_now:
         messages.success(request, _("The working hours “%(name)s” are kept.") % {"name": form.cleaned_data["name"]})
         return redirect("routing:all_hours", request.workspace.slug)
     kept = list(selectors.all_hours(viewer=request.member))
     rows = [(held, _week(held), [row.team for row in held.teams.all() if not row.team.deleted_at]) for held in kept]
-    found = {"form": form, "rows": rows, "has_default": any(held.is_default for held in kept)}
+    found = {"form": form, "rows": rows, "has_default": any(held.is_default for held in kept), "ahead": ahead}
     return render(request, "routing/settings/all_hours.html", found, status=422 if form.errors else 200)
 
 
@@ -122,10 +133,12 @@ def hours(request: MemberRequest, number: int) -> HttpResponse:
     """One set of working hours."""
     held = selectors.hours_or_404(number, viewer=request.member)
     form = HoursForm(request.POST if request.method == "POST" else None, initial=fields_of(held))
-    if form.is_valid() and _is_kept(form, held, request):
+    kept_now, ahead = _kept(form, held, request)
+    if kept_now:
         messages.success(request, _("Saved."))
         return redirect("routing:hours", request.workspace.slug, held.pk)
-    found = {"hours": held, "form": form}
+    following = selectors.cases_by_default(viewer=request.member) if held.is_default else 0
+    found = {"hours": held, "form": form, "ahead": ahead, "following": following}
     return render(request, "routing/settings/hours.html", found, status=422 if form.errors else 200)
 
 
@@ -143,13 +156,38 @@ def delete_hours(request: MemberRequest, number: int) -> HttpResponse:
     return redirect("routing:all_hours", request.workspace.slug)
 
 
-def _is_kept(form: HoursForm, held: WorkingHours, request: MemberRequest) -> bool:
+def _kept(form: HoursForm, held: WorkingHours, request: MemberRequest) -> tuple[bool, Ahead | None]:
+    """Whether they were saved; else what saving them would do to open deadlines, where that is what is asked."""
+    if not form.is_valid():
+        return False, None
+    told, now = form.cleaned_data, timezone.now()
     try:
-        hours_actions.save_hours(held, **form.cleaned_data, by=request.user, now=timezone.now())
+        ahead = saved_or_ahead(
+            request, lambda: hours_actions.save_hours(copy(held), **told, by=request.user, now=now)
+        )
     except Refused as error:
         form.add_error("name", str(error))
-        return False
-    return True
+        return False, None
+    return ahead is None, ahead
+
+
+def saved_or_ahead(request: MemberRequest, save: Callable[[], object]) -> Ahead | None:
+    """Save; or say first what saving does to open deadlines, unless exactly this was shown before."""
+    if request.POST.get("sure") != _print_of(request.POST):
+        ahead = ahead_of(request.workspace, save, now=timezone.now())
+        if ahead.concerned:
+            return replace(ahead, sure=_print_of(request.POST))
+    save()
+    return None
+
+
+def _print_of(told_in: QueryDict) -> str:
+    """A short print of what was filled in: another answer is asked about again."""
+    told = sorted((name, str(value)) for name, value in told_in.lists() if name not in UNTOLD)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+UNTOLD = ("sure", "csrfmiddlewaretoken")
 
 
 def _week(held: WorkingHours) -> list[tuple[str, str]]:
@@ -171,16 +209,23 @@ def targets(request: MemberRequest) -> HttpResponse:
     chosen = selectors.team_or_404(int(asked), viewer=request.member) if _is_number(asked) else None
     held = selectors.targets(chosen, viewer=request.member)
     form = TargetsForm(request.POST if request.method == "POST" else None, held=held)
+    ahead = None
     if form.is_valid():
-        changed = actions.save_targets(request.workspace, chosen, form.rows(), by=request.user, now=timezone.now())
-        messages.success(request, _("Saved.") if changed else _("Nothing differs from what was kept."))
-        return redirect(_targets_of(request, chosen))
+        save = partial(
+            actions.save_targets, request.workspace, chosen, form.rows(), by=request.user, now=timezone.now()
+        )
+        ahead = saved_or_ahead(request, save)
+        if ahead is None:
+            messages.success(request, _("Saved."))
+            return redirect(_targets_of(request, chosen))
     found = {
         "form": form,
         "chosen": chosen,
         "teams": selectors.teams(viewer=request.member),
         "columns": list(PROMISES.values()),
         "usual": _usual() if not held and chosen is None else [],
+        "ahead": ahead,
+        "following": selectors.cases_by_default(viewer=request.member) if not held and chosen is None else 0,
     }
     return render(request, "routing/settings/targets.html", found, status=422 if form.errors else 200)
 
