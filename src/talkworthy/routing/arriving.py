@@ -23,7 +23,7 @@ from talkworthy.listening.stores import archive_of
 from talkworthy.notifying.actions import notify
 from talkworthy.people.actions import identity_of
 from talkworthy.people.models import Identity
-from talkworthy.routing.actions.cases import give_role, live_case_of, open_case, set_state, tag_case
+from talkworthy.routing.actions.cases import give_role, live_case_of, may_own, open_case, set_state, tag_case
 from talkworthy.routing.actions.messages import note_change_of, note_message
 from talkworthy.routing.assignment import Need, choose
 from talkworthy.routing.hours import candidates_of
@@ -247,6 +247,9 @@ class Desk:
             owner, team = touchpoint.owner, touchpoint.team or team
         skills = sorted(verdict.skills)
         assigned: dict[str, Any] = {"skills": skills} if skills else {}
+        if owner is not None and not may_own(owner):
+            assigned["may not work on cases"] = str(owner)
+            owner = None
         if owner is None and team is not None:
             language = message.language[:2]
             choice = choose(candidates_of(team), Need(language, frozenset(skills)), now=self.now)

@@ -1,12 +1,15 @@
 """The timers of a case: set anew whenever team, class, owner or what was said last changes, or what is promised."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import Min
+
 from talkworthy.routing import deadlines
 from talkworthy.routing.deadlines import NoWorkingTime, Shifts, Targets
-from talkworthy.routing.hours import hours_of, shifts_of, targets_of
-from talkworthy.routing.models import Case, Timer
+from talkworthy.routing.hours import hours_of, minutes_of, shifts_of, target_of
+from talkworthy.routing.models import Case, Escalation, EscalationStep, Message, Target, Timer
 from talkworthy.routing.states import SETTLED
 from talkworthy.routing.telling import note_missed
 from talkworthy.workspaces.models import Team
@@ -21,20 +24,41 @@ class Promises:
 
     workspace: int
     now: datetime
-    _targets: dict[tuple[int | None, str], tuple[Targets, bool]] = field(default_factory=dict)
+    _targets: dict[tuple[int | None, str], Target | None] = field(default_factory=dict)
     _shifts: dict[int | None, Shifts | None] = field(default_factory=dict)
+    _steps: dict[int, list[EscalationStep]] | None = None
 
     def of(self, team: Team | None, priority: str) -> tuple[Targets, Shifts | None]:
         """The targets of a class of a team, and the hours in which they count; None: around the clock."""
+        target = self.target(team, priority)
+        if target is None:
+            return Targets(), None
+        return minutes_of(target), self.hours(target, team)
+
+    def target(self, team: Team | None, priority: str) -> Target | None:
+        """The row that holds of a class of a team."""
         number = team.pk if team else None
         if (number, priority) not in self._targets:
-            self._targets[number, priority] = targets_of(self.workspace, team, priority)
-        targets, always = self._targets[number, priority]
-        if always or targets == Targets():
-            return targets, None
+            self._targets[number, priority] = target_of(self.workspace, team, priority)
+        return self._targets[number, priority]
+
+    def hours(self, target: Target, team: Team | None) -> Shifts | None:
+        """The hours in which its minutes count."""
+        if target.around_the_clock:
+            return None
+        number = team.pk if team else None
         if number not in self._shifts:
             self._shifts[number] = shifts_of(hours_of(self.workspace, team), now=self.now)
-        return targets, self._shifts[number]
+        return self._shifts[number]
+
+    def steps(self) -> dict[int, list[EscalationStep]]:
+        """The steps of escalation by the number of their target."""
+        if self._steps is None:
+            self._steps = {}
+            rows = EscalationStep.objects.filter(target__workspace=self.workspace, deleted_at=None)
+            for step in rows.select_related("target"):
+                self._steps.setdefault(step.target_id, []).append(step)
+        return self._steps
 
 
 def set_clocks(case: Case, *, now: datetime, promises: Promises | None = None, keeps_rung: bool = False) -> None:
@@ -43,7 +67,8 @@ def set_clocks(case: Case, *, now: datetime, promises: Promises | None = None, k
     A deadline that was missed is not forgotten by moving it: one that went by and has not rung yet rings now. With
     `keeps_rung`, for changes that are no other promise to this case, one that has rung stays what it was.
     """
-    wanted = _wanted(case, promises or Promises(case.workspace_id, now))
+    promises = promises or Promises(case.workspace_id, now)
+    wanted = _wanted(case, promises)
     if keeps_rung:
         wanted |= _rung(case, wanted)
     running = {timer.kind: timer for timer in Timer.objects.filter(case=case, done_at=None, kind__in=KINDS)}
@@ -58,6 +83,64 @@ def set_clocks(case: Case, *, now: datetime, promises: Promises | None = None, k
     case.next_answer_due_at = wanted.get(Timer.Kind.NEXT_ANSWER)
     case.resolution_due_at = wanted.get(Timer.Kind.RESOLUTION)
     case.due_at = min(filter(None, times_of(case).values()), default=None)
+    _set_steps(case, promises)
+
+
+def _set_steps(case: Case, promises: Promises) -> None:
+    """Bring the steps of escalation in step that are still to come; what was done once is not done again."""
+    if not promises.steps():
+        return
+    held = list(Escalation.objects.filter(case=case).select_related("step__target"))
+    wanted = dict(_steps_wanted(case, held, promises))
+    for row in held:
+        due_at = wanted.pop((row.step_id, row.since), None)
+        if row.done_at is not None:
+            continue
+        if due_at is None:
+            row.delete()
+        elif due_at != row.due_at:
+            Escalation.objects.filter(pk=row.pk, done_at=None).update(due_at=due_at, claimed_until=None)
+    Escalation.objects.bulk_create(
+        Escalation(case=case, step_id=step, since=since, due_at=due_at) for (step, since), due_at in wanted.items()
+    )
+
+
+def _steps_wanted(
+    case: Case, held: Sequence[Escalation], promises: Promises
+) -> Iterator[tuple[tuple[int, datetime], datetime]]:
+    """What is due on the case when: (step, from when it is counted) and the moment."""
+    counted = _counted_from(case)
+    target = _followed(case, held, promises, frozenset(filter(None, counted.values())))
+    if target is None:
+        return
+    shifts = promises.hours(target, case.team)
+    for step in promises.steps().get(target.pk, ()):
+        since = counted[step.after]
+        if since is None:
+            continue
+        try:
+            due_at = deadlines.due(since, step.minutes, shifts)
+        except NoWorkingTime:
+            continue
+        if due_at > step.created_at:
+            yield (step.pk, since), due_at
+
+
+def _counted_from(case: Case) -> dict[str, datetime | None]:
+    """From when an answer is owed, and from when an owner has not begun; None where neither is so."""
+    if case.state in SETTLED:
+        return dict.fromkeys(EscalationStep.After.values)
+    unanswered = case.opened_at if case.first_answered_at is None else _asked_since(case)
+    silent = case.owned_since if case.owner_id and case.state == Case.State.NEW else None
+    return {EscalationStep.After.UNANSWERED.value: unanswered, EscalationStep.After.SILENT.value: silent}
+
+
+def _followed(
+    case: Case, held: Sequence[Escalation], promises: Promises, counted: frozenset[datetime]
+) -> Target | None:
+    """Whose steps: those that were begun are gone on with, so that a raised class does not begin others."""
+    begun = [row for row in held if row.done_at is not None and row.since in counted and row.step.deleted_at is None]
+    return begun[-1].step.target if begun else promises.target(case.team, case.priority)
 
 
 def moves_by(case: Case, promises: Promises) -> bool:
@@ -118,6 +201,16 @@ def _is_asked(case: Case) -> bool:
     """Whether they wrote last."""
     said, answered = case.last_inward_at, case.last_answered_at
     return said is not None and answered is not None and said > answered
+
+
+def _asked_since(case: Case) -> datetime | None:
+    """When they wrote what has no answer yet: its first words, so that who writes again does not wait longer."""
+    if not _is_asked(case):
+        return None
+    first = Message.objects.filter(
+        conversation__cases=case, direction=Message.Direction.INWARD, at__gt=case.last_answered_at
+    ).aggregate(at=Min("at"))["at"]
+    return first or case.last_inward_at
 
 
 def _missed(case: Case, kind: str, at: datetime) -> bool:

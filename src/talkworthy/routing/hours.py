@@ -41,12 +41,20 @@ def holidays_of(country: str, *, years: tuple[int, ...]) -> frozenset[date]:
 
 def targets_of(workspace: Workspace | int, team: Team | None, priority: str) -> tuple[Targets, bool]:
     """The targets of a class: the team's own, else those of every team; and whether they count around the clock."""
+    row = target_of(workspace, team, priority)
+    return (minutes_of(row), row.around_the_clock) if row else (Targets(), False)
+
+
+def target_of(workspace: Workspace | int, team: Team | None, priority: str) -> Target | None:
+    """The row that holds of a class of a team: its own, else that of every team."""
     number = workspace if isinstance(workspace, int) else workspace.pk
     rows = Target.objects.filter(Q(team=team) | Q(team=None), workspace=number, priority=priority)
-    row = next(iter(sorted(rows, key=lambda held: held.team_id is None)), None)
-    if row is None:
-        return Targets(), False
-    return Targets(row.first_answer, row.next_answer, row.resolution, row.silent_assignee), row.around_the_clock
+    return next(iter(sorted(rows, key=lambda held: held.team_id is None)), None)
+
+
+def minutes_of(row: Target) -> Targets:
+    """The minutes that a row promises."""
+    return Targets(row.first_answer, row.next_answer, row.resolution, row.silent_assignee)
 
 
 def candidates_of(team: Team) -> list[Candidate]:

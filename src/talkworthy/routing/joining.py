@@ -11,6 +11,7 @@ from talkworthy.hooks import joins
 from talkworthy.hooks.specs import TimelineRow
 from talkworthy.query import QueryError, parse
 from talkworthy.routing.arriving import look_at_arrivals
+from talkworthy.routing.escalating import escalate_due
 from talkworthy.routing.falling_due import ring_due
 from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
 from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule
@@ -51,8 +52,8 @@ def arrivals_due(now: datetime) -> int:
 
 @joins(specname="work_due")
 def timers_due(now: datetime) -> int:
-    """Let timers ring, then let open deadlines follow what was promised anew."""
-    return ring_due(now=now) or reckon_due(now=now)
+    """Let timers ring and cases escalate, then let open deadlines follow what was promised anew."""
+    return ring_due(now=now) + escalate_due(now=now) or reckon_due(now=now)
 
 
 @joins

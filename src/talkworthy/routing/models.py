@@ -427,6 +427,64 @@ class Timer(models.Model):
         return f"{self.kind} of {self.case_id}"
 
 
+class EscalationStep(models.Model):
+    """What happens on a case of a target after so long without an answer, or with an owner who does not begin."""
+
+    class After(models.TextChoices):
+        """What the minutes are counted of."""
+
+        UNANSWERED = "unanswered", _("without an answer")
+        SILENT = "silent", _("with an owner who has not begun")
+
+    class Does(models.TextChoices):
+        """What is done."""
+
+        INFORM = "inform", _("Tell")
+        REASSIGN = "reassign", _("Give the case to")
+        RAISE = "raise", _("Raise the class by one")
+
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="steps")
+    after = models.CharField(_("counted of"), max_length=10, choices=After, default=After.UNANSWERED)
+    minutes = models.PositiveIntegerField(_("after minutes"))
+    does = models.CharField(_("what is done"), max_length=8, choices=Does)
+    member = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, related_name="+")
+    """Neither: whoever leads the team of the case."""
+    created_at = models.DateTimeField(default=now, editable=False)
+    """What would have been due before it stood there is let be: a new step tells nobody of old cases."""
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["minutes", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.minutes} min {self.after}: {self.does}"
+
+
+class Escalation(models.Model):
+    """A step on one case, for one question or one owner: due work that is done once."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="escalations")
+    step = models.ForeignKey(EscalationStep, on_delete=models.CASCADE, related_name="escalations")
+    since = models.DateTimeField()
+    """From when it is counted: the opening, their last question, or when the owner got it."""
+    due_at = models.DateTimeField()
+    claimed_until = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    changes = models.JSONField(default=list)
+    """Numbers of the rows of history that it left, for its undo."""
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["due_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["case", "step", "since"], name="a_step_once")]
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(done_at=None), name="due_escalations")]
+
+    def __str__(self) -> str:
+        return f"{self.step_id} on {self.case_id}"
+
+
 class Reckoning(models.Model):
     """Open deadlines that follow changed targets or hours: gone through piece by piece, each case once."""
 

@@ -42,6 +42,7 @@ by_hand: list[URLPattern] = [
     path("routing/open/<int:post_id>/", opening.open_post, name="open_case"),
     path("routing/decisions/<int:decision_id>/override/", opening.override, name="override"),
     path("routing/overrides/<int:override_id>/undo/", opening.undo, name="undo_override"),
+    path("routing/escalations/<int:number>/undo/", opening.undo_step, name="undo_escalation"),
 ]
 
 settings: list[URLPattern] = [
@@ -54,6 +55,9 @@ settings: list[URLPattern] = [
     path("settings/hours/<int:number>/delete/", desk.delete_hours, name="delete_hours"),
     path("settings/targets/", desk.targets, name="targets"),
     path("settings/targets/usual/", desk.begin_targets, name="begin_targets"),
+    path("settings/targets/steps/", desk.add_step, name="add_step"),
+    path("settings/targets/steps/<int:number>/delete/", desk.delete_step, name="delete_step"),
+    path("settings/targets/steps/<int:number>/restore/", desk.restore_step, name="restore_step"),
     path("settings/availability/", desk.availability, name="availability"),
 ]
 

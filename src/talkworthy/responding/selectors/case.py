@@ -22,6 +22,7 @@ from talkworthy.routing.models import (
     Conversation,
     ConversationLink,
     Decision,
+    Escalation,
     Message,
     Note,
     Timer,
@@ -89,6 +90,10 @@ class CasePage:
     earlier: Sequence[Case]
     decisions: Sequence[Decision]
     history: Sequence[Told]
+    coming: Escalation | None
+    """The step of escalation that comes next."""
+    escalated: Sequence[Escalation]
+    """Those that were taken and not undone, the newest first."""
 
 
 def page_of(case: Case, *, viewer: Member) -> CasePage:
@@ -99,6 +104,7 @@ def page_of(case: Case, *, viewer: Member) -> CasePage:
     if person is not None and person.root is not None:
         person = person.root
     numbers = [one.pk for one in conversations]
+    steps = list(case.escalations.select_related("step__member__user", "step__team").order_by("due_at", "pk"))
     links = ConversationLink.objects.filter(Q(one__in=numbers) | Q(other__in=numbers), undone_at=None)
     return CasePage(
         case,
@@ -112,6 +118,8 @@ def page_of(case: Case, *, viewer: Member) -> CasePage:
         _earlier(case, identity, person),
         list(case.decisions.select_related("playbook").order_by("-at", "-pk")[:5]),
         history_of(case),
+        next((step for step in steps if step.done_at is None), None),
+        [step for step in reversed(steps) if step.done_at is not None and step.undone_at is None],
     )
 
 
@@ -212,6 +220,8 @@ _LABELS = {
     "snoozed_until": gettext_lazy("Snoozed until"),
     "sent": gettext_lazy("Reply"),
     "deadlines": gettext_lazy("Deadlines"),
+    "escalated": gettext_lazy("Escalation"),
+    "escalation undone": gettext_lazy("Escalation undone"),
 }
 
 

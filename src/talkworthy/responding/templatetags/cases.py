@@ -12,8 +12,9 @@ from django.utils.translation import ngettext
 
 from talkworthy.listening.labels import channel_title, language_name
 from talkworthy.responding.noting import MENTION, handle_of
+from talkworthy.routing.escalating import step_in_words
 from talkworthy.routing.evidence import worded
-from talkworthy.routing.models import Case, Decision
+from talkworthy.routing.models import Case, Decision, Escalation
 from talkworthy.routing.telling import lacking_words
 from talkworthy.workspaces.models import Member
 
@@ -49,6 +50,12 @@ def due_words(due: datetime | None, now: datetime | None = None) -> str:
     left = due - (now or timezone.now())
     words = _long(abs(left))
     return _("due in %(time)s") % {"time": words} if left >= timedelta(0) else _("missed by %(time)s") % {"time": words}
+
+
+@register.filter
+def step_words(escalation: Escalation) -> str:
+    """What a step of escalation does."""
+    return step_in_words(escalation.step)
 
 
 @register.filter

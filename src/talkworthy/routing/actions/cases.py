@@ -32,6 +32,7 @@ from talkworthy.routing.states import CASE, LIVE, SETTLED
 from talkworthy.routing.telling import address_of, data_of
 from talkworthy.states.graph import NoWay
 from talkworthy.workspaces.models import Member, Team, User, Workspace
+from talkworthy.workspaces.permissions import Permission, may
 
 LONGEST_TITLE = 140
 MOST_UNDONE = 1_000
@@ -114,6 +115,8 @@ def assign_case(
     for thing in (owner, team):
         if thing is not None and thing.workspace_id != case.workspace_id:
             raise Refused(_("They are not in this workspace."))
+    if owner is not None and not may_own(owner):
+        raise Refused(_("%(who)s may not work on cases. Give it to somebody who may.") % {"who": owner})
 
     def change(held: Case) -> None:
         held.owner = owner
@@ -125,6 +128,11 @@ def assign_case(
     if owner is not None and changed.owner_id == owner.pk and case.owner_id != owner.pk:
         _note_assigned(changed, owner, by=by, now=now)
     return changed
+
+
+def may_own(member: Member) -> bool:
+    """Whether a case can be theirs: who may only read could do nothing with it."""
+    return may(member.role, Permission.WORK_CASES)
 
 
 def take_case(case: Case, *, member: Member, now: datetime, version: int | None = None) -> Case:
@@ -358,7 +366,7 @@ def undo_changes(changes: Sequence[CaseChange], *, by: User | None, now: datetim
             if _plain(case, change.what) != change.new:
                 left += 1
                 continue
-            _change(case, _restored(change), (change.what,), by=by, now=now, why=_("undone"))
+            _change(case, _restored(change, now), (change.what,), by=by, now=now, why=_("undone"))
             undone += 1
     return undone, left
 
@@ -414,11 +422,13 @@ def _plain(case: Case, name: str) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _restored(change: CaseChange) -> Callable[[Case], None]:
+def _restored(change: CaseChange, now: datetime) -> Callable[[Case], None]:
     def restore(held: Case) -> None:
         value: Any = change.old
         if change.what in ("owner", "team"):
             setattr(held, f"{change.what}_id", value)
+            if change.what == "owner":
+                held.owned_since = now if value else None
         elif change.what == "snoozed_until":
             held.snoozed_until = datetime.fromisoformat(value) if value else None
         else:

@@ -4,13 +4,22 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from talkworthy.routing.models import Case
+from talkworthy.routing.models import Case, Escalation
 from talkworthy.workspaces.models import Member
 
 
 def cases(*, viewer: Member) -> "QuerySet[Case]":
     """Every case of the viewer's workspace, in the order of the queue."""
     return Case.objects.filter(workspace_id=viewer.workspace_id)
+
+
+def escalation_or_404(number: int, *, viewer: Member) -> Escalation:
+    """A step that was taken on a case of the viewer's workspace."""
+    rows = Escalation.objects.filter(case__workspace_id=viewer.workspace_id, done_at__isnull=False)
+    found = rows.select_related("case__workspace", "step__member__user", "step__team").filter(pk=number).first()
+    if found is None:
+        raise Http404(_("There is no such step."))
+    return found
 
 
 def case_or_404(number: int, *, viewer: Member) -> Case:

@@ -4,7 +4,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from talkworthy.routing.models import Availability, Case, Target, WorkingHours
+from talkworthy.routing.models import Availability, Case, EscalationStep, Target, WorkingHours
 from talkworthy.routing.states import LIVE
 from talkworthy.workspaces.models import Member, Team, TeamMember
 
@@ -45,6 +45,23 @@ def hours_or_404(number: int, *, viewer: Member) -> WorkingHours:
 def targets(team: Team | None, *, viewer: Member) -> dict[str, Target]:
     """The targets of a team, or of every team without its own, by class."""
     return {row.priority: row for row in Target.objects.filter(workspace_id=viewer.workspace_id, team=team)}
+
+
+def steps(team: Team | None, *, viewer: Member) -> list[EscalationStep]:
+    """The steps of escalation of a team's targets, or of those of every team, in the order of class and minutes."""
+    rows = EscalationStep.objects.filter(
+        target__workspace_id=viewer.workspace_id, target__team=team, deleted_at=None
+    ).select_related("target", "member__user", "team")
+    return sorted(rows, key=lambda step: (Case.Priority.values.index(step.target.priority), step.minutes, step.pk))
+
+
+def step_or_404(number: int, *, viewer: Member) -> EscalationStep:
+    """A step of the viewer's workspace, deleted or not."""
+    rows = EscalationStep.objects.filter(target__workspace_id=viewer.workspace_id)
+    found = rows.select_related("target__workspace", "target__team", "member__user", "team").filter(pk=number).first()
+    if found is None:
+        raise Http404(_("There is no such step."))
+    return found
 
 
 def cases_by_default(*, viewer: Member) -> int:

@@ -11,7 +11,9 @@ from django.views.decorators.http import require_POST
 from talkworthy.listening.stores import archive_of
 from talkworthy.routing.actions.opening import open_by_hand, override_node, undo_override
 from talkworthy.routing.actions.problems import Refused
+from talkworthy.routing.escalating import undo_escalation
 from talkworthy.routing.models import Decision, Override
+from talkworthy.routing.selectors.cases import escalation_or_404
 from talkworthy.routing.telling import address_of
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
@@ -69,6 +71,21 @@ def undo(request: MemberRequest, override_id: int) -> HttpResponse:
     except Refused as error:
         messages.error(request, str(error))
     return _back(request, found.decision)
+
+
+@require_POST
+@permission_required(Permission.WORK_CASES)
+def undo_step(request: MemberRequest, number: int) -> HttpResponse:
+    """Take back what a step of escalation did."""
+    held = escalation_or_404(number, viewer=request.member)
+    try:
+        left = undo_escalation(held, by=request.user, now=timezone.now())
+        messages.success(
+            request, _("Undone.") if not left else _("Undone, but for what somebody has changed again since.")
+        )
+    except Refused as error:
+        messages.error(request, str(error))
+    return redirect(address_of(held.case))
 
 
 def _back(request: MemberRequest, decision: Decision) -> HttpResponse:

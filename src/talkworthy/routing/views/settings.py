@@ -15,11 +15,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from talkworthy.routing.actions import hours as hours_actions
+from talkworthy.routing.actions import steps as step_actions
 from talkworthy.routing.actions import teams as actions
 from talkworthy.routing.actions.problems import Refused
+from talkworthy.routing.escalating import step_in_words
 from talkworthy.routing.forms.hours import PROMISES, WEEKDAYS, HoursForm, TargetsForm, fields_of, write_shifts
+from talkworthy.routing.forms.steps import StepForm
 from talkworthy.routing.forms.teams import AvailabilityForm, NewTeamForm, TeamForm
-from talkworthy.routing.models import Availability, Case, WorkingHours
+from talkworthy.routing.models import Availability, Case, EscalationStep, WorkingHours
 from talkworthy.routing.reckoning import Ahead, ahead_of
 from talkworthy.routing.selectors import settings as selectors
 from talkworthy.workspaces.models import Team
@@ -162,9 +165,7 @@ def _kept(form: HoursForm, held: WorkingHours, request: MemberRequest) -> tuple[
         return False, None
     told, now = form.cleaned_data, timezone.now()
     try:
-        ahead = saved_or_ahead(
-            request, lambda: hours_actions.save_hours(copy(held), **told, by=request.user, now=now)
-        )
+        ahead = saved_or_ahead(request, lambda: hours_actions.save_hours(copy(held), **told, by=request.user, now=now))
     except Refused as error:
         form.add_error("name", str(error))
         return False, None
@@ -226,8 +227,74 @@ def targets(request: MemberRequest) -> HttpResponse:
         "usual": _usual() if not held and chosen is None else [],
         "ahead": ahead,
         "following": selectors.cases_by_default(viewer=request.member) if not held and chosen is None else 0,
+        "steps": _steps_of(request, chosen),
+        "step_form": _step_form(request, chosen) if held else None,
     }
     return render(request, "routing/settings/targets.html", found, status=422 if form.errors else 200)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def add_step(request: MemberRequest) -> HttpResponse:
+    """A further step of escalation of a class of every team, or of one."""
+    asked = request.GET.get("team", "")
+    chosen = selectors.team_or_404(int(asked), viewer=request.member) if _is_number(asked) else None
+    form = _step_form(request, chosen, request.POST)
+    if form.is_valid():
+        target, told = form.told()
+        try:
+            step_actions.add_step(target, **told, by=request.user, now=timezone.now())
+        except Refused as error:
+            form.add_error("whom", str(error))
+        else:
+            messages.success(request, _("The step holds from now on."))
+            return redirect(f"{_targets_of(request, chosen)}#steps")
+    found = {
+        "form": TargetsForm(None, held=selectors.targets(chosen, viewer=request.member)),
+        "chosen": chosen,
+        "teams": selectors.teams(viewer=request.member),
+        "columns": list(PROMISES.values()),
+        "steps": _steps_of(request, chosen),
+        "step_form": form,
+    }
+    return render(request, "routing/settings/targets.html", found, status=422)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def delete_step(request: MemberRequest, number: int) -> HttpResponse:
+    """Take a step away; the answer offers to undo it."""
+    held = selectors.step_or_404(number, viewer=request.member)
+    step_actions.delete_step(held, by=request.user, now=timezone.now())
+    back = reverse("routing:restore_step", args=(request.workspace.slug, held.pk))
+    offer_undo(request, _("The step is taken away. What it did stays."), back)
+    return redirect(f"{_targets_of(request, held.target.team)}#steps")
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def restore_step(request: MemberRequest, number: int) -> HttpResponse:
+    """Bring a step back."""
+    held = selectors.step_or_404(number, viewer=request.member)
+    step_actions.restore_step(held, by=request.user, now=timezone.now())
+    messages.success(request, _("The step is back."))
+    return redirect(f"{_targets_of(request, held.target.team)}#steps")
+
+
+def _steps_of(request: MemberRequest, team: Team | None) -> list[tuple[EscalationStep, str, str]]:
+    """The steps, each with its class and what it does in words."""
+    rows = selectors.steps(team, viewer=request.member)
+    return [(step, str(Case.Priority(step.target.priority).label), step_in_words(step)) for step in rows]
+
+
+def _step_form(request: MemberRequest, team: Team | None, told: QueryDict | None = None) -> StepForm:
+    held = selectors.targets(team, viewer=request.member)
+    return StepForm(
+        told,
+        targets=[held[name] for name in Case.Priority.values if name in held],
+        members=list(members(viewer=request.member)),
+        teams=list(selectors.teams(viewer=request.member)),
+    )
 
 
 @require_POST
