@@ -73,6 +73,16 @@ def test_a_source_that_should_have_been_fetched_says_so(client_of, carol, source
     assert "overdue" not in client_of(carol).get("/acme/sources/").content.decode()
 
 
+def test_lag_is_told_of_what_is_listened_to_and_not_of_a_file_that_was_brought_once(client_of, carol, source):
+    old = {"last_post_at": NOON, "last_arrival_at": NOON + timedelta(days=4848)}
+    Source.objects.filter(pk=source.pk).update(**old)
+    (row,) = client_of(carol).get("/acme/sources/").context["sources"]
+    assert row.lag == timedelta(days=4848)
+    Source.objects.filter(pk=source.pk).update(state="paused", last_fetch_at=None)
+    (row,) = client_of(carol).get("/acme/sources/").context["sources"]
+    assert row.lag is None
+
+
 def test_an_empty_list_says_what_to_do_to_those_who_may(client_of, bob, carol):
     assert "Add a source" in client_of(bob).get("/acme/sources/").content.decode()
     assert "Add a source" not in client_of(carol).get("/acme/sources/").content.decode()

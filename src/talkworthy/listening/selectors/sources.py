@@ -72,11 +72,11 @@ def sources(*, viewer: Member, now: datetime) -> list[SourceHealth]:
 
 def health(source: Source, *, viewer: Member, now: datetime) -> SourceHealth:
     """How one source is doing."""
-    lag = None
-    if source.last_arrival_at and source.last_post_at:
-        lag = max(source.last_arrival_at - source.last_post_at, timedelta(0))
     waits = source.state not in {Source.State.PAUSED, Source.State.GONE, Source.State.REFUSED}
     held = source.claimed_until is not None and source.claimed_until > now
+    lag = None
+    if source.last_arrival_at and source.last_post_at and (waits or source.last_fetch_at):  # not of a file brought once
+        lag = max(source.last_arrival_at - source.last_post_at, timedelta(0))
     return SourceHealth(
         source=source,
         connector=connector_named(source.connector),
