@@ -510,7 +510,12 @@ def evaluate(
 @click.argument("task")
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-def train(task: str, data: Path, out: Path) -> None:
+@click.option(
+    "--kept",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder in which vectors of the careful tier are left, and looked for: making them takes minutes.",
+)
+def train(task: str, data: Path, out: Path, kept: Path | None) -> None:
     """Train the model of TASK, or `all`, anew from the folder DATA into the folder OUT.
 
     \b
@@ -519,7 +524,7 @@ def train(task: str, data: Path, out: Path) -> None:
     from talkworthy.analysis.training import train as train_model
 
     with _said_plainly():
-        click.echo(json.dumps(train_model(task, data, out), ensure_ascii=False, default=str))
+        click.echo(json.dumps(train_model(task, data, out, kept=kept), ensure_ascii=False, default=str))
 
 
 # What the verbs share

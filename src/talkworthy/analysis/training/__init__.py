@@ -7,14 +7,12 @@ Seeded and without chance: the same data give the same files. The folder of data
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from talkworthy.analysis.evaluation import Measured
 from talkworthy.analysis.influence import NAME as INFLUENCE
-from talkworthy.analysis.registry import read_card
-from talkworthy.analysis.scoring import FEATURES, RARITY_STEP, unfolded
+from talkworthy.analysis.scoring import FEATURES
 from talkworthy.analysis.target import NAME
 from talkworthy.analysis.training import fitting, heads, influence, language, packing, similar
+from talkworthy.analysis.training.helping import rarity_of, readers_of
 from talkworthy.analysis.training.tasks import TASKS, Task, task
 
 LICENCE = "Apache-2.0"
@@ -22,10 +20,13 @@ HELD_BACK = "the tenth of its own sets that was held back"
 TRAINED = (FEATURES, "language", INFLUENCE, *(held.name for held in TASKS), "similar")
 
 
-def train(name: str, data: Path, out: Path, *, version: str = "1.0.0") -> dict[str, Any]:
-    """Train one model (or "all") from `data` into the folder `out`; the card or cards that were written."""
+def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Path | None = None) -> dict[str, Any]:
+    """Train one model (or "all") from `data` into the folder `out`; the card or cards that were written.
+
+    What the careful tier's encoder makes of texts takes a while: it is left in the folder `kept`, and found there.
+    """
     if name == "all":
-        return {held: train(held, data, out, version=version) for held in TRAINED}
+        return {held: train(held, data, out, version=version, kept=kept) for held in TRAINED}
     if name == FEATURES:
         counted = (held for held in TASKS if held.name != NAME)  # its texts are written for the head alone
         texts = dict.fromkeys(row.text for held in counted for row in held.rows(data))
@@ -46,18 +47,16 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0") -> dict[s
         told, arrays = similar.train(data)
         card = _card(name, version, told["purpose"], (), told["sources"], told["failures"])
         return _saved(out, card | {"scores": told["scores"]}, arrays)
-    return _train_head(task(name), data, out, version)
+    return _train_head(task(name), data, out, version, kept)
 
 
-def _train_head(chosen: Task, data: Path, out: Path, version: str) -> dict[str, Any]:
-    _, rarity = packing.load(out, FEATURES)
-    weight = {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in rarity.items()}
-    helpers = []
-    for name in chosen.helped_by:
-        card, arrays = packing.load(out, name)
-        helpers.append(unfolded(read_card(card), arrays, weight))
+def _train_head(chosen: Task, data: Path, out: Path, version: str, kept: Path | None) -> dict[str, Any]:
     trained = heads.train(
-        chosen, chosen.rows(data), rarity, helpers, {name: rows(data) for name, rows in chosen.measured_on}
+        chosen,
+        chosen.rows(data),
+        rarity_of(out),
+        readers_of(chosen, out, data, kept),
+        {name: rows(data) for name, rows in chosen.measured_on},
     )
     card = _card(chosen.name, version, chosen.purpose, chosen.labels, chosen.sources, chosen.failures)
     card |= {

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from talkworthy.analysis import evaluation, reading
-from talkworthy.analysis.scoring import RARITY_STEP, Head, holds_phrase, probabilities
+from talkworthy.analysis.scoring import holds_phrase, probabilities
 from talkworthy.analysis.training import fitting
+from talkworthy.analysis.training.helping import fold_in, told_by
 from talkworthy.analysis.training.sets import Row, fold_of, is_held_back
 from talkworthy.analysis.training.tasks import YES, Task
 
@@ -43,20 +44,19 @@ def targets_of(rows: Sequence[Row], labels: Sequence[str]) -> Floats:
 def train(
     task: Task,
     rows: Sequence[Row],
-    rarity: dict[str, npt.NDArray[Any]],
-    helpers: Sequence[Head],
+    rarity: Rarity,
+    readers: Floats,
     others: Mapping[str, Sequence[Row]],
 ) -> Trained:
-    """Fit, calibrate, measure and pack; what `helpers` say of a text is a feature of the new head."""
+    """Fit, calibrate, measure and pack; what `readers` (see `helping.py`) tell of a text is a feature of the head."""
     rows = [row for row in rows if any(label in row.label.split() for label in task.labels) or len(task.labels) == 1]
-    weight = {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in rarity.items()}
     texts = [row.text for row in rows]
-    features, cues = reading.design(texts, weight)
+    features, cues = reading.design(texts, rarity)
     targets = targets_of(rows, task.labels)
     unseen = np.array([is_held_back(text) for text in texts])
     kept = np.flatnonzero(~unseen)
     fold = np.array([fold_of(text, FOLDS) for text in texts])
-    told = told_by(helpers, features, cues, weight)
+    told = told_by(readers, features, cues)
     small = len(kept) < 8000
     outside = np.zeros((len(rows), targets.shape[1]), np.float32)
     apart = range(FOLDS) if small else range(1)
@@ -75,7 +75,7 @@ def train(
         else 0.0
     )
     whole = fit_rows(features[kept], cues[kept], told[kept], targets[kept], task)
-    merged = fold_in(whole, helpers, weight)
+    merged = fold_in(whole, readers)
     if task.phrase_weight:
         scale, shift, threshold = scale * HALF, shift * HALF + RULED_SHIFT, 0.5
     packed = fitting.pack(merged, scale=scale, shift=shift)
@@ -84,32 +84,12 @@ def train(
     tested = list(dict.fromkeys(row for row, apart in zip(rows, unseen, strict=True) if apart))
     found = {}
     for name, held in {"": tested, **others}.items():
-        design, signs = reading.design([row.text for row in held], weight)
+        design, signs = reading.design([row.text for row in held], rarity)
         logits = merged.logits(design, signs) * scale + shift
         if task.phrase_weight:
             logits += task.phrase_weight * holds_phrase(task.name, [row.text for row in held])[:, None]
         found[name] = measure(probabilities(logits.astype(np.float32)), targets_of(held, task.labels), task, threshold)
     return Trained(packed, threshold, found.pop(""), found)
-
-
-def told_by(helpers: Sequence[Head], features: sparse.csr_matrix, cues: Floats, rarity: Rarity) -> Floats:
-    """Raw outputs of other heads as features: they are linear in the same features, so they fold in later."""
-    if not helpers:
-        return np.zeros((features.shape[0], 0), np.float32)
-    found = []
-    for held in helpers:
-        raw = _raw(held, rarity)
-        found.append(features @ raw[: features.shape[1]] + cues @ raw[features.shape[1] :])
-    return np.asarray(np.hstack(found) / 3, np.float32)
-
-
-def _raw(held: Head, rarity: Rarity) -> Floats:
-    """Weights of a head over the scaled features, as `fitting.fit` finds them: rarity taken out again."""
-    tables = []
-    for block, table in (("words", held.words), ("characters", held.characters)):
-        weight = rarity[block][:, None]
-        tables.append(np.divide(table, weight, where=weight > 0, out=np.zeros_like(table)))
-    return np.vstack([*tables, held.cues])
 
 
 def fit_rows(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task) -> fitting.Fitted:
@@ -123,18 +103,6 @@ def fit_rows(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: F
         weights=fitting.balanced(targets) if task.even else None,
         reach=fitting.telling(features, targets, least=task.telling) if task.telling else None,
     )
-
-
-def fold_in(fitted: fitting.Fitted, helpers: Sequence[Head], rarity: Rarity) -> fitting.Fitted:
-    """The same head without helpers: what they would say is added to its own weights."""
-    width = 2 * reading.WIDTH
-    told = sum(held.width for held in helpers)
-    own = np.vstack([fitted.weights[:width], fitted.weights[width + told :]])
-    at = width
-    for held in helpers:
-        own += _raw(held, rarity) @ fitted.weights[at : at + held.width] / 3
-        at += held.width
-    return fitting.Fitted(own, fitted.bias)
 
 
 def best_threshold(chances: Floats, truth: Floats, *, both: bool = False) -> float:

@@ -40,7 +40,8 @@ class Task:
     instead of the F1 of "yes";
     `phrase_weight` is what a listed turn of phrase adds, for a head that learned from rules;
     answers weigh the same in all where it is `even`; `measured_on` are sets to measure on besides its own;
-    where `telling` is given, a weight may go as far as its feature tells the answers apart, on top of this much.
+    where `telling` is given, a weight may go as far as its feature tells the answers apart, on top of this much;
+    where it is `taught`, what the careful tier's encoder makes of posts is a help (`teaching.py`).
     """
 
     name: str
@@ -56,6 +57,7 @@ class Task:
     phrase_weight: float = 0.0
     even: bool = True
     telling: float = 0.0
+    taught: bool = False
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
 
 
@@ -207,10 +209,11 @@ TASKS = (
         ("complaint",),
         complaint_rows,
         (COMPLAINTS,),
-        2.0,
+        1.0,
         "Whether a post states that something expected was not met.",
         "Complaints without a word of blame; anger at the world at large; languages other than English.",
-        helped_by=("sentiment",),
+        telling=0.3,
+        taught=True,
     ),
     Task(
         "purchase",

@@ -7,13 +7,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from talkworthy.analysis import reading
-from talkworthy.analysis.registry import read_card
-from talkworthy.analysis.scoring import FEATURES, RARITY_STEP, holds_phrase, probabilities, unfolded
+from talkworthy.analysis.scoring import holds_phrase, probabilities
 from talkworthy.analysis.target import NAME as TARGET
 from talkworthy.analysis.target import towards
-from talkworthy.analysis.training import fitting, packing
+from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example, Parts
-from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, fit_rows, told_by
+from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, fit_rows
+from talkworthy.analysis.training.helping import rarity_of, readers_of, told_by
 from talkworthy.analysis.training.tasks import Task
 
 Floats = npt.NDArray[np.float32]
@@ -24,18 +24,13 @@ def fast_text(held: Example) -> str:
     return towards(held.text, held.target) if held.task == TARGET and held.target else held.text
 
 
-def said_unseen(task: Task, parts: Parts, models: Path) -> Floats:
+def said_unseen(task: Task, parts: Parts, models: Path, data: Path, kept: Path | None = None) -> Floats:
     """Probabilities of the rows that calibrate, by a head that was fitted to the others."""
-    _, rarity = packing.load(models, FEATURES)
-    weight = {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in rarity.items()}
-    helpers = []
-    for name in task.helped_by:
-        card, arrays = packing.load(models, name)
-        helpers.append(unfolded(read_card(card), arrays, weight))
+    readers = readers_of(task, models, data, kept)
     rows = [*parts.fitted, *parts.calibrated]
     texts = list(map(fast_text, rows))
-    features, cues = reading.design(texts, weight)
-    told = told_by(helpers, features, cues, weight)
+    features, cues = reading.design(texts, rarity_of(models))
+    told = told_by(readers, features, cues)
     answers = np.array([held.answer for held in rows], np.float32)
     seen = np.arange(len(rows)) < len(parts.fitted)
     fitted = fit_rows(features[seen], cues[seen], told[seen], answers[seen], task)

@@ -114,7 +114,7 @@ def finish(
     encoder = Encoder(arrays, threads=2)
     cards = []
     for task in TASKS:
-        said = said_unseen(task, parts_of(task, data), fast)
+        said = said_unseen(task, parts_of(task, data), fast, data)
         card, held = head_files(task, data, encoder, weights, said, version)
         packing.save(out, card, held)
         cards.append(card)

@@ -1,0 +1,65 @@
+"""What helps a head to be fitted: what other heads say of a text, and what the encoder of the careful tier makes of it.
+
+All of it is linear in the features that the head itself counts, so it folds into the head's own weights.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from talkworthy.analysis import reading
+from talkworthy.analysis.registry import read_card
+from talkworthy.analysis.scoring import FEATURES, RARITY_STEP, Floats, Head, unfolded
+from talkworthy.analysis.training import packing
+from talkworthy.analysis.training.fitting import Fitted
+from talkworthy.analysis.training.tasks import Task
+from talkworthy.analysis.training.teaching import lesson
+
+
+def rarity_of(models: Path) -> Mapping[str, Floats]:
+    """How much each feature weighs, by block, from the folder of models."""
+    _, held = packing.load(models, FEATURES)
+    return {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in held.items()}
+
+
+def readers_of(task: Task, models: Path, data: Path, kept: Path | None = None) -> Floats:
+    """Weights over the scaled features of all that is told of a text: (features with the cues last, readers)."""
+    rarity = rarity_of(models)
+    tables: list[Floats] = [np.zeros((2 * reading.WIDTH + len(reading.CUES), 0), np.float32)]
+    for name in task.helped_by:
+        card, arrays = packing.load(models, name)
+        tables.append(_raw(unfolded(read_card(card), arrays, rarity), rarity) / 3)
+    if task.taught:
+        tables.append(_readings(models, data, kept))
+    return np.hstack(tables)
+
+
+def told_by(readers: Floats, features: sparse.csr_matrix, cues: Floats) -> Floats:
+    """What readers tell of texts."""
+    known = features.shape[1]
+    return np.asarray(features @ readers[:known] + cues @ readers[known:], np.float32)
+
+
+def fold_in(fitted: Fitted, readers: Floats) -> Fitted:
+    """The same head without readers: what they would tell is added to its own weights."""
+    width, told = 2 * reading.WIDTH, readers.shape[1]
+    own = np.vstack([fitted.weights[:width], fitted.weights[width + told :]])
+    return Fitted(own + readers @ fitted.weights[width : width + told], fitted.bias)
+
+
+@lru_cache(maxsize=1)
+def _readings(models: Path, data: Path, kept: Path | None) -> Floats:
+    """The lesson of a folder of data, learned once for all heads that are trained in turn."""
+    return lesson(data, rarity_of(models), kept)
+
+
+def _raw(held: Head, rarity: Mapping[str, Floats]) -> Floats:
+    """Weights of a head over the scaled features, as `fitting.fit` finds them: rarity taken out again."""
+    tables = []
+    for block, table in (("words", held.words), ("characters", held.characters)):
+        weight = rarity[block][:, None]
+        tables.append(np.divide(table, weight, where=weight > 0, out=np.zeros_like(table)))
+    return np.vstack([*tables, held.cues])

@@ -1,0 +1,114 @@
+"""What the encoder of the careful tier makes of a text, read off its words, so that heads that only count may use it.
+
+The encoder reads many posts that no head is fitted to. One regularised regression a direction reads the main
+directions of its vectors off the counted features. These readings stand beside the features when a head is fitted;
+as all is linear, they fold into its own weights, and at run time there is nothing of them left.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from talkworthy.analysis import careful, reading
+from talkworthy.analysis.registry import model
+from talkworthy.analysis.scoring import Floats
+from talkworthy.analysis.training.sets import is_held_back, key, read
+
+READ = (
+    "semeval_twitter_sentiment/message_train",
+    "tweeteval/offensive_train",
+    "tweeteval/hate_train",
+    "tweeteval/irony_train",
+    "tweeteval/emotion_train",
+    "umsab_multilingual_sentiment/train",
+    "germeval2018_offensive/train",
+)
+"""Sets whose texts the encoder reads; their labels are not looked at."""
+MEASURED = (
+    "tweeteval/sentiment_val",
+    "tweeteval/offensive_val",
+    "tweeteval/hate_val",
+    "tweeteval/irony_val",
+    "tweeteval/emotion_val",
+    "umsab_multilingual_sentiment/val",
+    "suggestion_mining/forum_val",
+)
+"""Sets whose texts it does not read, because something is measured on them."""
+DIRECTIONS = 32
+STRENGTH = 1.0
+STEPS = 25
+AT_ONCE = 4_000
+
+
+def lesson(data: Path, rarity: Mapping[str, Floats], kept: Path | None = None) -> Floats:
+    """Readings of texts as weights over the features of `reading.design`, the cues last: (features, directions).
+
+    Vectors are looked for and left in `kept`, where given.
+    """
+    texts = list(unlabelled(data))
+    return learned(texts, vectors_of(texts, kept), rarity)
+
+
+def unlabelled(data: Path) -> Iterator[str]:
+    """Each text once; none that is held back, and none of a set that measures."""
+    met = {key(row["text"]) for name in MEASURED for row in read(data / f"{name}.jsonl.gz")}
+    for name in READ:
+        for row in read(data / f"{name}.jsonl.gz"):
+            text = row["text"]
+            if text and key(text) not in met and not is_held_back(text):
+                met.add(key(text))
+                yield text
+
+
+def vectors_of(texts: Sequence[str], kept: Path | None = None) -> Floats:
+    """One vector a text, from the files in `kept` where they were made before (some two hundred texts a second)."""
+    starts = range(0, len(texts), AT_ONCE)
+    return np.concatenate([_vectors(texts[start : start + AT_ONCE], kept) for start in starts])
+
+
+def _vectors(texts: Sequence[str], kept: Path | None) -> Floats:
+    encoder = model(careful.ENCODER)
+    name = hashlib.sha256("\0".join([encoder.sha256, *texts]).encode("utf-8", "surrogatepass")).hexdigest()
+    file = kept and kept / f"{name[:32]}.npy"
+    if file and file.exists():
+        return np.asarray(np.load(file, allow_pickle=False), np.float32)
+    network = careful.encoder()
+    found = network.vectors([network.pieces(text) for text in texts]).astype(np.float16)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, found)
+    return found.astype(np.float32)
+
+
+def learned(texts: Sequence[str], vectors: Floats, rarity: Mapping[str, Floats]) -> Floats:
+    """Regression from the features of texts onto the main directions of their vectors, each scaled to unit variance."""
+    features, cues = reading.design(texts, rarity)
+    matrix = sparse.hstack([features, sparse.csr_matrix(cues)]).tocsr().astype(np.float32)
+    return _regression(matrix, main_directions(vectors, DIRECTIONS))
+
+
+def main_directions(vectors: Floats, count: int) -> Floats:
+    """Vectors along the directions in which they differ most, middle 0 and variance 1 in each."""
+    centred = vectors - vectors.mean(axis=0)
+    _, along = np.linalg.eigh(np.cov(centred.T.astype(np.float64)))
+    found = centred @ along[:, ::-1][:, :count].astype(np.float32)
+    return np.asarray(found / np.maximum(found.std(axis=0), 1e-6), np.float32)
+
+
+def _regression(matrix: sparse.csr_matrix, wanted: Floats) -> Floats:
+    """Conjugate gradients on the normal equations, all columns side by side; few steps hold it back further."""
+    flipped = matrix.T.tocsr()
+    found = np.zeros((matrix.shape[1], wanted.shape[1]), np.float32)
+    left = flipped @ wanted
+    along, size = left.copy(), (left * left).sum(axis=0)
+    for _ in range(STEPS):
+        turned = flipped @ (matrix @ along) + STRENGTH * along
+        step = size / np.maximum((along * turned).sum(axis=0), 1e-12)
+        found += step * along
+        left -= step * turned
+        before, size = size, (left * left).sum(axis=0)
+        along = left + size / np.maximum(before, 1e-12) * along
+    return found
