@@ -31,7 +31,7 @@ def readers_of(task: Task, models: Path, data: Path, kept: Path | None = None) -
     tables: list[Floats] = [np.zeros((2 * reading.WIDTH + len(reading.CUES), 0), np.float32)]
     for name in task.helped_by:
         card, arrays = packing.load(models, name)
-        tables.append(_raw(unfolded(read_card(card), arrays, rarity), rarity) / 3)
+        tables.append(np.asarray(_raw(unfolded(read_card(card), arrays, rarity), rarity) / 3, np.float32))
     if task.taught:
         tables.append(_readings(models, data, kept))
     return np.hstack(tables)
