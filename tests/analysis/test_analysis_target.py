@@ -30,6 +30,12 @@ def test_two_targets_of_one_post_fare_differently():
     assert [held.sentiment for held in found] == ["positive", "negative"]
 
 
+def test_the_careful_tier_tells_two_targets_apart():
+    found = towards_targets([BOTH, BOTH], ["Acme phone", "Bolt charger"], tier="careful")
+    assert [held.sentiment for held in found] == ["positive", "negative"]
+    assert towards_targets([], []) == []
+
+
 def test_targets_of_unseen_tweets_are_judged_no_worse_than_stated(shared: Path, tmp_path: Path):
     rows = [
         row

@@ -236,3 +236,15 @@ def test_an_alarm_is_found_among_so_many_that_they_are_looked_at_together(compil
     facts = [Facts(post=post("The weather is nice today."))] * SMALL_BATCH + [alarm]
     assert decide_all(compiled, facts)[-1].as_json() == decide(compiled, alarm).as_json()
     assert decide(compiled, alarm).path[0].evidence.pieces
+
+
+def test_offence_is_told_by_the_tier_that_has_read_the_post(compiled: Compiled) -> None:
+    text = "You are all idiots at Acme, go to hell"
+    table = posts_table([{"uid": "mastodon:example.org:1", "text": text, "published_at": NOW}])
+    read = {tier: default_pipeline(tier).run(table.to_batches()[0]).to_pylist()[0] for tier in ("fast", "careful")}
+    facts = [Facts(post={**row, "intent": "other"}, monitors=[US]) for row in read.values()]
+    found = [ASKERS["kind"][0](one) for one in facts]
+    assert [evidence.model.split()[0] for _answer, evidence in found if evidence] == ["offensive", "careful-offensive"]
+    assert [told.path[-1].answer for told in decide_all(compiled, facts)] == [
+        decide(compiled, one).path[-1].answer for one in facts
+    ]

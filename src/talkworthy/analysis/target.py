@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import regex
 
-from talkworthy.analysis.heads import scorer_of
 from talkworthy.analysis.registry import model
 from talkworthy.schema.annotations import UNDECIDED
 
@@ -45,10 +44,14 @@ def towards(text: str, target: str) -> str:
     return " ".join([*before, MASK, *after, *close])
 
 
-def towards_targets(texts: Sequence[str], targets: Sequence[str]) -> list[Towards]:
+def towards_targets(texts: Sequence[str], targets: Sequence[str], *, tier: str = "fast") -> list[Towards]:
     """The feeling of each text towards its target; "undecided" below the model's stated probability."""
+    from talkworthy.analysis.tiers import score_one  # which reads texts as this module writes them
+
+    if not texts:
+        return []
     card = model(NAME)
-    chances = scorer_of(NAME).score([towards(text, target) for text, target in zip(texts, targets, strict=True)])[NAME]
+    chances, _limits = score_one(NAME, texts, tier=tier, targets=targets)
     first = chances.argmax(axis=1)
     top = chances[np.arange(len(first)), first]
     return [

@@ -14,8 +14,10 @@ from typing import Any
 import regex
 
 from talkworthy.analysis import lexicons, urgency
-from talkworthy.analysis.heads import cited, scorer_of
+from talkworthy.analysis.careful import careful_name
+from talkworthy.analysis.heads import cited
 from talkworthy.analysis.registry import Model, model
+from talkworthy.analysis.tiers import CAREFUL, FAST, score_one, was_careful
 from talkworthy.query import tokens
 
 OURS = ("brand", "product", "touchpoint", "person")
@@ -145,8 +147,8 @@ def kind(facts: Facts) -> Told | None:
     intent = str(facts.post.get("intent") or "")
     if intent in ("help", "purchase", "suggestion", "praise"):
         return intent, _intent(facts)
-    chance = _chance("offensive", whole_text(facts)) if facts.offensive is None else round(facts.offensive, 4)
-    card = model("offensive")
+    chance = round(offences([facts])[0] if facts.offensive is None else facts.offensive, 4)
+    card = _card("offensive", facts)
     offence = Evidence("model", "offensive", "", chance, _named(card), _accuracy(card))
     if intent == "complaint":
         return ("attack", offence) if chance >= 0.85 else ("complaint", _intent(facts))
@@ -310,14 +312,27 @@ def _first_persons() -> Mapping[str, frozenset[str]]:
     }
 
 
-def _chance(name: str, whole: str) -> float:
-    return round(float(scorer_of(name).score([whole])[name][0, 0]), 4)
+def offences(facts: Sequence[Facts]) -> list[float]:
+    """How likely each mention offends, told by the tier that has read its post."""
+    found = [0.0] * len(facts)
+    for tier, carefully in ((FAST, False), (CAREFUL, True)):
+        places = [place for place, one in enumerate(facts) if was_careful(one.post) == carefully]
+        if places:
+            chances, _limits = score_one("offensive", [whole_text(facts[place]) for place in places], tier=tier)
+            for place, chance in zip(places, chances[:, 0].tolist(), strict=True):
+                found[place] = chance
+    return found
+
+
+def _card(name: str, facts: Facts) -> Model:
+    """The card of the shipped model that answers for a post: that of the tier that has read it."""
+    return model(careful_name(name) if was_careful(facts.post) else name)
 
 
 def _intent(facts: Facts, pieces: tuple[tuple[str, float, int | None, int | None], ...] = ()) -> Evidence:
     intent = str(facts.post.get("intent") or "")
     probability = facts.post.get("intent_probability")
-    card = model(intent) if intent in ("help", "purchase", "complaint", "suggestion", "praise") else None
+    card = _card(intent, facts) if intent in ("help", "purchase", "complaint", "suggestion", "praise") else None
     return Evidence(
         "model",
         "intent",
@@ -329,7 +344,7 @@ def _intent(facts: Facts, pieces: tuple[tuple[str, float, int | None, int | None
 
 
 def _feeling(facts: Facts, pieces: tuple[tuple[str, float, int | None, int | None], ...]) -> Evidence:
-    card = model("sentiment")
+    card = _card("sentiment", facts)
     probability = facts.post.get("sentiment_probability")
     sure = None if probability is None else round(float(probability), 3)
     said = str(facts.post.get("sentiment"))

@@ -12,9 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from talkworthy.analysis import urgency
-from talkworthy.analysis.heads import scorer_of
 from talkworthy.query import Branch, explain
-from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, folded_text, influence, whole_text
+from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, folded_text, influence, offences
 from talkworthy.routing.playbook import Answer, Compiled, Node, Outcome, Playbook, read_playbook
 from talkworthy.schema import ANNOTATIONS, POST, posts_table
 
@@ -112,10 +111,10 @@ def _glances(compiled: Compiled, facts: Sequence[Facts]) -> list[_Glance]:
     for column in ANNOTATIONS:
         posts = posts.append_column(column, pa.array([one.post.get(column.name) for one in facts], column.type))
     found = compiled.matcher.match(posts).by_row()
-    chances = scorer_of("offensive").score([whole_text(one) for one in facts])["offensive"][:, 0]
+    chances = offences(facts)
     alarming = urgency.may_alarm(pa.array([folded_text(one) for one in facts], pa.string()))
     return [
-        _Glance(frozenset(places), one.offensive if one.offensive is not None else float(chance), alarms)
+        _Glance(frozenset(places), one.offensive if one.offensive is not None else chance, alarms)
         for places, chance, alarms, one in zip(found, chances, alarming, facts, strict=True)
     ]
 

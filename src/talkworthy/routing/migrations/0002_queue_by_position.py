@@ -4,25 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ecosystem', '0001_initial'),
-        ('people', '0001_initial'),
-        ('routing', '0001_initial'),
-        ('workspaces', '0002_alter_member_role_team_teammember_team_members_and_more'),
+        ("ecosystem", "0001_initial"),
+        ("people", "0001_initial"),
+        ("routing", "0001_initial"),
+        ("workspaces", "0002_alter_member_role_team_teammember_team_members_and_more"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='case',
-            name='cases_in_the_queue',
+            model_name="case",
+            name="cases_in_the_queue",
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(models.F('workspace'), models.F('state'), models.OrderBy(models.F('rank'), descending=True), models.Func(models.F('due_at'), output_field=models.DateTimeField(), template="COALESCE(%(expressions)s, '9999-12-31 00:00:00')"), models.F('number'), name='cases_in_the_queue'),
+            model_name="case",
+            index=models.Index(
+                models.F("workspace"),
+                models.F("state"),
+                models.OrderBy(models.F("rank"), descending=True),
+                models.Func(
+                    models.F("due_at"),
+                    output_field=models.DateTimeField(),
+                    template="COALESCE(%(expressions)s, '9999-12-31 00:00:00')",
+                ),
+                models.F("number"),
+                name="cases_in_the_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['workspace', 'due_at'], name='cases_by_deadline'),
+            model_name="case",
+            index=models.Index(fields=["workspace", "due_at"], name="cases_by_deadline"),
         ),
     ]

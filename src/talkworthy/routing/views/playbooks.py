@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from talkworthy.analysis import default_pipeline
 from talkworthy.analysis.meaning import MEANING
+from talkworthy.listening.chosen import chosen_for, pipeline_for
 from talkworthy.listening.models import Monitor
 from talkworthy.routing.actions import playbooks as actions
 from talkworthy.routing.askers import ANSWERS, OURS, Facts, Seen
@@ -67,7 +67,7 @@ def _tried(shown: PlaybookVersion, text: str, about: str, request: MemberRequest
     """The way of some words through a version, as if they were a mention of us, of a rival, of the field, or none."""
     now = timezone.now()
     posts = posts_table([{"uid": "try::1", "text": text, "published_at": now}])
-    post = default_pipeline().run(posts.combine_chunks().to_batches()[0]).to_pylist()[0]
+    post = pipeline_for(chosen_for(request.workspace)).run(posts.combine_chunks().to_batches()[0]).to_pylist()[0]
     kinds = {"us": OURS, "rival": ("rival",), "field": ("field",)}.get(about, ())
     monitors = Monitor.objects.filter(workspace=request.workspace, deleted_at=None, kind__in=kinds).order_by("name")
     seen = [Seen(monitor.pk, monitor.name, monitor.kind) for monitor in monitors[:1]]
