@@ -1,9 +1,16 @@
 """Fitting heads: what a weight may become, and what a head makes of rows."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 from scipy import sparse
 
 from talkworthy.analysis.training import fitting
+from talkworthy.analysis.training.careful.examples import Example
+from talkworthy.analysis.training.careful.heads import measured_rows
+from talkworthy.analysis.training.heads import counts_of
+from talkworthy.analysis.training.tasks import task
 
 # Four posts over three features: the first stands in both offensive ones, the second in one of each, the third in all.
 FEATURES = sparse.csr_matrix(np.array([[1, 1, 1], [1, 0, 1], [0, 1, 1], [0, 0, 1]], np.float32))
@@ -36,3 +43,19 @@ def test_reach_makes_weights_larger_where_it_is_larger():
     fitted = fitting.fit(FEATURES, NO_CUES, OFFENSIVE, strength=0.1, reach=reach)
     free = fitting.fit(FEATURES, NO_CUES, OFFENSIVE, strength=0.1)
     assert fitted.weights[0, 0] > 2 * free.weights[0, 0]
+
+
+def test_rows_of_a_group_count_as_their_task_says():
+    assert counts_of(["", "de", ""], replace(task("sentiment"), counts=(("de", 3.0),))).tolist() == [1, 3, 1]
+
+
+def test_columns_that_are_all_there_are_fitted_like_sparse_ones():
+    sparsely = fitting.fit(FEATURES, NO_CUES, OFFENSIVE, strength=0.5)
+    densely = fitting.fit(FEATURES.toarray(), NO_CUES, OFFENSIVE, strength=0.5)
+    assert np.allclose(sparsely.weights, densely.weights, atol=1e-3)
+
+
+def test_what_a_careful_head_is_measured_on_has_its_groups_apart(tmp_path: Path):
+    german, english = (Example("offensive", text, None, (1.0,), text) for text in ("de", "en"))
+    found = measured_rows(replace(task("offensive"), measured_on=()), [english, german, german], tmp_path)
+    assert list(found.values()) == [[english, german], [english], [german]]

@@ -7,6 +7,7 @@ Seeded and without chance: the same data give the same files. The folder of data
 from pathlib import Path
 from typing import Any
 
+from talkworthy.analysis.careful import careful_name
 from talkworthy.analysis.evaluation import Measured
 from talkworthy.analysis.influence import NAME as INFLUENCE
 from talkworthy.analysis.scoring import FEATURES
@@ -18,6 +19,7 @@ from talkworthy.analysis.training.tasks import TASKS, Task, task
 LICENCE = "Apache-2.0"
 HELD_BACK = "the tenth of its own sets that was held back"
 TRAINED = (FEATURES, "language", INFLUENCE, *(held.name for held in TASKS), "similar")
+CAREFUL = tuple(careful_name(held.name) for held in TASKS)
 
 
 def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Path | None = None) -> dict[str, Any]:
@@ -47,6 +49,8 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Pat
         told, arrays = similar.train(data)
         card = _card(name, version, told["purpose"], (), told["sources"], told["failures"])
         return _saved(out, card | {"scores": told["scores"]}, arrays)
+    if name in CAREFUL:
+        return _train_careful_head(task(name.removeprefix(careful_name(""))), data, out, version, kept)
     return _train_head(task(name), data, out, version, kept)
 
 
@@ -69,10 +73,25 @@ def _train_head(chosen: Task, data: Path, out: Path, version: str, kept: Path | 
     return _saved(out, card, trained.arrays)
 
 
+def _train_careful_head(chosen: Task, data: Path, out: Path, version: str, kept: Path | None) -> dict[str, Any]:
+    from talkworthy.analysis.training.careful import heads as careful_heads
+
+    trained = careful_heads.train(chosen, data, out, kept)
+    told = f"Careful: network {trained.blend.own:.2f}, fast head {trained.blend.fast:.2f}."
+    name, purpose = careful_name(chosen.name), f"{chosen.purpose} {told}"
+    card = _card(name, version, purpose, chosen.labels, chosen.sources, chosen.failures)
+    card |= {"task": chosen.name, "threshold": trained.threshold, "undecided_below": chosen.undecided_below}
+    for where, measured in trained.measured.items():
+        card["scores"] += scores_of(where or HELD_BACK, measured, chosen)
+    return _saved(out, card, trained.arrays)
+
+
 def scores_of(where: str, measured: Measured, chosen: Task) -> list[dict[str, Any]]:
     """What was measured as it stands in a card."""
     figures = (
-        {"F1": measured.f1, "AUC": measured.auc} if len(chosen.labels) == 1 else {"macro recall": measured.macro_recall}
+        {"F1": measured.f1, "AUC": measured.auc}
+        if len(chosen.labels) == 1
+        else {"accuracy": measured.accuracy, "macro recall": measured.macro_recall}
     )
     figures |= {"macro F1": measured.macro_f1, "calibration error": measured.calibration_error}
     return [

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from talkworthy.analysis.registry import models
-from talkworthy.analysis.training import TRAINED, train
+from talkworthy.analysis.training import CAREFUL, TRAINED, train
 from talkworthy.analysis.training.cards import replaced
 
-USAGE = f"""usage: python -m talkworthy.analysis.training [--kept FOLDER] all|{"|".join(TRAINED)}… DATA OUT
+USAGE = f"""usage: python -m talkworthy.analysis.training [--kept FOLDER] all|{"|".join((*TRAINED, *CAREFUL))}… DATA OUT
        python -m talkworthy.analysis.training cards PAGE"""
 
 
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     kept = None
     if arguments[:1] == ["--kept"] and len(arguments) > 1:
         kept, arguments = Path(arguments[1]), arguments[2:]
-    if len(arguments) < 3 or not set(arguments[:-2]) <= {"all", *TRAINED}:
+    if len(arguments) < 3 or not set(arguments[:-2]) <= {"all", *TRAINED, *CAREFUL}:
         sys.stderr.write(f"{USAGE}\n")
         return 2
     for name in arguments[:-2]:

@@ -48,7 +48,7 @@ def learn_rarity(texts: Sequence[str]) -> Arrays:
 
 
 def fit(
-    features: sparse.csr_matrix,
+    features: sparse.csr_matrix | Floats,
     cues: Floats,
     targets: Floats,
     *,
@@ -62,8 +62,12 @@ def fit(
     `strength` is the inverse of regularisation (as C of scikit-learn), `weights` counts rows more or less, `reach`
     says how far the weights of the first features may go, beside 1 for the others: (features, outputs).
     """
-    matrix = sparse.hstack([features, sparse.csr_matrix(cues)]).tocsr().astype(np.float32)
-    flipped = matrix.T.tocsr()
+    if isinstance(features, np.ndarray):
+        matrix = np.hstack([features, cues])
+        flipped = matrix.T
+    else:
+        matrix = sparse.hstack([features, sparse.csr_matrix(cues)]).tocsr().astype(np.float32)
+        flipped = matrix.T.tocsr()
     outputs = targets.shape[1]
     counted = np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32)
     height = matrix.shape[1]

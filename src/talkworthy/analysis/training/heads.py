@@ -56,6 +56,7 @@ def train(
     unseen = np.array([is_held_back(text) for text in texts])
     kept = np.flatnonzero(~unseen)
     fold = np.array([fold_of(text, FOLDS) for text in texts])
+    counts = counts_of([row.group for row in rows], task)
     told = told_by(readers, features, cues)
     small = len(kept) < 8000
     outside = np.zeros((len(rows), targets.shape[1]), np.float32)
@@ -64,17 +65,21 @@ def train(
     for number in apart:
         held = kept[(fold[kept] == number)] if small else kept[fold[kept] == number][::2]
         seen = np.setdiff1d(kept, held)
-        part = fit_rows(features[seen], cues[seen], told[seen], targets[seen], task)
+        part = fit_rows(features[seen], cues[seen], told[seen], targets[seen], task, counts[seen])
         outside[held] = part.logits(sparse.hstack([features[held], sparse.csr_matrix(told[held])]).tocsr(), cues[held])
         measured_rows[held] = True
-    scale, shift = fitting.calibrate(outside[measured_rows], targets[measured_rows], weights=None)
+    scale, shift = fitting.calibrate(
+        outside[measured_rows],
+        targets[measured_rows],
+        weights=even_counts(targets[measured_rows], task, counts[measured_rows]),
+    )
     chances = probabilities((outside * scale + shift).astype(np.float32))
     threshold = (
         best_threshold(chances[measured_rows, 0], targets[measured_rows, 0], both=task.both)
         if len(task.labels) == 1
         else 0.0
     )
-    whole = fit_rows(features[kept], cues[kept], told[kept], targets[kept], task)
+    whole = fit_rows(features[kept], cues[kept], told[kept], targets[kept], task, counts[kept])
     merged = fold_in(whole, readers)
     if task.phrase_weight:
         scale, shift, threshold = scale * HALF, shift * HALF + RULED_SHIFT, 0.5
@@ -82,8 +87,9 @@ def train(
     if task.phrase_weight:
         packed["phrase_weight"] = np.array([task.phrase_weight], np.float32)
     tested = list(dict.fromkeys(row for row, apart in zip(rows, unseen, strict=True) if apart))
+    groups = {name: [row for row in tested if row.group == group] for group, name in task.groups_measured}
     found = {}
-    for name, held in {"": tested, **others}.items():
+    for name, held in {"": tested, **groups, **others}.items():
         design, signs = reading.design([row.text for row in held], rarity)
         logits = merged.logits(design, signs) * scale + shift
         if task.phrase_weight:
@@ -92,15 +98,28 @@ def train(
     return Trained(packed, threshold, found.pop(""), found)
 
 
-def fit_rows(features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task) -> fitting.Fitted:
-    """Fit a head of the task to rows; `told` is what other heads say of them."""
+def counts_of(groups: Sequence[str], task: Task) -> Floats:
+    """How much each row counts, by its group."""
+    known = dict(task.counts)
+    return np.array([known.get(group, 1.0) for group in groups], np.float32)
+
+
+def even_counts(targets: Floats, task: Task, counts: Floats) -> Floats:
+    """How much rows count when a head is made true to them: where several answers weigh the same, they do so here."""
+    return counts * fitting.balanced(targets) if task.even and len(task.labels) > 1 else counts
+
+
+def fit_rows(
+    features: sparse.csr_matrix, cues: Floats, told: Floats, targets: Floats, task: Task, counts: Floats
+) -> fitting.Fitted:
+    """Fit a head of the task to rows; `told` is what readers say of them, `counts` how much each counts."""
     joined = sparse.hstack([features, sparse.csr_matrix(told)]).tocsr()
     return fitting.fit(
         joined,
         cues,
         targets,
         strength=task.strength,
-        weights=fitting.balanced(targets) if task.even else None,
+        weights=counts * fitting.balanced(targets) if task.even else counts,
         reach=fitting.telling(features, targets, least=task.telling) if task.telling else None,
     )
 

@@ -31,7 +31,7 @@ def readers_of(task: Task, models: Path, data: Path, kept: Path | None = None) -
     tables: list[Floats] = [np.zeros((2 * reading.WIDTH + len(reading.CUES), 0), np.float32)]
     for name in task.helped_by:
         card, arrays = packing.load(models, name)
-        tables.append(np.asarray(_raw(unfolded(read_card(card), arrays, rarity), rarity) / 3, np.float32))
+        tables.append(np.asarray(raw_weights(unfolded(read_card(card), arrays, rarity), rarity) / 3, np.float32))
     if task.taught:
         tables.append(_readings(models, data, kept))
     return np.hstack(tables)
@@ -56,7 +56,7 @@ def _readings(models: Path, data: Path, kept: Path | None) -> Floats:
     return lesson(data, rarity_of(models), kept)
 
 
-def _raw(held: Head, rarity: Mapping[str, Floats]) -> Floats:
+def raw_weights(held: Head, rarity: Mapping[str, Floats]) -> Floats:
     """Weights of a head over the scaled features, as `fitting.fit` finds them: rarity taken out again."""
     tables = []
     for block, table in (("words", held.words), ("characters", held.characters)):

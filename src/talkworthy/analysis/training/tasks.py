@@ -41,7 +41,9 @@ class Task:
     `phrase_weight` is what a listed turn of phrase adds, for a head that learned from rules;
     answers weigh the same in all where it is `even`; `measured_on` are sets to measure on besides its own;
     where `telling` is given, a weight may go as far as its feature tells the answers apart, on top of this much;
-    where it is `taught`, what the careful tier's encoder makes of posts is a help (`teaching.py`).
+    where it is `taught`, what the careful tier's encoder makes of posts is a help (`teaching.py`);
+    `counts` says how much a row of a group counts, where not once; `careful` is the strength of the careful head's fit;
+    `groups_measured` are groups of the held-back tenth that are measured by themselves, too.
     """
 
     name: str
@@ -58,6 +60,9 @@ class Task:
     even: bool = True
     telling: float = 0.0
     taught: bool = False
+    counts: tuple[tuple[str, float], ...] = ()
+    careful: float = 0.01
+    groups_measured: tuple[tuple[str, str], ...] = ()
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
 
 
@@ -202,6 +207,8 @@ TASKS = (
         "How a post feels about what it speaks of: negative, neutral or positive.",
         "Sarcasm; comparisons that praise one thing and blame another; code-mixing; languages beyond its eight.",
         0.4,
+        telling=0.3,
+        counts=tuple((language, 3.0) for language in ("ar", "de", "en", "es", "fr", "hi", "it", "pt")),
         measured_on=SENTIMENT_SETS,
     ),
     Task(
@@ -270,11 +277,13 @@ TASKS = (
         ("offensive",),
         offensive_rows,
         (OFFENSE, GERMEVAL),
-        1.0,
+        2.0,
         "Whether a post insults, threatens or swears at somebody, English and German.",
         "Quoted slurs, reclaimed words, insults without a rude word; other languages.",
         helped_by=("sentiment",),
         both=True,
+        telling=0.3,
+        groups_measured=(("en", "the English tweets of that tenth"), ("de", "the German tweets of that tenth")),
         measured_on=OFFENSIVE_SETS,
     ),
     Task(
@@ -288,6 +297,7 @@ TASKS = (
         0.4,
         helped_by=("sentiment",),
         even=False,
+        groups_measured=(("twitter_train", "the tweets of that tenth"),),
     ),
 )
 

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     plan = Plan(steps, cooling)
     network = fit(base, mixture(data, seed=plan.seed), plan, work)
     weights = {name: held.float().numpy() for name, held in network.state_dict().items()}
-    for card in finish(base, weights, data, models, models):
+    for card in finish(base, weights, data, models):
         sys.stdout.write(f"{card['name']}\n")
     return 0
 

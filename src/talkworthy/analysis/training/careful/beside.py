@@ -12,7 +12,7 @@ from talkworthy.analysis.target import NAME as TARGET
 from talkworthy.analysis.target import towards
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example, Parts
-from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, fit_rows
+from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, counts_of, even_counts, fit_rows
 from talkworthy.analysis.training.helping import rarity_of, readers_of, told_by
 from talkworthy.analysis.training.tasks import Task
 
@@ -33,10 +33,11 @@ def said_unseen(task: Task, parts: Parts, models: Path, data: Path, kept: Path |
     told = told_by(readers, features, cues)
     answers = np.array([held.answer for held in rows], np.float32)
     seen = np.arange(len(rows)) < len(parts.fitted)
-    fitted = fit_rows(features[seen], cues[seen], told[seen], answers[seen], task)
+    counts = counts_of([held.group for held in rows], task)
+    fitted = fit_rows(features[seen], cues[seen], told[seen], answers[seen], task, counts[seen])
     joined = sparse.hstack([features[~seen], sparse.csr_matrix(told[~seen])]).tocsr()
     logits = fitted.logits(joined, cues[~seen])
-    scale, shift = fitting.calibrate(logits, answers[~seen])
+    scale, shift = fitting.calibrate(logits, answers[~seen], weights=even_counts(answers[~seen], task, counts[~seen]))
     logits = (logits * scale + shift).astype(np.float32)
     if task.phrase_weight:
         phrases = holds_phrase(task.name, texts[len(parts.fitted) :])[:, None]

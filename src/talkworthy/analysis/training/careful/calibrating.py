@@ -38,12 +38,15 @@ class Blend:
         return probabilities((raw * self.own + odds(said) * self.fast + self.shift).astype(np.float32))
 
 
-def blended(task: Task, raw: Floats, said: Floats, answers: Floats) -> Blend:
-    """The blend under which the answers are likeliest; where `EVEN`, every answer counts the same in all."""
+def blended(task: Task, raw: Floats, said: Floats, answers: Floats, counts: Floats) -> Blend:
+    """The blend under which the answers are likeliest; where `EVEN`, every answer counts the same in all.
+
+    `counts` is how much each row counts.
+    """
     if task.name in BY_HAND:
         own, fast = BY_HAND[task.name]
         return Blend(own, fast, np.zeros(raw.shape[1], np.float32))
-    weights = balanced(answers) if task.name in EVEN else np.ones(len(answers), np.float32)
+    weights = counts * balanced(answers) if task.name in EVEN else counts
     known = odds(said)
 
     def loss(found: npt.NDArray[np.float64]) -> float:
