@@ -2,10 +2,12 @@
 
 import csv
 import json
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+import regex
 
 from talkworthy.analysis import evaluate_file, urgency
 from talkworthy.analysis.labelled import URGENT
@@ -79,3 +81,21 @@ def test_sentences_with_something_at_stake_are_found_and_few_others() -> None:
     assert (levels[at_stake] >= URGENT).mean() >= 0.9
     assert (levels[~at_stake] >= URGENT).mean() <= 0.25
     assert urgency.levels(texts * 3).tolist() == levels.tolist() * 3  # as one large batch, looked through by Arrow
+
+
+def test_phrases_are_found_as_one_expression_of_them_all_would_find_them() -> None:
+    chance = random.Random(3)
+    every = sorted(urgency.phrases(), key=lambda one: _order(one))
+    groups = "|".join(f"({urgency.expression(one)})" for one in every)
+    together = regex.compile(rf"\b(?:{groups})\b")
+    words = [one.replace("...", " so very ").replace("*", "ing") for one in every] + ["kidding", "and", ", ", "."] * 90
+    for _ in range(300):
+        text = " ".join(chance.choices(words, k=chance.randint(1, 12)))
+        expected = [(every[(found.lastindex or 1) - 1], *found.span()) for found in together.finditer(text)]
+        assert list(urgency.found(text)) == expected
+
+
+def _order(phrase: str) -> tuple[bool, bool, int]:
+    innocent = urgency.phrases()[phrase][0] == urgency.INNOCENT
+    loose = innocent or "..." in phrase or phrase.endswith("*")
+    return not loose, loose and not innocent, -len(phrase)

@@ -11,7 +11,7 @@ and s the number of further kinds of phrases found:
 whole numbers, 100 at most. Self-harm keeps all its points whatever the models say.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -66,28 +66,39 @@ def phrases() -> Mapping[str, tuple[str, float]]:
 
 
 @cache
-def _finder() -> tuple[regex.Pattern[str], tuple[str, ...]]:
-    """A pattern of all phrases, and those that its numbered groups stand for: the innocent first, then the longest."""
-    loose = tuple(
-        sorted(
-            (one for one, (kind, _) in phrases().items() if ANY in one or one.endswith("*") or kind == INNOCENT),
-            key=lambda one: (phrases()[one][0] != INNOCENT, -len(one)),
-        )
-    )
-    whole = [one for one in phrases() if one not in loose]
-    return regex.compile(rf"\b(?:{'|'.join(map(_group, loose))}|\L<whole>)\b", whole=whole), loose
+def _sought() -> tuple[tuple[str, str], ...]:
+    """Each phrase with the longest piece that a text with it must hold: first the loose ones, of them the innocent
+    before all, then those that are written out; the longest first.
+    """
+    loose = {one for one, (kind, _) in phrases().items() if ANY in one or one.endswith("*") or kind == INNOCENT}
+    order = sorted(phrases(), key=lambda one: (one not in loose, one in loose and not _is_innocent(one), -len(one)))
+    return tuple((one, _longest_piece(one)) for one in order)
 
 
-def _group(phrase: str) -> str:
+def _is_innocent(phrase: str) -> bool:
+    return phrases()[phrase][0] == INNOCENT
+
+
+def _longest_piece(phrase: str) -> str:
+    return max(phrase.rstrip("*").split(ANY), key=len).strip()
+
+
+def expression(phrase: str) -> str:
+    """What a phrase stands for, as an expression: up to four words where it has a gap, any ending where it has *."""
     pieces = (regex.escape(piece.strip().rstrip("*"), special_only=True) for piece in phrase.split(ANY))
     ending = r"\w*" if phrase.endswith("*") else ""
-    return f"({GAP.join(pieces)}{ending})"
+    return f"{GAP.join(pieces)}{ending}"
+
+
+@cache
+def _pattern(phrase: str) -> regex.Pattern[str]:
+    return regex.compile(rf"\b{expression(phrase)}\b")
 
 
 @cache
 def _anywhere() -> str:
     """A pattern for Arrow's own engine that no post with an alarm lacks; its word borders are those of ASCII."""
-    pieces = {max(phrase.rstrip("*").split(ANY), key=len).strip() for phrase in phrases()}
+    pieces = {_longest_piece(phrase) for phrase in phrases()}
     return "|".join(sorted(regex.escape(piece, special_only=True) for piece in pieces))
 
 
@@ -96,14 +107,29 @@ def alarms(folded: str) -> list[Alarm]:
 
     Of self-harm, what is denied counts too: whoever says that they do not think of it speaks of it.
     """
-    pattern, loose = _finder()
-    found = []
-    for match in pattern.finditer(folded):
-        phrase = loose[match.lastindex - 1] if match.lastindex else match.group()
+    heard = []
+    for phrase, start, end in found(folded):
         kind, points = phrases()[phrase]
-        if kind != INNOCENT and (kind == CERTAIN or not _is_denied(folded[: match.start()])):
-            found.append(Alarm(kind, phrase, points, match.start(), match.end()))
-    return found
+        if kind != INNOCENT and (kind == CERTAIN or not _is_denied(folded[:start])):
+            heard.append(Alarm(kind, phrase, points, start, end))
+    return heard
+
+
+def found(folded: str) -> Iterator[tuple[str, int, int]]:
+    """Phrases in reading order, none inside another; of those that begin at one place the first of `_sought`.
+
+    One expression of them all would do the same, and try each phrase at each word.
+    """
+    patterns = [(phrase, _pattern(phrase)) for phrase, piece in _sought() if piece in folded]
+    waiting = [(match, phrase, pattern) for phrase, pattern in patterns if (match := pattern.search(folded))]
+    while waiting:
+        first, phrase, _ = min(waiting, key=lambda held: held[0].start())
+        yield phrase, first.start(), first.end()
+        waiting = [
+            (later, phrase, pattern)
+            for match, phrase, pattern in waiting
+            if (later := match if match.start() >= first.end() else pattern.search(folded, first.end()))
+        ]
 
 
 def _is_denied(before: str) -> bool:
