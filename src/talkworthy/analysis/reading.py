@@ -101,17 +101,15 @@ def _signs(forms: Sequence[str]) -> Floats:
     known = valences()
     found = np.zeros((max(len(forms), 1), 7), np.float32)
     for row, form in enumerate(forms):
-        start = form[0]
         valence = known.get(form) or known.get(form.lstrip("#"), 0.0)
-        found[row] = (
-            valence,
-            form in NEGATORS,
-            start == "!",
-            start in "?？؟",
-            form == words.NAME,
-            form == words.LINK,
-            start.isdigit(),
-        )
+        if valence:
+            found[row, 0] = valence
+        if form in NEGATORS:
+            found[row, 1] = 1
+        if form == words.LINK:
+            found[row, 5] = 1
+        elif not (start := form[0]).isalpha():
+            found[row, 2:] = start == "!", start in "?？؟", form == words.NAME, False, start.isdigit()
     return found
 
 

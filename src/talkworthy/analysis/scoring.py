@@ -24,6 +24,7 @@ Places = npt.NDArray[np.int64]
 Kind = TypeVar("Kind", bound=np.generic)
 
 MOST_REMEMBERED = 120_000
+"""Pieces; beyond, those that were met once only are forgotten."""
 RARITY_STEP = 1 / 20
 FEATURES = "features"
 
@@ -113,6 +114,19 @@ class Scorer:
         self._valence = np.zeros(4096, np.float32)
         self._negates = np.zeros(4096, np.bool_)
         self._marks = np.zeros((4096, 5), np.bool_)
+        self._met = np.zeros(4096, np.int64)
+
+    def _forget_rare(self) -> None:
+        """Keep the pieces that were met more than once, unless they are too many, and count them anew."""
+        held = list(self._rows)
+        kept = np.flatnonzero(self._met > 1)
+        if not 0 < len(kept) < MOST_REMEMBERED * 2 // 3:
+            self._forget()
+            return
+        self._rows = {held[at]: row for row, at in enumerate(kept.tolist())}
+        for name in ("_sums", "_first", "_after", "_valence", "_negates", "_marks"):
+            setattr(self, name, getattr(self, name)[kept])
+        self._met = np.zeros(len(kept), np.int64)
 
     def _learn(self, fresh: Sequence[str]) -> None:
         known = len(self._rows) - len(fresh)
@@ -123,7 +137,7 @@ class Scorer:
                 _doubled(self._negates),
                 _doubled(self._marks),
             )
-            self._sums = _doubled(self._sums)
+            self._sums, self._met = _doubled(self._sums), _doubled(self._met)
         of_pieces = reading.features_of(fresh)
         new = slice(known, len(self._rows))
         width = self._words.shape[1]
@@ -139,11 +153,12 @@ class Scorer:
 
     def _logits(self, texts: Sequence[str]) -> Floats:
         if len(self._rows) > MOST_REMEMBERED:
-            self._forget()
+            self._forget_rare()
         fresh: list[str] = []
         layout = reading.lay_out(texts, self._rows, fresh)
         if fresh:
             self._learn(fresh)
+        self._met += np.bincount(layout.ids, minlength=len(self._met))
         width = self._words.shape[1]
         sums = reading.summed(layout.ids, layout.starts, len(self._first)) @ self._sums
         _, places = reading.pairs_between(layout, self._first, self._after)
