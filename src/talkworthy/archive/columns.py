@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -85,9 +86,12 @@ _MASK = (1 << HASH_BITS) - 1
 def digests(uids: pa.ChunkedArray | pa.Array | Sequence[str]) -> npt.NDArray[np.int64]:
     """The 64-bit hash of each uid; its lower 31 bits stand in the archive's number too."""
     values = uids if isinstance(uids, Sequence) else uids.to_pylist()
-    blake = hashlib.blake2b
-    joined = b"".join([blake(uid.encode(), digest_size=8).digest() for uid in values])
-    return np.frombuffer(joined, dtype=">i8").astype(np.int64)
+    return np.frombuffer(b"".join(map(_digest, values)), dtype=">i8").astype(np.int64)
+
+
+@lru_cache(maxsize=32_768)  # whoever stores posts asks for each of them several times
+def _digest(uid: str) -> bytes:
+    return hashlib.blake2b(uid.encode(), digest_size=8).digest()
 
 
 def account_digests(channels: Sequence[str | None], authors: Sequence[str | None]) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ Distinct authors cannot be added up, so they are not here.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -366,4 +366,7 @@ def _add(
 
 @lru_cache(maxsize=10_000)
 def _stored(value: Any) -> Any:
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+    """A value as the database takes it: else each time and day would be adapted once a row."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from django.db.models import Q
 
 from talkworthy.hooks import joins
@@ -28,16 +29,12 @@ FRESH = timedelta(days=7)
 @joins
 def posts_stored(workspace: Workspace, posts: pa.Table, edited: pa.Table, gone: Sequence[str], now: datetime) -> None:
     """Let wait what a monitor found, what was told to us in private, and what belongs to conversations of the desk."""
-    fresh, changed = _rows(posts), _rows(edited)
     talks = Conversation.objects.filter(workspace=workspace).exists()
-    known = tied(workspace, [*fresh, *changed]) if talks else frozenset[str]()
-    sources = _sources(workspace)
-    arriving = [
-        row
-        for row in fresh
-        if row["uid"] in known or (row["published_at"] >= now - FRESH and _concerns_us(row, sources))
-    ]
-    _add(workspace, arriving, "new", now)
+    changed = _rows(edited) if talks else []
+    known = tied(workspace, [*_rows(posts), *changed]) if talks else frozenset[str]()
+    ours = pc.is_in(posts["uid"], pa.array(sorted(known), pa.string()))
+    arriving = posts.filter(pc.or_(ours, _concern_us(posts, _sources(workspace), since=now - FRESH)))
+    _add(workspace, arriving.select(["id", "uid"]).to_pylist(), "new", now)
     if talks:
         _add(workspace, [row for row in changed if row["uid"] in known], "edited", now)
         held = held_names(workspace, "uid", gone)
@@ -117,16 +114,18 @@ def data_exported(
     return {name: rows for name, rows in {"messages": messages, "decisions": decisions}.items() if rows}
 
 
-_COLUMNS = ("id", "uid", "published_at", "in_reply_to", "root", "references", "visibility", "source", "monitors")
-
-
 def _rows(posts: pa.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = posts.select([name for name in _COLUMNS if name in posts.column_names]).to_pylist()
+    rows: list[dict[str, Any]] = posts.select(["id", "uid", "in_reply_to", "root", "references"]).to_pylist()
     return rows
 
 
-def _concerns_us(row: Mapping[str, Any], sources: frozenset[str]) -> bool:
-    return bool(row["monitors"]) or row["visibility"] == "private" or row["source"] in sources
+def _concern_us(posts: pa.Table, sources: frozenset[str], *, since: datetime) -> pa.ChunkedArray:
+    """Which posts are new, and found by a monitor, told to us in private, or of one of these sources."""
+    found = pc.greater(pc.list_value_length(posts["monitors"]), 0)
+    private = pc.equal(posts["visibility"], "private")
+    named = pc.is_in(posts["source"], pa.array(sorted(sources), pa.string()))
+    ours = pc.or_(pc.or_(found.fill_null(False), private.fill_null(False)), named)
+    return pc.and_(ours, pc.greater_equal(posts["published_at"], pa.scalar(since, posts["published_at"].type)))
 
 
 def _sources(workspace: Workspace) -> frozenset[str]:

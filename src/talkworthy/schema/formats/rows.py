@@ -135,8 +135,7 @@ def owned(batch: pa.RecordBatch, *, channel: str, origin: str = "") -> pa.Record
 
     `channel` and `origin` stand where a post names none. What a post answers and repeats is named alike.
     """
-    uids, channels = batch.column("uid").to_pylist(), batch.column("channel").to_pylist()
-    if all(_is_ours(uid, given) for uid, given in zip(uids, channels, strict=True)):
+    if _all_are_ours(batch.column("uid"), batch.column("channel")):
         return batch
     rows = batch.to_pylist()
     for row in rows:
@@ -156,6 +155,16 @@ def _own(row: dict[str, Any], channel: str, origin: str) -> None:
         row[name] = named(row[name])
     if row["references"] is not None:
         row["references"] = [named(each) for each in row["references"]]
+
+
+def _all_are_ours(uids: pa.StringArray, channels: pa.StringArray) -> bool:
+    ours = pc.and_(pc.not_equal(channels, ""), pc.greater_equal(pc.count_substring(uids, ":"), 2))
+    if not pc.all(ours.fill_null(False)).as_py():
+        return False
+    return all(
+        pc.all(pc.starts_with(uids.filter(pc.equal(channels, channel)), f"{channel}:")).as_py()
+        for channel in channels.unique().to_pylist()
+    )
 
 
 def _is_ours(uid: str, channel: str) -> bool:
