@@ -1,67 +1,22 @@
 """Labels, training on them, and which model answers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from talkworthy.archive import Scan
 from talkworthy.learning import actions
-from talkworthy.learning.models import Label, TrainedModel
+from talkworthy.learning.models import Label
 from talkworthy.learning.stores import file_of
 from talkworthy.listening.actions import correct_annotation, undo_correction
 from talkworthy.listening.chosen import chosen_for, heads_for
-from talkworthy.listening.collecting import Listener, source_key
+from talkworthy.listening.collecting import Listener
 from talkworthy.listening.jobs import claim_this, run_job
-from talkworthy.listening.models import Job, Source
+from talkworthy.listening.models import Job
 from talkworthy.listening.stores import archive_of
-from talkworthy.schema import posts_table
 from talkworthy.workspaces.models import AuditEntry
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-WORDS = (
-    ("that drop was sick mate", "positive"),
-    ("doors open at nine", "neutral"),
-    ("the sound was awful", "negative"),
-)
-
-
-def arrive(workspace, texts, seq, start):
-    """Store posts as posts are stored; their uids."""
-    source = Source.objects.get(workspace=workspace)
-    rows = [
-        {
-            "uid": f"feed:example.org:{start + number}",
-            "text": text,
-            "published_at": NOW - timedelta(minutes=start + number),
-            "collected_at": NOW,
-            "source": source_key(source),
-        }
-        for number, text in enumerate(texts)
-    ]
-    listener = Listener(workspace)
-    listener.archive.spool.write(source_key(source), seq, posts_table(rows))
-    listener.store_pending(now=NOW)
-    return [row["uid"] for row in rows]
-
-
-def post_of(workspace, uid):
-    """The row of a post."""
-    return archive_of(workspace).get(uid)
-
-
-@pytest.fixture
-def trained(filled, alice):
-    """A model of sentiment that learned from thirty posts drawn by lot."""
-    wanted = [WORDS[number % 3] for number in range(30)]
-    uids = arrive(filled, [f"{text} {number}" for number, (text, _answer) in enumerate(wanted)], 2, 100)
-    for uid, (_text, answer) in zip(uids, wanted, strict=True):
-        post = post_of(filled, uid)
-        actions.label_post(filled, post, task="sentiment", value=answer, drawn=True, by=alice, now=NOW)
-    job = actions.start_retraining(filled, "sentiment", by=alice, now=NOW)
-    run_job(claim_this(job, now=NOW), Listener(filled))
-    job.refresh_from_db()
-    assert job.state == Job.State.DONE, job.error
-    return TrainedModel.objects.get(workspace=filled)
 
 
 def test_a_correction_is_a_label_and_ends_with_it(filled, alice):
@@ -80,18 +35,19 @@ def test_a_later_label_takes_the_place_of_the_earlier_and_keeps_what_the_model_s
     assert (label.value, label.answer) == ("neutral", "positive")
 
 
-def test_an_annotation_that_is_right_is_confirmed(filled, alice, client_of):
+def test_an_annotation_that_is_right_is_confirmed(filled, alice, client_of, post_of):
     post = post_of(filled, "feed:example.org:0")
     answer = client_of(alice).post(f"/acme/listen/post/{post['id']}/confirm/", {"task": "sentiment"})
     label = Label.objects.get(workspace=filled)
     assert answer.status_code == 302 and label.kind == "confirmation" and label.value == label.answer == "positive"
 
 
-def test_a_model_that_was_trained_answers_once_it_is_activated_and_not_after_it_is_rolled_back(filled, alice, trained):
+def test_a_trained_model_answers_once_it_is_activated_and_not_after_it_is_rolled_back(
+    filled, alice, own_model, arrive, post_of
+):
     text = "honestly that was a sick drop"
-    assert trained.comparison["verdict"] in {"better", "chance"} and trained.labels == trained.drawn == 30
     before = arrive(filled, [text], 3, 200)[0]
-    actions.activate_model(filled, "sentiment", trained, by=alice, now=NOW)
+    actions.activate_model(filled, "sentiment", own_model, by=alice, now=NOW)
     after = arrive(filled, [text], 4, 300)[0]
     actions.activate_model(filled, "sentiment", None, by=alice, now=NOW)
     back = arrive(filled, [text], 5, 400)[0]
@@ -101,9 +57,9 @@ def test_a_model_that_was_trained_answers_once_it_is_activated_and_not_after_it_
     assert AuditEntry.objects.filter(workspace=filled, verb="activate").count() == 2
 
 
-def test_a_damaged_model_file_lets_the_shipped_model_answer(filled, alice, trained):
-    actions.activate_model(filled, "sentiment", trained, by=alice, now=NOW)
-    file_of(trained).write_bytes(b"cut short")
+def test_a_damaged_model_file_lets_the_shipped_model_answer(filled, alice, own_model):
+    actions.activate_model(filled, "sentiment", own_model, by=alice, now=NOW)
+    file_of(own_model).write_bytes(b"cut short")
     heads_for.cache_clear()
     heads = heads_for(chosen_for(filled))
     assert heads.mark == "" and "+" not in heads.card("sentiment").version
@@ -116,7 +72,7 @@ def test_a_few_labels_fail_the_training_in_words(filled, alice):
     assert job.state == Job.State.FAILED and "at least 20 are needed" in job.error
 
 
-def test_below_the_stated_confidence_new_posts_are_undecided(filled, alice):
+def test_below_the_stated_confidence_new_posts_are_undecided(filled, alice, arrive, post_of):
     actions.set_sureness(filled, "sentiment", 0.99999, by=alice, now=NOW)
     uid = arrive(filled, ["Acme is wonderful, I love it"], 2, 100)[0]
     assert post_of(filled, uid)["sentiment"] == "undecided"
@@ -128,6 +84,7 @@ def test_below_the_stated_confidence_new_posts_are_undecided(filled, alice):
 def test_the_page_shows_before_and_after_and_asks_the_same_whatever_the_number_of_models(
     filled, alice, trained, client_of, django_assert_max_num_queries
 ):
+    assert trained.comparison["verdict"] in {"better", "chance"} and trained.labels == trained.drawn == 30
     browser = client_of(alice)
     with django_assert_max_num_queries(14):
         page = browser.get("/acme/settings/models/").content.decode()

@@ -99,10 +99,13 @@ def test_no_empty_cell_is_left(filled):
     assert not DayCube.objects.filter(workspace=filled).exists()
 
 
-def test_differences_name_the_month_and_both_counts(filled):
+def test_differences_name_the_month_the_sentiment_and_both_counts(filled):
     assert cube.differences(filled, archive_of(filled)) == {}
-    HourCube.objects.filter(workspace=filled, monitor=0).first().delete()
-    assert cube.differences(filled, archive_of(filled)) == {"2026-03": (posts_in_cube(filled), 12)}
+    cell = HourCube.objects.filter(workspace=filled, monitor=0, sentiment="positive").first()
+    n = archive_of(filled).table(Scan(columns=("id",), sentiments=("positive",))).num_rows
+    HourCube.objects.filter(pk=cell.pk).update(sentiment="neutral")
+    found = cube.differences(filled, archive_of(filled))
+    assert found["2026-03 positive"] == (n - 1, n) and found.keys() == {"2026-03 positive", "2026-03 neutral"}
 
 
 def test_the_cubes_of_another_workspace_are_not_touched(filled, agree):

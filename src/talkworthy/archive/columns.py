@@ -68,7 +68,7 @@ CHANGED = pa.schema(
         column("id", pa.int64(), "the archive's number of the post"),
         column("uid", pa.string(), "the post"),
         column("published_at", TIME, "the post's own time"),
-        column("column", pa.string(), "detected_language, sentiment, intent or urgency, or monitor:ID"),
+        column("column", pa.string(), "a column of annotations (CORRECTABLE), or monitor:ID"),
         column(
             "value", pa.string(), "the new value as text; for a monitor true or false", null="the value is taken away"
         ),
@@ -77,7 +77,18 @@ CHANGED = pa.schema(
     ]
 )
 
-CORRECTABLE = {"detected_language": "VARCHAR", "sentiment": "VARCHAR", "intent": "VARCHAR", "urgency": "TINYINT"}
+CORRECTABLE = {
+    "detected_language": "VARCHAR",
+    "language_probability": "FLOAT",
+    "sentiment": "VARCHAR",
+    "sentiment_score": "FLOAT",
+    "sentiment_probability": "FLOAT",
+    "intent": "VARCHAR",
+    "intent_probability": "FLOAT",
+    "urgency": "TINYINT",
+    "analysed_by": "VARCHAR",
+}
+"""What is changed after a post was filed: people correct four of them, all are made anew by another model."""
 
 HASH_BITS = 31
 _MASK = (1 << HASH_BITS) - 1

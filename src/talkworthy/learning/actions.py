@@ -1,14 +1,16 @@
 """The verbs of learning. Each writes in a transaction and leaves a row in the trail."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from talkworthy.learning.choosing import Choice, choice_cited
 from talkworthy.learning.models import Label, Sureness, TrainedModel
 from talkworthy.learning.noting import note_label
 from talkworthy.listening.actions import Refused, correct_annotation
-from talkworthy.listening.models import Job
+from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.selectors.mentions import Post
 from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import User, Workspace
@@ -16,6 +18,7 @@ from talkworthy.workspaces.models import User, Workspace
 TRAINABLE = ("sentiment", "intent")
 SURE = ("sentiment", "intent", "detected_language")
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
+ENDED = (Job.State.DONE, Job.State.STOPPED, Job.State.FAILED)
 
 
 def label_post(
@@ -49,6 +52,73 @@ def start_retraining(workspace: Workspace, task: str, *, by: User | None, now: d
         )
         note_change(workspace, verb="start", thing=job, by=by, now=now, after={"task": task})
     return job
+
+
+def start_recomputation(
+    workspace: Workspace,
+    *,
+    choice: Choice,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    monitor: Monitor | None = None,
+    apply: bool,
+    undoes: Job | None = None,
+    by: User | None,
+    now: datetime,
+) -> Job:
+    """Let models look at stored posts again; with `apply` what they say is written. One at a time."""
+    open_ones = Job.objects.filter(workspace=workspace, kind=Job.Kind.RECOMPUTE, state__in=OPEN)
+    if open_ones.exists():
+        raise Refused(_("Annotations are being recomputed already: wait until that is done, or stop it."))
+    request: dict[str, Any] = {
+        "since": since.isoformat() if since else None,
+        "until": (until or now).isoformat(),
+        "monitor": monitor.pk if monitor else None,
+        "apply": apply,
+        "undoes": undoes.pk if undoes else None,
+        **choice.as_json(),
+    }
+    with transaction.atomic():
+        job = Job.objects.create(
+            workspace=workspace, kind=Job.Kind.RECOMPUTE, by=by, request=request, unit="posts", created_at=now
+        )
+        note_change(workspace, verb="recompute" if apply else "preview", thing=job, by=by, now=now, after=request)
+    return job
+
+
+def apply_recomputation(preview: Job, *, by: User | None, now: datetime) -> Job:
+    """Write what a preview said, with the models that it asked."""
+    if preview.state != Job.State.DONE or preview.request["apply"]:
+        raise Refused(_("There is no preview to apply: wait until it is done."))
+    return _again(preview, Choice(preview.request["models"], preview.request["sure"]), by=by, now=now)
+
+
+def undo_recomputation(done: Job, *, by: User | None, now: datetime) -> Job:
+    """Recompute with the models that had made most of the annotations before."""
+    tally = done.result or done.request.get("tally") or {}
+    before = next((title for title, _posts in tally.get("versions", ()) if title), None)
+    if not done.request["apply"] or done.state not in ENDED or before is None:
+        raise Refused(_("There is nothing to undo here."))
+    return _again(done, choice_cited(before), undoes=done, by=by, now=now)
+
+
+def _again(earlier: Job, choice: Choice, *, undoes: Job | None = None, by: User | None, now: datetime) -> Job:
+    asked = earlier.request
+    since, until = (datetime.fromisoformat(asked[name]) if asked[name] else None for name in ("since", "until"))
+    monitor = Monitor.objects.filter(workspace=earlier.workspace, pk=asked["monitor"]).first()
+    if asked["monitor"] and monitor is None:
+        raise Refused(_("The monitor whose posts were asked for is gone."))
+    return start_recomputation(
+        earlier.workspace,
+        choice=choice,
+        since=since,
+        until=until,
+        monitor=monitor,
+        apply=True,
+        undoes=undoes,
+        by=by,
+        now=now,
+    )
 
 
 def activate_model(

@@ -13,10 +13,11 @@ class LearningConfig(AppConfig):
     def ready(self) -> None:
         """Join the hooks, and do the jobs."""
         from talkworthy.hooks import hooks
-        from talkworthy.learning import joining, retraining
-        from talkworthy.listening.jobs import register_work
+        from talkworthy.learning import joining, recomputing, retraining
+        from talkworthy.listening.jobs import register_storing, register_work
         from talkworthy.listening.models import Job
 
         if not hooks().is_registered(joining):
             hooks().register(joining)
         register_work(Job.Kind.RETRAIN, retraining.work)
+        register_storing(Job.Kind.RECOMPUTE, recomputing.work)

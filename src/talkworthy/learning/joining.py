@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from talkworthy.hooks import joins
-from talkworthy.learning.models import Label, Sureness, TrainedModel
+from talkworthy.learning.choosing import answering_now, chosen_of
+from talkworthy.learning.models import Label
 from talkworthy.learning.noting import note_label
-from talkworthy.learning.stores import file_of
-from talkworthy.listening.chosen import Chosen, ModelFile
+from talkworthy.learning.recomputing import forget_posts
+from talkworthy.listening.chosen import Chosen
 from talkworthy.listening.models import Correction
 from talkworthy.workspaces.models import Workspace
 
@@ -18,20 +19,7 @@ PIECE = 500
 @joins
 def models_chosen(workspace: Workspace) -> Chosen:
     """The models that were activated, and how sure answers must be."""
-    active = TrainedModel.objects.filter(workspace=workspace, activated_at__isnull=False).select_related("workspace")
-    files = [
-        ModelFile(
-            trained.task,
-            trained.number,
-            str(file_of(trained)),
-            trained.sha256,
-            trained.features,
-            tuple(sorted(trained.thresholds.items())),
-        )
-        for trained in active.order_by("task")
-    ]
-    sure = Sureness.objects.filter(workspace=workspace).order_by("task").values_list("task", "least")
-    return Chosen(tuple(files), tuple(sure))
+    return chosen_of(workspace, answering_now(workspace))
 
 
 @joins
@@ -52,8 +40,9 @@ def correction_undone(workspace: Workspace, correction: Correction, now: datetim
 def data_forgotten(
     workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
 ) -> Mapping[str, int]:
-    """The labels of their posts."""
+    """The labels of their posts, and their places in what recomputing found."""
     pieces = [uids[start : start + PIECE] for start in range(0, len(uids), PIECE)]
+    forget_posts(workspace, set(uids))
     return {"labels": sum(Label.objects.filter(workspace=workspace, uid__in=piece).delete()[0] for piece in pieces)}
 
 

@@ -12,8 +12,9 @@ from talkworthy.analysis.registry import model
 from talkworthy.analysis.training.adapting import FEWEST
 from talkworthy.archive import Scan
 from talkworthy.learning.actions import OPEN, SURE, TRAINABLE
+from talkworthy.learning.choosing import Choice, answering_now
 from talkworthy.learning.models import Label, Sample, Sureness, TrainedModel
-from talkworthy.listening.models import Job
+from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import Member
 
@@ -91,6 +92,43 @@ def trained_or_404(task: str, number: int, *, viewer: Member) -> TrainedModel:
     if found is None:
         raise Http404(_("There is no such model."))
     return found
+
+
+@dataclass(frozen=True)
+class Recomputable:
+    """What can be chosen where annotations are recomputed, and what was asked for before."""
+
+    monitors: QuerySet[Monitor]
+    trained: dict[str, list[TrainedModel]]
+    """The workspace's own models of each task that has any."""
+    answering: Choice
+    jobs: Sequence[Job]
+
+
+def recomputable(*, viewer: Member) -> Recomputable:
+    """What can be chosen, and the last twenty times that it was."""
+    trained: dict[str, list[TrainedModel]] = {}
+    for one in TrainedModel.objects.filter(workspace_id=viewer.workspace_id).order_by("task", "-number"):
+        trained.setdefault(one.task, []).append(one)
+    return Recomputable(
+        Monitor.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None).order_by("name"),
+        trained,
+        answering_now(viewer.workspace),
+        list(_recomputations(viewer)[:20]),
+    )
+
+
+def recomputation_or_404(job_id: int, *, viewer: Member) -> Job:
+    """A recomputation of the viewer's workspace."""
+    job = _recomputations(viewer).filter(pk=job_id).first()
+    if job is None:
+        raise Http404(_("There is no such recomputation."))
+    return job
+
+
+def _recomputations(viewer: Member) -> QuerySet[Job]:
+    found = Job.objects.filter(workspace_id=viewer.workspace_id, kind=Job.Kind.RECOMPUTE)
+    return found.select_related("by", "monitor", "workspace").order_by("-pk")
 
 
 def newest_sample(task: str, *, viewer: Member) -> Sample | None:

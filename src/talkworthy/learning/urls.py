@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.learning import sample_views, views
+from talkworthy.learning import recompute_views, sample_views, views
 
 app_name = "learning"
 
@@ -17,6 +17,11 @@ urlpatterns: list[URLPattern] = [
     path("settings/models/<slug:task>/label/undo/", sample_views.undo, name="undo_step"),
     path("settings/models/<slug:task>/quality/", sample_views.quality_page, name="quality"),
     path("settings/models/<slug:task>/labels/", sample_views.labels_page, name="labels"),
+    path("settings/models/recompute/", recompute_views.recompute, name="recompute"),
+    path("settings/models/recompute/<int:job_id>/", recompute_views.recomputed, name="recomputed"),
+    path("settings/models/recompute/<int:job_id>/apply/", recompute_views.apply, name="apply_recompute"),
+    path("settings/models/recompute/<int:job_id>/undo/", recompute_views.undo, name="undo_recompute"),
+    path("settings/models/recompute/<int:job_id>/stop/", recompute_views.stop, name="stop_recompute"),
     path("settings/models/labels.csv", views.labels_csv, name="labels_csv"),
     path("listen/post/<int:post_id>/confirm/", views.confirm, name="confirm"),
 ]

@@ -27,7 +27,7 @@ from talkworthy.connectors.http import Http
 from talkworthy.connectors.registry import connector_named
 from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, speaking
-from talkworthy.listening.chosen import chosen_for
+from talkworthy.listening.chosen import Chosen, chosen_for, pipeline_for
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
 from talkworthy.listening.stores import archive_of, payloads_of
@@ -351,6 +351,17 @@ class Listener:
             matching = self._compiled(monitors)
             found = [understood(piece, matching) for piece in pieces(posts)]
         return pa.Table.from_batches(found) if found else river.ARRIVING.empty_table()
+
+    def annotate(self, posts: pa.Table, models: Chosen) -> pa.Table:
+        """Stored posts as these models understand them, in their order; nothing is matched and nothing stored."""
+        asked = Monitors(models=models)
+        if self.understanders is not None and posts.num_rows >= WORTH_A_PROCESS:
+            answers = [self.understanders.ask(piece, asked) for piece in pieces(posts)]
+            try:
+                return pa.Table.from_batches([answer.result() for answer in answers])
+            except (NotUnderstood, CancelledError) as error:
+                log.warning("%s posts are annotated in the process that stores: %s", posts.num_rows, error)
+        return pa.Table.from_batches([pipeline_for(models).run(piece) for piece in pieces(posts)])
 
     def monitors(self, *, now: datetime) -> Monitors:
         """The monitors that listen, and the models; others when one of them changed, and daily for relative times."""

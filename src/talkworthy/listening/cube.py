@@ -234,14 +234,16 @@ def _only(cells: pa.Table, monitor: int) -> pa.Table:
 
 
 def differences(workspace: Workspace, archive: Archive) -> dict[str, tuple[int, int]]:
-    """Where cube and archive disagree: month → (posts in the cube, posts in the archive). Empty is well."""
+    """Where cube and archive disagree: month and sentiment → (posts in the cube, in the archive). Empty is well."""
     counted: dict[str, int] = {}
-    for hour, posts in HourCube.objects.filter(workspace=workspace, monitor=EVERY_POST).values_list("hour", "posts"):
-        counted[f"{hour:%Y-%m}"] = counted.get(f"{hour:%Y-%m}", 0) + posts
+    cells = HourCube.objects.filter(workspace=workspace, monitor=EVERY_POST)
+    for hour, sentiment, posts in cells.values_list("hour", "sentiment", "posts"):
+        key = f"{hour:%Y-%m} {sentiment}"
+        counted[key] = counted.get(key, 0) + posts
     stored: dict[str, int] = {}
-    for row in archive.count(Scan(), by=("day",)).to_pylist():
-        month = f"{row['day']:%Y-%m}"
-        stored[month] = stored.get(month, 0) + row["posts"]
+    for row in archive.count(Scan(), by=("day", "sentiment")).to_pylist():
+        key = f"{row['day']:%Y-%m} {row['sentiment'] or 'undecided'}"
+        stored[key] = stored.get(key, 0) + row["posts"]
     months = counted.keys() | stored.keys()
     pairs = {month: (counted.get(month, 0), stored.get(month, 0)) for month in sorted(months)}
     return {month: pair for month, pair in pairs.items() if pair[0] != pair[1]}

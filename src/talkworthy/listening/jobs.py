@@ -374,5 +374,12 @@ def register_work(kind: Job.Kind, work: Callable[[Job, Callable[[int, int | None
     _WORK[kind] = lambda job, _listener: work(job, _progress(job))
 
 
+def register_storing(
+    kind: Job.Kind, work: Callable[[Job, Callable[[int, int | None], None], Listener], Mapping[str, Any]]
+) -> None:
+    """As `register_work`, for work that changes stored posts: it is given the listener, whose turn it must take."""
+    _WORK[kind] = lambda job, listener: work(job, _progress(job), listener)
+
+
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

@@ -147,6 +147,8 @@ class Job(models.Model):
         SYNC = "sync", _("Exchange with the CRM")
         RETRAIN = "retrain", _("Training on labels")
         INFLUENCE = "influence", _("Count who is heard")
+        RECOMPUTE = "recompute", _("Recompute annotations")
+        LABELS = "labels", _("Import of labels")
 
     class State(models.TextChoices):
         """How far it is."""
@@ -250,6 +252,7 @@ class AlertRule(models.Model):
         UNUSUAL = "unusual", _("More mentions than usual")
         SILENT = "silent", _("A source has gone silent")
         EMPTY = "empty", _("A monitor finds nothing any more")
+        DRIFT = "drift", _("A model meets other posts than before")
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="alert_rules")
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)

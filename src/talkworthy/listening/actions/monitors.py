@@ -1,14 +1,16 @@
 """Verbs on monitors and on what they found."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.actions.problems import Refused
 from talkworthy.listening.models import Job, Mark, Monitor, MonitorVersion
-from talkworthy.query import QueryError, parse
+from talkworthy.query import QueryError, compile_query, parse
 from talkworthy.workspaces.audit import apply_changes, note_change
 from talkworthy.workspaces.models import Member, User, Workspace
 
@@ -142,6 +144,22 @@ def _set(monitor: Monitor, verb: str, *, by: User | None, now: datetime, **chang
         monitor.changed_at = now
         monitor.save(update_fields=[*changes, "changed_at"])
         note_change(monitor.workspace, verb=verb, thing=monitor, by=by, now=now, before=before, after=after)
+
+
+def rematch_asking(workspace: Workspace, columns: Collection[str], *, by: User | None, now: datetime) -> int:
+    """Match history again for the monitors whose query asks one of these columns; returns how many there are."""
+    listening = Monitor.objects.filter(workspace=workspace, deleted_at=None, paused_at=None).order_by("pk")
+    found = [monitor for monitor in listening if _columns_asked(monitor.query, now=now) & {*columns}]
+    for monitor in found:
+        _rematch(monitor, by=by, now=now)
+    return len(found)
+
+
+def _columns_asked(query: str, *, now: datetime) -> frozenset[str]:
+    try:
+        return compile_query(parse(query, stage="monitor"), now=now, similarity=MEANING).columns
+    except QueryError:  # the language grew since: nothing is matched with it
+        return frozenset()
 
 
 def _rematch(monitor: Monitor, *, by: User | None, now: datetime) -> None:

@@ -233,6 +233,9 @@ _STARTS = {
     Job.Kind.SYNC: Permission.EDIT_PEOPLE,
     Job.Kind.REPLAY: Permission.EDIT_ROUTING,
     Job.Kind.RETRAIN: Permission.TRAIN_MODELS,
+    Job.Kind.RECOMPUTE: Permission.TRAIN_MODELS,
+    Job.Kind.LABELS: Permission.TRAIN_MODELS,
+    Job.Kind.INFLUENCE: Permission.EDIT_MONITORS,
 }
 
 
