@@ -5,10 +5,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from talkworthy.routing.models import Case, CaseChange, Timer
+from talkworthy.routing.deadlines import Shifts, WorkedTime, worked
+from talkworthy.routing.models import (
+    Case,
+    CaseChange,
+    CaseConversation,
+    Conversation,
+    Message,
+    TeamHours,
+    Timer,
+    WorkingHours,
+)
 from talkworthy.routing.selectors.reports import FIGURES, Scope, cases_behind, report
 from talkworthy.routing.times import taken
-from talkworthy.workspaces.models import Member, Workspace
+from talkworthy.workspaces.models import Member, Team, Workspace
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -110,8 +120,63 @@ def test_many_groups_ask_no_more_statements_than_few(viewer, cases, workspace, d
         Case.objects.create(
             workspace=workspace, number=number, title="x", channel=f"c{number}", opened_at=START, state="open"
         )
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(17):  # the figures' thirteen; next answers, teams, and two for whose hours hold
         report(WEEK, by="channel", viewer=viewer, zone=ZoneInfo("UTC"))
+
+
+def talk(case, *said):
+    """A conversation of a case: (hour after the start, whether we say it)."""
+    held = Conversation.objects.create(
+        workspace=case.workspace, channel="email", root=f"r{case.pk}", first_at=START, last_at=START
+    )
+    CaseConversation.objects.create(case=case, conversation=held)
+    for number, (hour, ours) in enumerate(said):
+        Message.objects.create(
+            workspace=case.workspace,
+            conversation=held,
+            uid=f"{case.pk}-{number}",
+            direction="outward" if ours else "inward",
+            at=START + hour * HOUR,
+        )
+
+
+def test_next_answers_count_from_the_first_words_that_had_none(viewer, cases):
+    talk(cases[1], (9, False), (10, True), (11, False), (12, False), (14, True), (15, True), (16, False), (17, True))
+    talk(cases[2], (10, False), (13, True))  # a first answer alone
+    talk(cases[4], (-48, False), (-46, True), (-45, False), (-40, True))  # before the period
+    found = report(WEEK, by="priority", viewer=viewer, zone=ZoneInfo("UTC"))
+    assert (found.whole.again.n, found.whole.again_cases, found.whole.again.median) == (2, 1, 2 * 3600.0)
+    assert {line.label: line.again.n for line in found.lines} == {"Risk": 2, "Low": 0}
+    for line in (found.whole, *found.lines):
+        assert cases_behind("again", line.scope, viewer=viewer).count() == line.again_cases
+
+
+def test_times_stand_in_working_hours_beside_clock_hours(viewer, cases, workspace):
+    WorkingHours.objects.create(  # the first of March is a Sunday: nobody works before Monday at nine
+        workspace=workspace, name="Office", shifts={str(day): [[540, 1020]] for day in range(5)}, is_default=True
+    )
+    night = Team.objects.create(workspace=workspace, name="Night", slug="night")
+    always = WorkingHours.objects.create(
+        workspace=workspace, name="All", shifts={str(day): [[0, 1440]] for day in range(7)}
+    )
+    TeamHours.objects.create(team=night, hours=always)
+    Case.objects.filter(pk=cases[2].pk).update(team=night)
+    whole = report(WEEK, by="priority", viewer=viewer, zone=ZoneInfo("UTC")).whole
+    assert (whole.answers.median, whole.worked.answers.median) == (7200.0, 5400.0)  # 0 h and 3 h
+    assert whole.worked.resolutions.median == 0.0
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_working_time_laid_out_once_is_the_working_time_counted_each_time(zone):
+    shifts = Shifts(zone, {0: [(540, 720), (780, 1020)], 4: [(1200, 1440)], 5: [(0, 300)], 6: [(60, 200)]})
+    laid = WorkedTime(shifts, since=START, until=START + timedelta(days=900))
+    for hours in range(0, 900 * 24, 377):
+        begin = START + timedelta(hours=hours, minutes=hours % 60)
+        for length in (0.2, 9, 70, 300):
+            end = begin + timedelta(hours=length)
+            if end < START + timedelta(days=898):
+                assert laid.between(begin, end) == worked(begin, end, shifts).total_seconds()
+    assert laid.between(START + HOUR, START) == 0.0
 
 
 def test_every_figure_has_words():

@@ -1,5 +1,6 @@
 """When an answer is due: minutes of working time, over shifts, nights, holidays and changes of the clock. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -79,6 +80,43 @@ def worked(start: datetime, end: datetime, shifts: Shifts | None) -> timedelta:
             break
         total += max(timedelta(0), min(close, end) - max(begin, start))
     return total
+
+
+class WorkedTime:
+    """The working time between moments of a period, its shifts laid out once: for many lengths."""
+
+    def __init__(self, shifts: Shifts | None, *, since: datetime, until: datetime) -> None:
+        self._begins: list[float] = []
+        self._spans: list[tuple[float, float]] = []
+        """End of each shift, and the seconds worked before it."""
+        self._always = shifts is None
+        if shifts is None:
+            return
+        total, day = 0.0, since
+        while day < until:
+            for begin, end in _spans(day, shifts):
+                if self._begins and begin.timestamp() <= self._begins[-1]:
+                    continue
+                if begin >= until:
+                    break
+                self._begins.append(begin.timestamp())
+                self._spans.append((end.timestamp(), total))
+                total += (end - begin).total_seconds()
+            day += timedelta(days=FURTHEST - 2)
+
+    def between(self, start: datetime, end: datetime) -> float:
+        """Seconds of working time; nothing where the end comes first. Without shifts every second counts."""
+        if end <= start:
+            return 0.0
+        return (end - start).total_seconds() if self._always else self._until(end) - self._until(start)
+
+    def _until(self, at: datetime) -> float:
+        moment = at.timestamp()
+        place = bisect_right(self._begins, moment) - 1
+        if place < 0:
+            return 0.0
+        end, before = self._spans[place]
+        return before + min(moment, end) - self._begins[place]
 
 
 def plan(

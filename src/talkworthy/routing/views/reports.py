@@ -33,6 +33,7 @@ class Cell:
     label: str
     opened: str
     answered: str
+    again: str
     resolved: str
     missed: str
     reopened: str
@@ -50,18 +51,23 @@ def reports(request: MemberRequest) -> HttpResponse:
 @require_safe
 @permission_required(Permission.EXPORT)
 def reports_csv(request: MemberRequest) -> HttpResponse:
-    """The table as CSV; times are seconds of the clock."""
+    """The table as CSV; times are seconds of the clock, those called worked of working time."""
     found = _asked(request)
     file = StringIO()
     out = csv.writer(file)
     head = ["group", "opened", "first_answers", "first_answer_median_s", "first_answer_p90_s"]
-    out.writerow([*head, "settled", "settled_median_s", "settled_p90_s", "missed", "reopened", "live"])
+    head += ["settled", "settled_median_s", "settled_p90_s", "missed", "reopened", "live"]
+    head += ["next_answers", "next_answer_median_s", "next_answer_p90_s"]
+    names = ("first_answer", "next_answer", "settled")
+    out.writerow([*head, *(f"{name}_worked_{what}_s" for name in names for what in ("median", "p90"))])
     lines: list[Cell] = [*found["cells"], found["whole"]]
     for cell in lines:
         line = cell.line
         answers, ends = line.answers, line.resolutions
         figures = [line.opened, answers.n, answers.median, answers.p90, ends.n, ends.median, ends.p90]
-        out.writerow([_harmless(cell.label), *figures, line.missed, line.reopened, line.live])
+        figures += [line.missed, line.reopened, line.live, line.again.n, line.again.median, line.again.p90]
+        worked = (line.worked.answers, line.worked.again, line.worked.resolutions)
+        out.writerow([_harmless(cell.label), *figures, *(one for each in worked for one in (each.median, each.p90))])
     response = HttpResponse(file.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="cases-by-{found["by"]}.csv"'
     return response
@@ -120,7 +126,7 @@ def _span(name: str, by: str, here: str, period: Period) -> tuple[str, str, bool
 
 
 def _cell(line: Line, label: str, base: str) -> Cell:
-    figures = ("opened", "answered", "resolved", "missed", "reopened", "live")
+    figures = ("opened", "answered", "again", "resolved", "missed", "reopened", "live")
     return Cell(line, label, *(_behind(figure, line.scope, base) for figure in figures))
 
 
