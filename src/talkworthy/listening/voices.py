@@ -1,6 +1,7 @@
 """The accounts of an archive, counted and kept on the desk: who is heard how far."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from talkworthy.analysis.influence import judged
 from talkworthy.analysis.voices import POSTS, Gathering, Voices
 from talkworthy.archive import Archive, Scan
 from talkworthy.listening.models import Job, Source, Voice, VoicesCounted
@@ -23,6 +25,8 @@ A_DAY, AN_HOUR, SOON = timedelta(days=1), timedelta(hours=1), timedelta(minutes=
 FEW_POSTS = 50_000
 """An archive up to so many posts is counted each hour that it grew, as it is done in seconds."""
 AT_ONCE = 1_000
+USUAL_FOLLOWERS = 300
+"""Beside whom an account is judged while none of its channel was counted."""
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
 _KEPT = (
     "handle", "name", "posts", "found", "people", "counts", "signs", "acts",
@@ -102,6 +106,54 @@ def influence_of(workspace: Workspace) -> Influence:
             if value is not None
         }
     )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How far an account is heard, 0 to 100, None where it is not known; with the parts that led to it.
+
+    Before it was counted it is judged by its followers alone, beside the middle account of its channel: 50 is as loud
+    as that one, too.
+    """
+
+    influence: int | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    counted: bool = False
+
+
+def heard_of(workspace: Workspace, posts: Sequence[Mapping[str, Any]]) -> list[Heard]:
+    """How far who wrote each of the posts is heard: one statement a channel, whatever number of accounts there are."""
+    asked: dict[str, set[str]] = {}
+    keys = [(str(post["channel"]), account_of(post.get("author") or {})) for post in posts]
+    for channel, account in keys:
+        asked.setdefault(channel, set()).add(account)
+    held: dict[tuple[str, str], Heard] = {}
+    for channel, accounts in asked.items():
+        rows = Voice.objects.filter(workspace=workspace, channel=channel, account__in=sorted(accounts))
+        for voice in rows.only("channel", "account", "influence", "reach", "relevance", "credibility"):
+            parts = {name: round(getattr(voice, name), 3) for name in ("reach", "relevance", "credibility")}
+            held[channel, voice.account] = Heard(voice.influence, parts, counted=True)
+    counted = VoicesCounted.objects.filter(workspace=workspace).first()
+    middles = counted.middles if counted else {}
+    return [
+        known if (known := held.get(key)) is not None else _by_followers(post.get("author") or {}, middles.get(key[0]))
+        for key, post in zip(keys, posts, strict=True)
+    ]
+
+
+def account_of(author: Mapping[str, Any]) -> str:
+    """What an account is counted by: its id on the channel, its handle where the channel gives none."""
+    return str(author.get("id") or author.get("handle") or "")
+
+
+def _by_followers(author: Mapping[str, Any], middle: Mapping[str, float | None] | None) -> Heard:
+    followers = author.get("followers")
+    if followers is None or followers < 0:
+        return Heard()
+    beside = (middle or {}).get("follower_count")
+    beside = USUAL_FOLLOWERS if beside is None else beside
+    reach = judged({"follower_count": followers}, {"follower_count": beside}).probability
+    return Heard(round(100 * reach), {"reach": round(reach, 3), "followers": float(followers)})
 
 
 def ties_for(query: CompiledQuery | None, workspace: Workspace) -> Ties | None:

@@ -17,8 +17,8 @@ from talkworthy.routing.playbook import default_tree
 from talkworthy.workspaces.models import Member, Workspace
 from talkworthy.workspaces.permissions import Permission, may
 
-INFLUENCE = 0.35
-"""From where on a case's author counts as an influencer; the playbook's own line for harm."""
+INFLUENCE = 0.9
+"""From where on a case's author counts as an influencer: heard further than nine of ten accounts."""
 FOLLOWERS = 10_000
 LEFT = (Delivery.State.SENDING, Delivery.State.UNSURE, Delivery.State.DELIVERED)
 """States of a delivery that may have reached the channel; caps count them all."""

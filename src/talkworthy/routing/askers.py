@@ -25,8 +25,6 @@ OURS = ("brand", "product", "touchpoint", "person")
 GRAVE = ("self-harm", "safety", "legal")
 """Kinds of urgent phrases that make a crisis matter; an outage or a hacked account that one person meets does not."""
 GRAVE_POINTS = 55.0
-WIDE = 1_000_000
-"""Followers from which on the reach counts as whole."""
 HARM = 0.35
 ATTACK = 0.6
 """Chance of offence from which on a mention that asks for nothing is an attack."""
@@ -48,8 +46,12 @@ class Facts:
 
     post: Mapping[str, Any]
     monitors: Sequence[Seen] = ()
-    mentions_of_us: int | None = None
-    """Earlier mentions of us by the same author; None: not looked up."""
+    influence: int | None = None
+    """How far the author is heard, 0 to 100: the share of accounts that lie below. None: not known."""
+    touchpoints: tuple[str, ...] = ()
+    """Slugs of the touchpoints whose monitors found it."""
+    voice: Mapping[str, float] = field(default_factory=dict)
+    """The parts of it, for the evidence."""
     answered_by_others: int = 0
     """Answers in the thread by others than the author and us."""
     answered_by_us: bool = False
@@ -222,11 +224,15 @@ def value(facts: Facts) -> Told | None:
 
 
 def harm(facts: Facts) -> Told | None:
-    """The author's influence (reach × relevance × credibility) and how far the mention spread, both 0 to 1."""
-    heard = influence(facts)
+    """How far the author is heard above the middle of all accounts, and how far the mention spread, both 0 to 1.
+
+    loud = (2 · influence / 100 − 1)², nothing up to the middle and where it is not known: 0.36 at 80, 0.64 at 90.
+    """
+    loud = 0.0 if facts.influence is None else max(0.0, facts.influence / 50 - 1) ** 2
     counts = facts.post.get("engagement") or {}
     spread = min(1.0, log1p((counts.get("shares") or 0) + (counts.get("replies") or 0)) / log1p(1_000))
-    risen = 1 - (1 - heard["influence"]) * (1 - spread)
+    risen = 1 - (1 - loud) * (1 - spread)
+    heard = {} if facts.influence is None else {"influence": float(facts.influence), **facts.voice}
     numbers = {**heard, "spread": round(spread, 3), "together": round(risen, 3), "from": HARM}
     return ("yes" if risen >= HARM else "no"), Evidence("rule", "influence", numbers=numbers)
 
@@ -253,24 +259,6 @@ ASKERS: Mapping[str, tuple[Asker, tuple[str, ...]]] = {
 """Askers by name, with the answers that each may give."""
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {name: answers for name, (_asker, answers) in ASKERS.items()}
-
-
-def influence(facts: Facts) -> dict[str, float]:
-    """Influence on those who matter to us, 0 to 1, with its parts: the geometric mean of three.
-
-    reach = ln(1 + followers) / ln(1 + 1,000,000), at most 1, and 0.1 where the channel does not say;
-    relevance = (mentions of us + 1) / (mentions of us + 4), and 0.25 where they were not looked up;
-    credibility = 0.5, and 0.8 for an account that the channel vouches for, 0.05 for an automated one.
-    """
-    author = facts.post.get("author") or {}
-    followers = author.get("followers")
-    reach = 0.1 if followers is None else min(1.0, log1p(max(0, followers)) / log1p(WIDE))
-    earlier = facts.mentions_of_us
-    relevance = 0.25 if earlier is None else (earlier + 1) / (earlier + 4)
-    credibility = 0.05 if facts.is_automated else 0.8 if author.get("verified") else 0.5
-    whole = (reach * relevance * credibility) ** (1 / 3)
-    parts = {"influence": whole, "reach": reach, "relevance": relevance, "credibility": credibility}
-    return {name: round(part, 3) for name, part in parts.items()}
 
 
 def whole_text(facts: Facts) -> str:

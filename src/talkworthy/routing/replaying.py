@@ -105,7 +105,7 @@ def replay(
         number: Seen(number, name, kind)
         for number, name, kind in Monitor.objects.filter(workspace=workspace).values_list("pk", "name", "kind")
     }
-    book = made(rules, monitors, version, now=now)
+    book = made(workspace, rules, monitors, version, now=now)
     judge = Judge.of(workspace, now=now)
     ids = _concerning(archive, since, until, _sources(rules), _decided(workspace, since))
     tally = Tally()

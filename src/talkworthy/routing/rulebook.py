@@ -1,7 +1,7 @@
 """The rules of a workspace ready to match, and what they and the playbook say of many mentions at once.
 
-The same function answers live and in a replay: what it reads is the posts, the rules, the playbook and the monitors,
-and nothing else, so the same version says the same again.
+The same function answers live and in a replay: what it reads is the posts, the rules, the playbook, the monitors with
+their touchpoints and how far accounts are heard, and nothing else, so the same version says the same again.
 """
 
 import logging
@@ -14,13 +14,16 @@ import pyarrow as pa
 
 from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.models import Monitor
+from talkworthy.listening.ties import Ties, with_ties
+from talkworthy.listening.touchpoints import slugs_of
+from talkworthy.listening.voices import Heard, heard_of
 from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
 from talkworthy.routing.actions.playbooks import playbook_of
 from talkworthy.routing.askers import Facts, Seen
 from talkworthy.routing.models import PlaybookVersion, Rule
 from talkworthy.routing.playbook import Compiled, compile_playbook
 from talkworthy.routing.rules import BadEffect, RoutingPlan, Ruling, plan, read_effects
-from talkworthy.routing.triage import Triage, decide_all, known
+from talkworthy.routing.triage import TIED, Triage, decide_all, known
 from talkworthy.workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
@@ -54,8 +57,10 @@ class Verdict:
 class RuleBook:
     """Rules in their order, with what is needed to ask them."""
 
+    workspace: Workspace
     rulings: Mapping[int, Ruling]
     names: Mapping[int, str]
+    queries: tuple[CompiledQuery, ...] = field(repr=False)
     matcher: "Matcher[int]" = field(repr=False)
     monitors: Mapping[int, Seen] = field(repr=False)
     playbook: int | None = None
@@ -65,27 +70,46 @@ class RuleBook:
         """What is to be done with each post of a table."""
         if not self.rulings or not posts.num_rows:
             return [Verdict(RoutingPlan())] * posts.num_rows
-        plans = [plan(self.rulings[number] for number in found) for found in self.matcher.match(posts).by_row()]
+        touchpoints = slugs_of(self.workspace) if "touchpoint" in self.asks else {}
+        told = posts
+        if self.asks:
+            voices = heard_of(self.workspace, posts.select(["channel", "author"]).to_pylist())
+            told = with_ties(posts, Ties(touchpoints)).append_column(
+                "influence", pa.array([voice.influence if voice.counted else None for voice in voices], pa.int64())
+            )
+        plans = [plan(self.rulings[number] for number in found) for found in self.matcher.match(told).by_row()]
         asked = [row for row, found in enumerate(plans) if found.triage and self.compiled is not None]
-        triages = dict(zip(asked, self._triaged(posts.take(pa.array(asked, pa.int64())).to_pylist()), strict=True))
+        triages = dict(
+            zip(asked, self._triaged(posts.take(pa.array(asked, pa.int64())).to_pylist(), touchpoints), strict=True)
+        )
         return [Verdict(found, triages.get(row)) for row, found in enumerate(plans)]
 
-    def _triaged(self, rows: Sequence[Mapping[str, Any]]) -> list[Triage]:
+    @property
+    def asks(self) -> frozenset[str]:
+        """What rules and playbook ask of posts that these do not hold themselves: touchpoint, influence."""
+        queries = (*self.queries, *(self.compiled.queries.values() if self.compiled else ()))
+        return TIED & frozenset[str]().union(*(query.columns for query in queries))
+
+    def _triaged(self, rows: Sequence[Mapping[str, Any]], touchpoints: Mapping[int, str]) -> list[Triage]:
         if self.compiled is None or not rows:
             return []
-        return decide_all(self.compiled, [self._facts(row) for row in rows])
+        voices = heard_of(self.workspace, rows)
+        facts = [facts_of(row, self.monitors, voice, touchpoints) for row, voice in zip(rows, voices, strict=True)]
+        return decide_all(self.compiled, facts)
 
-    def _facts(self, row: Mapping[str, Any]) -> Facts:
-        return facts_of(row, self.monitors)
 
-
-def facts_of(post: Mapping[str, Any], monitors: Mapping[int, Seen]) -> Facts:
+def facts_of(
+    post: Mapping[str, Any], monitors: Mapping[int, Seen], voice: Heard, touchpoints: Mapping[int, str]
+) -> Facts:
     """What the playbook is told of a mention, whether it arrives, is replayed, or a person answers a node otherwise."""
     return Facts(
         post=post,
         monitors=[monitors[number] for number in post.get("monitors") or () if number in monitors],
         is_automated=is_automated(post),
         is_told_to_us=post.get("visibility") == "private",
+        influence=voice.influence,
+        voice=voice.parts,
+        touchpoints=tuple(touchpoints[number] for number in post.get("monitors") or () if number in touchpoints),
     )
 
 
@@ -110,7 +134,7 @@ def rulebook_of(workspace: Workspace, *, now: datetime) -> RuleBook:
     )
     held = _BOOKS.get(workspace.pk)
     if held is None or held[0] != stamp:
-        held = _BOOKS[workspace.pk] = (stamp, made(rules, monitors, active, now=now))
+        held = _BOOKS[workspace.pk] = (stamp, made(workspace, rules, monitors, active, now=now))
     return held[1]
 
 
@@ -118,7 +142,12 @@ _BOOKS: dict[int, tuple[Any, RuleBook]] = {}
 
 
 def made(
-    rules: Iterable[Rule], monitors: Mapping[int, Seen], active: PlaybookVersion | None, *, now: datetime
+    workspace: Workspace,
+    rules: Iterable[Rule],
+    monitors: Mapping[int, Seen],
+    active: PlaybookVersion | None,
+    *,
+    now: datetime,
 ) -> RuleBook:
     """A rule book of these rules, saved or not; one that cannot be read (any more) is left out and logged."""
     rulings: dict[int, Ruling] = {}
@@ -136,4 +165,5 @@ def made(
     compiled = (
         compile_playbook(known(active.tree), now=now, similarity=MEANING) if active is not None and asks else None
     )
-    return RuleBook(rulings, names, Matcher(queries), monitors, active.pk if active and asks else None, compiled)
+    number = active.pk if active and asks else None
+    return RuleBook(workspace, rulings, names, tuple(queries.values()), Matcher(queries), monitors, number, compiled)

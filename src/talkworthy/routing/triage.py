@@ -13,12 +13,14 @@ import pyarrow as pa
 
 from talkworthy.analysis import urgency
 from talkworthy.query import Branch, explain
-from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, folded_text, influence, offences
+from talkworthy.routing.askers import ANSWERS, ASKERS, Evidence, Facts, folded_text, offences
 from talkworthy.routing.playbook import Answer, Compiled, Node, Outcome, Playbook, read_playbook
 from talkworthy.schema import ANNOTATIONS, POST, posts_table
 
 OF_POST = frozenset(POST.names)
 SHOWN = OF_POST | set(ANNOTATIONS.names)
+TIED = frozenset({"touchpoint", "influence"})
+"""What a query may ask of a post that the post does not hold itself."""
 COMMUNITY = "community"
 Place = tuple[str, str]
 
@@ -48,6 +50,7 @@ class Triage:
     priority: str
     priority_evidence: Evidence
     influence: float
+    """0 to 1: how far the author is heard; 0 where it is not known."""
     urgency: int
     wait: int | None = None
 
@@ -106,17 +109,24 @@ class _Glance:
 
 
 def _glances(compiled: Compiled, facts: Sequence[Facts]) -> list[_Glance]:
-    rows = [{"uid": "", **{name: value for name, value in one.post.items() if name in OF_POST}} for one in facts]
-    posts = posts_table(rows)
-    for column in ANNOTATIONS:
-        posts = posts.append_column(column, pa.array([one.post.get(column.name) for one in facts], column.type))
-    found = compiled.matcher.match(posts).by_row()
+    found = compiled.matcher.match(_posts(facts)).by_row()
     chances = offences(facts)
     alarming = urgency.may_alarm(pa.array([folded_text(one) for one in facts], pa.string()))
     return [
         _Glance(frozenset(places), one.offensive if one.offensive is not None else chance, alarms)
         for places, chance, alarms, one in zip(found, chances, alarming, facts, strict=True)
     ]
+
+
+def _posts(facts: Sequence[Facts]) -> pa.Table:
+    """The mentions as queries ask them, with what they are tied to."""
+    rows = [{"uid": "", **{name: value for name, value in one.post.items() if name in OF_POST}} for one in facts]
+    posts = posts_table(rows)
+    for column in ANNOTATIONS:
+        posts = posts.append_column(column, pa.array([one.post.get(column.name) for one in facts], column.type))
+    posts = posts.append_column("influence", pa.array([one.influence for one in facts], pa.int64()))
+    touchpoints = [list(one.touchpoints) for one in facts]
+    return posts.append_column("touchpoint", pa.array(touchpoints, pa.list_(pa.string())))
 
 
 def _decide(compiled: Compiled, facts: Facts, given: Mapping[str, str], found: frozenset[Place] | None) -> Triage:
@@ -140,7 +150,7 @@ def _decide(compiled: Compiled, facts: Facts, given: Mapping[str, str], found: f
         outcome,
         priority,
         evidence,
-        influence(facts)["influence"],
+        (facts.influence or 0) / 100,
         int(facts.post.get("urgency") or 0),
         wait,
     )
@@ -175,6 +185,9 @@ def _matched(compiled: Compiled, where: Place, facts: Facts, found: frozenset[Pl
     if found is not None and where not in found:
         return None
     query = compiled.queries[where]
+    if TIED & query.columns:  # words and ties cannot be told apart in an explanation: it holds, or does not
+        held = found is not None or query.match(_posts([facts]))[0].as_py()
+        return Evidence("query", "query", query.query.text) if held else None
     shown = {name: value for name, value in facts.post.items() if name in SHOWN}
     told = explain(query, shown, now=compiled.now, similarity=compiled.similarity)
     if not told.matches:

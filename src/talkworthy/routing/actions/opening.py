@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.touchpoints import slugs_of
+from talkworthy.listening.voices import heard_of
 from talkworthy.people.actions import identity_of
 from talkworthy.routing.actions.cases import note_outcome, open_case, set_priority
 from talkworthy.routing.actions.problems import Refused
@@ -131,4 +133,5 @@ def _follow(decision: Decision, *, by: User, now: datetime) -> None:
 
 def _facts(workspace: Workspace, post: Mapping[str, Any]) -> Facts:
     monitors = Monitor.objects.filter(workspace=workspace, pk__in=list(post.get("monitors") or ()))
-    return facts_of(post, {monitor.pk: Seen(monitor.pk, monitor.name, monitor.kind) for monitor in monitors})
+    seen = {monitor.pk: Seen(monitor.pk, monitor.name, monitor.kind) for monitor in monitors}
+    return facts_of(post, seen, heard_of(workspace, [post])[0], slugs_of(workspace))
