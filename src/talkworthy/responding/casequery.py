@@ -13,6 +13,7 @@ from talkworthy.query.check import located_problem
 from talkworthy.query.fields import FieldSpec, Takes, Vocabulary
 from talkworthy.query.languages import language_code
 from talkworthy.query.tree import And, Cased, Comparison, Field, Node, Not, Or, Phrase, Query, Range, Word, bare
+from talkworthy.responding.models import CaseSeen
 from talkworthy.routing.models import Case, CaseChange, CaseConversation, CaseRole, CaseTag, Message, Timer
 from talkworthy.routing.word_index import holding
 from talkworthy.workspaces.models import Member
@@ -22,7 +23,19 @@ LIVE = (Case.State.NEW, Case.State.OPEN, Case.State.WAITING)
 """The states of a case that somebody works on."""
 SOON = timedelta(hours=4)
 """A case that is due within it counts as due."""
-STANDINGS = ("live", "mine", "informed", "unassigned", "due", "missed", "answered", "unanswered", "reopened", "private")
+STANDINGS = (
+    "live",
+    "mine",
+    "informed",
+    "unassigned",
+    "due",
+    "missed",
+    "answered",
+    "unanswered",
+    "reopened",
+    "private",
+    "unread",
+)
 
 
 def _of(name: str, takes: Takes, help: str, **more: object) -> FieldSpec:
@@ -75,6 +88,12 @@ def case_query(text: str, *, viewer: Member, now: datetime) -> Q:
     if checked.tree is None:
         raise QueryError(text, checked.errors)
     return _Reader(viewer, checked.tree, now).condition(checked.tree.root)
+
+
+def unread_by(viewer: Member) -> Q:
+    """Cases in which somebody wrote what the viewer has not seen."""
+    seen = CaseSeen.objects.filter(member=viewer, case=OuterRef("pk"), up_to__gte=OuterRef("last_inward_at"))
+    return Q(last_inward_at__isnull=False) & ~Q(Exists(seen))
 
 
 def names_a_state(text: str) -> bool:
@@ -231,6 +250,8 @@ class _Reader:
                 return Q(due_at__lte=self.now + SOON)
             case "missed":
                 return Q(due_at__lte=self.now) | Q(Exists(Timer.objects.filter(case=OuterRef("pk"), outcome="missed")))
+            case "unread":
+                return unread_by(self.viewer)
             case "answered":
                 return Q(first_answered_at__isnull=False)
             case "unanswered":

@@ -354,3 +354,17 @@ class Presence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.member_id} at {self.case_id}"
+
+
+class CaseSeen(models.Model):
+    """Up to which of their words a member has seen a case; no row, or an older word, and it is unread to them."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="seen_by")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="cases_seen")
+    up_to = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["member", "case"], name="seen_once_a_member")]
+
+    def __str__(self) -> str:
+        return f"{self.case_id} by {self.member_id}"

@@ -24,6 +24,7 @@ from talkworthy.responding.actions.drafts import (
 from talkworthy.responding.actions.machines import ask_machine, send_if_allowed
 from talkworthy.responding.actions.presence import note_presence, others_here
 from talkworthy.responding.actions.problems import Refused, Stale
+from talkworthy.responding.actions.seen import mark_unread, see_cases
 from talkworthy.responding.actions.settings import (
     delete_approval_rule,
     save_approval_rule,
@@ -51,6 +52,7 @@ __all__ = [
     "keep_view",
     "last_inward",
     "lift_stop",
+    "mark_unread",
     "note_presence",
     "others_here",
     "recall_draft",
@@ -66,6 +68,7 @@ __all__ = [
     "save_snippet",
     "schedule_by_machine",
     "schedule_draft",
+    "see_cases",
     "send_draft",
     "send_if_allowed",
     "set_autonomy",

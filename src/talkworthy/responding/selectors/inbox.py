@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from talkworthy.responding.actions.presence import STALE
-from talkworthy.responding.casequery import LIVE, SOON, case_query, names_a_state, seeks_words
-from talkworthy.responding.models import Presence
+from talkworthy.responding.casequery import LIVE, SOON, case_query, names_a_state, seeks_words, unread_by
+from talkworthy.responding.models import CaseSeen, Presence
 from talkworthy.routing.models import DUE_OR_NEVER, NEVER, Case, CaseView, ConversationLink
 from talkworthy.routing.selectors.reports import Scope, cases_behind
 from talkworthy.workspaces.models import Member, Team
@@ -27,6 +27,7 @@ TABS = {
     "team": gettext_lazy("My team"),
     "unassigned": gettext_lazy("Unassigned"),
     "due": gettext_lazy("Due"),
+    "unread": gettext_lazy("Unread"),
     "all": gettext_lazy("All"),
 }
 
@@ -100,6 +101,8 @@ class Row:
     writing: bool
     waits: bool
     """Whether they wrote last, so that an answer is owed."""
+    unread: bool
+    """Whether they wrote what the viewer has not seen."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def inbox(asked: Asked, *, viewer: Member, now: datetime) -> Listed:
 
 def _listed(shown: Sequence[Case], *, above: bool, below: bool, viewer: Member, now: datetime) -> Listed:
     here = _presences(shown, viewer=viewer, now=now)
+    seen = dict(CaseSeen.objects.filter(member=viewer, case__in=shown).values_list("case", "up_to"))
     rows = [
         Row(
             case,
@@ -136,6 +140,7 @@ def _listed(shown: Sequence[Case], *, above: bool, below: bool, viewer: Member, 
             any(one.is_writing for one in here.get(case.pk, ())),
             case.last_inward_at is not None
             and (case.last_answered_at is None or case.last_inward_at > case.last_answered_at),
+            case.last_inward_at is not None and (case.pk not in seen or seen[case.pk] < case.last_inward_at),
         )
         for case in shown
     ]
@@ -246,6 +251,8 @@ def _tab(tab: str, *, viewer: Member, teams: Sequence[int], now: datetime) -> Q:
             return Q(owner=None)
         case "due":
             return Q(due_at__lte=now + SOON)
+        case "unread":
+            return unread_by(viewer)
     return Q()
 
 
@@ -291,6 +298,7 @@ def _presences(cases: Sequence[Case], *, viewer: Member, now: datetime) -> dict[
 def _stamp(rows: Sequence[Row], now: datetime) -> str:
     """Versions, who is where, and the minutes of the clock, in which the words of deadlines change."""
     told = [
-        (row.case.pk, row.case.version, row.case.due_at, row.writing, tuple(one.pk for one in row.here)) for row in rows
+        (row.case.pk, row.case.version, row.case.due_at, row.unread, row.writing, tuple(one.pk for one in row.here))
+        for row in rows
     ]
     return hashlib.sha256(repr((told, int(now.timestamp()) // 60)).encode()).hexdigest()[:16]

@@ -21,6 +21,7 @@ def case(request: MemberRequest, number: int) -> HttpResponse:
     found = case_or_404(number, viewer=request.member)
     if may(request.member.role, Permission.WORK_CASES):
         actions.note_presence(found, member=request.member, is_writing=False, now=timezone.now())
+    actions.see_cases([found], member=request.member)
     page = page_of(found, viewer=request.member)
     context = inbox_context(request, asked_of(request.GET), page)
     is_part = request.htmx and request.htmx.target == "opened"

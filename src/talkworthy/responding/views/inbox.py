@@ -23,8 +23,10 @@ from talkworthy.responding.selectors.inbox import Asked, Listed, Place
 from talkworthy.routing.models import Case, CaseRole, ConversationLink
 from talkworthy.routing.selectors.reports import FIGURES, GROUPS, Scope
 from talkworthy.workspaces.permissions import Permission, may
-from talkworthy.workspaces.requests import MemberRequest, permission_required
+from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 from talkworthy.workspaces.selectors import members
+
+MOST_MARKED = 200
 
 
 @require_safe
@@ -74,6 +76,41 @@ def check_words(request: MemberRequest) -> HttpResponse:
     checked = check(words, stage="people", vocabulary=CASES) if words.strip() else None
     errors, warnings = problems_of(checked, stage="people", vocabulary=CASES) if checked else ([], [])
     return render(request, "responding/inbox/problems.html", {"errors": errors, "warnings": warnings})
+
+
+@require_POST
+@permission_required(Permission.READ)
+def unread(request: MemberRequest) -> HttpResponse:
+    """Mark cases as unread to the viewer, and go back to the list."""
+    cases = _chosen(request)
+    actions.mark_unread(cases, member=request.member)
+    if cases:
+        numbers = "-".join(str(case.number) for case in cases)
+        what = f"#{cases[0].number}" if len(cases) == 1 else _("%(n)d cases") % {"n": len(cases)}
+        undo = reverse("inbox:read", args=[request.workspace.slug, numbers])
+        offer_undo(request, _("%(what)s: unread to you.") % {"what": what}, undo)
+    return redirect(_list(request))
+
+
+@require_POST
+@permission_required(Permission.READ)
+def read(request: MemberRequest, numbers: str) -> HttpResponse:
+    """Take the marks back."""
+    wanted = [int(one) for one in numbers.split("-")[:MOST_MARKED] if one.isdecimal() and len(one) < 10]
+    actions.see_cases(selectors.cases_numbered(wanted, viewer=request.member), member=request.member)
+    return redirect(_list(request))
+
+
+def _chosen(request: MemberRequest) -> list[Case]:
+    told = request.POST.getlist("number")[:MOST_MARKED]
+    wanted = [int(one) for one in told if one.isdecimal() and len(one) < 10]
+    return selectors.cases_numbered(wanted, viewer=request.member)
+
+
+def _list(request: MemberRequest) -> str:
+    """The list that one came from, with no case opened: looking at one is what makes it read."""
+    address = urlencode(_pairs(asked_of(QueryDict(request.POST.get("carried", "")))))
+    return f"{reverse('inbox:inbox', args=[request.workspace.slug])}?{address}"
 
 
 @require_POST

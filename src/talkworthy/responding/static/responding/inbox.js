@@ -15,6 +15,7 @@
       inbox.classList.add("has-case");
       document.querySelectorAll(".case-row.open").forEach((other) => other.classList.remove("open"));
       link.closest(".case-row")?.classList.add("open");
+      link.closest(".case-row")?.classList.remove("unread");
       window.scrollTo({ top: 0 });
     });
   }
@@ -66,8 +67,17 @@
     document.body.append(form);
     form.submit();
   }
+  function unread() {
+    const form = document.getElementById("rows")?.cloneNode(false), token = document.querySelector("#rows [name=csrfmiddlewaretoken]"), numbers = about();
+    if (!form || !token || !numbers.length) return;
+    const field = (name, value) => { const made = document.createElement("input"); made.type = "hidden"; made.name = name; made.value = value; return made; };
+    form.removeAttribute("id"); form.action = inbox.dataset.unread; form.hidden = true;
+    form.append(token.cloneNode(), field("carried", inbox.dataset.carried), ...numbers.map((number) => field("number", number)));
+    document.body.append(form);
+    form.submit();
+  }
   const keys = {
-    e: () => send("resolve"), m: () => send("mine"), a: () => show("assign-dialog"), s: () => show("snooze-dialog"), p: () => show("priority-dialog"), "#": () => show("tag-dialog"),
+    U: unread, e: () => send("resolve"), m: () => send("mine"), a: () => show("assign-dialog"), s: () => show("snooze-dialog"), p: () => show("priority-dialog"), "#": () => show("tag-dialog"),
     x: () => { const box = current()?.querySelector("input[name=number]"); if (box) { box.checked = !box.checked; count(); } },
     c: () => document.querySelector("[data-note]")?.focus(),
     f: () => document.getElementById("words")?.focus(),
