@@ -16,7 +16,7 @@ WORDS = (
 def arrive():
     """Store posts as posts are stored; their uids."""
 
-    def put(workspace, texts, seq, start):
+    def put(workspace, texts, seq, start, step=1):
         from talkworthy.listening.collecting import Listener, source_key
         from talkworthy.listening.models import Source
         from talkworthy.schema import posts_table
@@ -26,7 +26,7 @@ def arrive():
             {
                 "uid": f"feed:example.org:{start + number}",
                 "text": text,
-                "published_at": NOW - timedelta(minutes=start + number),
+                "published_at": NOW - timedelta(minutes=start + step * number),
                 "collected_at": NOW,
                 "source": source_key(source),
             }

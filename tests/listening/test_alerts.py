@@ -184,8 +184,8 @@ def test_seeing_all_of_one_workspace_leaves_those_of_another(workspace, monitors
     assert (alert.seen_by, other.seen_at) == (alice, None)
 
 
-def test_a_new_workspace_has_three_rules_however_often_they_are_ensured(workspace, alice):
+def test_a_new_workspace_has_four_rules_however_often_they_are_ensured(workspace, alice):
     owner = Member.objects.get(workspace=workspace, user=alice)
     actions.ensure_alert_rules(workspace, owner=owner)
     actions.ensure_alert_rules(workspace, owner=owner)
-    assert AlertRule.objects.filter(workspace=workspace).count() == 3
+    assert AlertRule.objects.filter(workspace=workspace).count() == 4

@@ -13,11 +13,13 @@ class LearningConfig(AppConfig):
     def ready(self) -> None:
         """Join the hooks, and do the jobs."""
         from talkworthy.hooks import hooks
-        from talkworthy.learning import joining, recomputing, retraining
+        from talkworthy.learning import joining, looking, recomputing, retraining
+        from talkworthy.listening.alerts import register_signs
         from talkworthy.listening.jobs import register_storing, register_work
-        from talkworthy.listening.models import Job
+        from talkworthy.listening.models import AlertRule, Job
 
         if not hooks().is_registered(joining):
             hooks().register(joining)
         register_work(Job.Kind.RETRAIN, retraining.work)
         register_storing(Job.Kind.RECOMPUTE, recomputing.work)
+        register_signs(AlertRule.Kind.DRIFT, looking.drift_signs)

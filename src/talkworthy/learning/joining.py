@@ -6,6 +6,7 @@ from typing import Any
 
 from talkworthy.hooks import joins
 from talkworthy.learning.choosing import answering_now, chosen_of
+from talkworthy.learning.looking import look_at_drift
 from talkworthy.learning.models import Label
 from talkworthy.learning.noting import note_label
 from talkworthy.learning.recomputing import forget_posts
@@ -34,6 +35,12 @@ def annotation_corrected(workspace: Workspace, correction: Correction, post: Map
 def correction_undone(workspace: Workspace, correction: Correction, now: datetime) -> None:
     """Its label ends with it."""
     Label.objects.filter(workspace=workspace, correction=correction.pk, ended_at=None).update(ended_at=now)
+
+
+@joins(specname="work_due")
+def looks_due(now: datetime) -> int:
+    """One workspace's weekly look at drift."""
+    return look_at_drift(now=now)
 
 
 @joins

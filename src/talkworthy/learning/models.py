@@ -15,6 +15,8 @@ class Label(models.Model):
 
         CORRECTION = "correction", _("Corrected")
         CONFIRMATION = "confirmation", _("Confirmed")
+        IMPORT = "import", _("From a file")
+        ANSWER = "answer", _("Answered in the playbook")
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="labels")
     uid = models.TextField()
@@ -33,6 +35,10 @@ class Label(models.Model):
     channel = models.CharField(max_length=40, blank=True)
     correction = models.BigIntegerField(null=True)
     """The correction that it was made with: it ends with it."""
+    brought_by = models.BigIntegerField(null=True)
+    """The import that it came with: it ends when that is undone."""
+    text = models.TextField(blank=True)
+    """Its words, where they are of no stored post."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(default=now)
     ended_at = models.DateTimeField(null=True)
@@ -101,6 +107,23 @@ class Sureness(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task} from {self.least:.0%}"
+
+
+class DriftLook(models.Model):
+    """What the newest weekly look at a task's posts found, for the page and for alerts."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    task = models.CharField(max_length=30)
+    week = models.DateField()
+    """The Monday up to which it looked."""
+    figures = models.JSONField()
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "task"], name="one_look_a_task")]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.week}"
 
 
 class Sample(models.Model):

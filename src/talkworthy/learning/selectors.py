@@ -13,7 +13,7 @@ from talkworthy.analysis.training.adapting import FEWEST
 from talkworthy.archive import Scan
 from talkworthy.learning.actions import OPEN, SURE, TRAINABLE
 from talkworthy.learning.choosing import Choice, answering_now
-from talkworthy.learning.models import Label, Sample, Sureness, TrainedModel
+from talkworthy.learning.models import DriftLook, Label, Sample, Sureness, TrainedModel
 from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import Member
@@ -37,6 +37,8 @@ class TaskPage:
     missing: int
     sure: float
     is_own_sure: bool
+    drifts: int
+    """Figures that the newest look warns of."""
 
 
 def labels(*, viewer: Member, task: str = "") -> QuerySet[Label]:
@@ -63,6 +65,7 @@ def task_pages(*, viewer: Member) -> list[TaskPage]:
         Job.objects.filter(workspace_id=viewer.workspace_id, kind=Job.Kind.RETRAIN, state__in=OPEN).order_by("pk")
     )
     sure = dict(Sureness.objects.filter(workspace_id=viewer.workspace_id).values_list("task", "least"))
+    drifting = warnings(viewer=viewer)
     pages = []
     for task in SURE:
         mine = [one for one in trained if one.task == task]
@@ -81,6 +84,7 @@ def task_pages(*, viewer: Member) -> list[TaskPage]:
                 max(0, FEWEST - row["n"]),
                 round(100 * sure.get(task, shipped), 1),
                 task in sure,
+                drifting.get(task, 0),
             )
         )
     return pages
@@ -129,6 +133,17 @@ def recomputation_or_404(job_id: int, *, viewer: Member) -> Job:
 def _recomputations(viewer: Member) -> QuerySet[Job]:
     found = Job.objects.filter(workspace_id=viewer.workspace_id, kind=Job.Kind.RECOMPUTE)
     return found.select_related("by", "monitor", "workspace").order_by("-pk")
+
+
+def newest_look(task: str, *, viewer: Member) -> DriftLook | None:
+    """The newest weekly look at a task's posts."""
+    return DriftLook.objects.filter(workspace_id=viewer.workspace_id, task=task).first()
+
+
+def warnings(*, viewer: Member) -> dict[str, int]:
+    """How many figures of each task drift, as the newest look has it."""
+    looks = DriftLook.objects.filter(workspace_id=viewer.workspace_id)
+    return {one.task: sum(figure["warns"] for figure in one.figures["compared"]) for one in looks}
 
 
 def newest_sample(task: str, *, viewer: Member) -> Sample | None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.learning import recompute_views, sample_views, views
+from talkworthy.learning import drift_views, recompute_views, sample_views, views
 
 app_name = "learning"
 
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/models/<slug:task>/label/step/", sample_views.step, name="step"),
     path("settings/models/<slug:task>/label/undo/", sample_views.undo, name="undo_step"),
     path("settings/models/<slug:task>/quality/", sample_views.quality_page, name="quality"),
+    path("settings/models/<slug:task>/drift/", drift_views.drift, name="drift"),
     path("settings/models/<slug:task>/labels/", sample_views.labels_page, name="labels"),
     path("settings/models/recompute/", recompute_views.recompute, name="recompute"),
     path("settings/models/recompute/<int:job_id>/", recompute_views.recomputed, name="recomputed"),

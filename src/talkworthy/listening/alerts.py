@@ -1,7 +1,7 @@
 """Who must be told: more than usual, a silent source, a monitor that finds nothing any more."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from smtplib import SMTPException
@@ -14,6 +14,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from talkworthy.listening.collecting import source_key
+from talkworthy.listening.labels import TASK
 from talkworthy.listening.models import Alert, AlertRule, DayCube, HourCube, Monitor, Source
 from talkworthy.listening.planning import how_unusual, is_silent
 from talkworthy.workspaces.models import Workspace
@@ -92,6 +93,8 @@ def headline(alert: Alert) -> str:
         }
     if alert.rule.kind == AlertRule.Kind.SILENT:
         return _("%(source)s has gone silent") % {"source": f"\u2068{alert.source}\u2069"}
+    if alert.rule.kind == AlertRule.Kind.DRIFT:
+        return _("%(task)s: the model meets other posts than before") % {"task": TASK[alert.evidence["task"]]}
     return _("%(monitor)s finds nothing any more") % {"monitor": f"\u2068{alert.monitor}\u2069"}
 
 
@@ -103,7 +106,25 @@ def detail(alert: Alert) -> str:
             "From %(since)s to %(until)s. The %(n)s like hours before had %(expected)s on average; were nothing going "
             "on, so many or more would come with probability %(probability)s."
         ) % {**evidence, "expected": round(evidence["expected"], 2), "probability": f"{evidence['probability']:.1e}"}
+    if alert.rule.kind == AlertRule.Kind.DRIFT:
+        return drift_told(evidence)
     return str(_("Nothing since %(last)s; after %(limit)s hours that is unusual.") % evidence)
+
+
+def drift_told(found: Mapping[str, Any]) -> str:
+    """A figure of drift in words."""
+    sides = {name: f"{100 * found[name]:.1f} %" for name in ("recent", "reference") if found[name] is not None}
+    said = {
+        "shares": _("Answers are spread otherwise: %(bits)s bits apart."),
+        "confidence": _("Answers have a mean probability of %(recent)s, before %(reference)s."),
+        "undecided": _("%(recent)s are undecided, before %(reference)s."),
+        "precision": _("%(recent)s of the labels agree with it, before %(reference)s."),
+    }[found["name"]] % {**sides, "bits": f"{found['difference']:.3f}"}
+    chance = _("n = %(n)s; by chance alone with a probability of %(probability)s.") % {
+        "n": found["n"],
+        "probability": f"{found['probability']:.4f}",
+    }
+    return f"{said} {chance}"
 
 
 def _unusual(rule: AlertRule, now: datetime) -> Iterator[Sign]:
@@ -161,7 +182,16 @@ def _empty(rule: AlertRule, now: datetime) -> Iterator[Sign]:
             )
 
 
-_SIGNS = {AlertRule.Kind.UNUSUAL: _unusual, AlertRule.Kind.SILENT: _silent, AlertRule.Kind.EMPTY: _empty}
+_SIGNS: dict[AlertRule.Kind, Callable[[AlertRule, datetime], Iterator[Sign]]] = {
+    AlertRule.Kind.UNUSUAL: _unusual,
+    AlertRule.Kind.SILENT: _silent,
+    AlertRule.Kind.EMPTY: _empty,
+}
+
+
+def register_signs(kind: AlertRule.Kind, signs: Callable[[AlertRule, datetime], Iterator[Sign]]) -> None:
+    """Let a room above say what the rules of a kind find."""
+    _SIGNS[kind] = signs
 
 
 def _arrivals(source: Source, *, until: datetime) -> list[datetime]:

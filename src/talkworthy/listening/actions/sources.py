@@ -150,8 +150,14 @@ def replay_all_aside(source: Source, *, by: User | None, now: datetime) -> int:
 
 
 def ensure_alert_rules(workspace: Workspace, *, owner: Any) -> None:
-    """Give a new workspace the three rules that everybody wants."""
-    for kind, threshold in ((AlertRule.Kind.UNUSUAL, 0.001), (AlertRule.Kind.SILENT, 3.0), (AlertRule.Kind.EMPTY, 3.0)):
+    """Give a new workspace the rules that everybody wants."""
+    usual = {
+        AlertRule.Kind.UNUSUAL: 0.001,
+        AlertRule.Kind.SILENT: 3.0,
+        AlertRule.Kind.EMPTY: 3.0,
+        AlertRule.Kind.DRIFT: 0.0025,
+    }
+    for kind, threshold in usual.items():
         AlertRule.objects.get_or_create(
             workspace=workspace, kind=kind, monitor=None, source=None, defaults={"owner": owner, "threshold": threshold}
         )

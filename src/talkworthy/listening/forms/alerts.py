@@ -21,6 +21,11 @@ GAPS = (
     (6.0, gettext_lazy("Late: six times the longest usual gap")),
 )
 
+WEEKS = (
+    (0.001, gettext_lazy("Seldom: what chance brings to a figure once in 1,000 weeks")),
+    (0.0025, gettext_lazy("As usual: once in 400 weeks")),
+)
+
 
 class RuleForm(forms.Form):
     """A rule of one kind; the kind stays."""
@@ -40,7 +45,7 @@ class RuleForm(forms.Form):
             more["source"] = forms.ModelChoiceField(
                 sources, label=gettext_lazy("Source"), required=False, empty_label=gettext_lazy("Every source")
             )
-        else:
+        elif kind != AlertRule.Kind.DRIFT:
             more["monitor"] = forms.ModelChoiceField(
                 monitors, label=gettext_lazy("Monitor"), required=False, empty_label=gettext_lazy("Every monitor")
             )
@@ -49,12 +54,13 @@ class RuleForm(forms.Form):
                 label=gettext_lazy("At least so many mentions in the hour"), min_value=1, max_value=1_000_000, initial=5
             )
         self.fields = {**more, **self.fields}
-        self._offer(CHANCES if kind == AlertRule.Kind.UNUSUAL else GAPS, rule)
+        choices = {AlertRule.Kind.UNUSUAL: CHANCES, AlertRule.Kind.DRIFT: WEEKS}.get(AlertRule.Kind(kind), GAPS)
+        self._offer(choices, rule)
         if rule is not None:
             for name, field in self.fields.items():
                 field.initial = getattr(rule, name)
         else:
-            self.fields["threshold"].initial = 0.001 if kind == AlertRule.Kind.UNUSUAL else 3.0
+            self.fields["threshold"].initial = choices[1][0]
 
     def _offer(self, choices: tuple[tuple[float, Any], ...], rule: AlertRule | None) -> None:
         field = self.fields["threshold"]

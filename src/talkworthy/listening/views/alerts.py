@@ -120,7 +120,9 @@ def _form(request: MemberRequest, form: RuleForm, *, rule: AlertRule | None = No
 def _shown(alert: Alert, request: MemberRequest) -> dict[str, Any]:
     """An alert in words, with the way to its rows."""
     slug = request.workspace.slug
-    if alert.source_id is not None:
+    if alert.rule.kind == AlertRule.Kind.DRIFT:
+        rows = reverse("learning:drift", args=[slug, alert.evidence["task"]])
+    elif alert.source_id is not None:
         rows = reverse("listening:source", args=[slug, alert.source_id])
     else:
         asked: dict[str, Any] = {"monitor": alert.monitor_id}
@@ -134,7 +136,7 @@ def _shown(alert: Alert, request: MemberRequest) -> dict[str, Any]:
         "rows": rows,
         "share": _share(alert),
         "last": _moment(alert.evidence.get("last")),
-        "since": _moment(alert.evidence.get("since")),
+        "since": None if alert.rule.kind == AlertRule.Kind.DRIFT else _moment(alert.evidence.get("since")),
     }
 
 
