@@ -2,6 +2,7 @@
 
 import math
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ def test_linkage_is_measured_on_a_file_of_records(tmp_path: Path) -> None:
     assert (found["f1"], found["true_pairs"], found["n"]) == (1.0, 1, 3)
     with pytest.raises(ValueError, match="linkage needs"):
         evaluate_file("linkage", path)
+
+
+def test_among_many_of_whom_no_two_are_one_nobody_is_found_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    killed, decoy = tmp_path / "scratch" / "linking-999999999-x", tmp_path / "scratch" / "archive"
+    killed.mkdir(parents=True)
+    decoy.mkdir()
+    names = [sha256(str(n).encode()).hexdigest() for n in range(1000)]
+    records = [record(f"person:{name}", name=f"{name[:9]} {name[9:20]}", city=name[20:29]) for name in names]
+    assert linked(records, scratch=tmp_path / "scratch") == []
+    assert list(tmp_path.rglob("*")) == [tmp_path / "scratch", decoy]
 
 
 def test_what_random_pairs_agree_in_is_less_once_those_that_are_one_are_left_out() -> None:

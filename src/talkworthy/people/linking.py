@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
+from django.conf import settings
 from django.db.models import Q
 
 from talkworthy.analysis import linkage
@@ -24,7 +26,7 @@ def suggest_links(workspace: Workspace, *, now: datetime, told: Told = lambda do
     joined = _joined(workspace)
     pairs = [
         pair
-        for pair in (linked(records) if len(records) > 1 else [])
+        for pair in (linked(records, scratch=scratch_of(workspace)) if len(records) > 1 else [])
         if joined.get(pair.left, pair.left) != joined.get(pair.right, pair.right)
     ]
     kept = actions.keep_suggestions(
@@ -38,6 +40,14 @@ def suggest_links(workspace: Workspace, *, now: datetime, told: Told = lambda do
     )
     told(len(records), len(records))
     return {"records": len(records), "pairs": len(pairs), "suggested": kept}
+
+
+def scratch_of(workspace: Workspace) -> Path:
+    """Where a comparison puts what does not fit into memory: beside the archive, never where the program was started.
+
+    It holds names and addresses while a comparison runs, and nothing afterwards.
+    """
+    return Path(settings.DATA) / "scratch" / str(workspace.uid)
 
 
 def records_of(workspace: Workspace) -> Iterator[dict[str, str | None]]:

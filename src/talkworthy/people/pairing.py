@@ -5,15 +5,20 @@ where there are enough of them; before that what analysis assumes holds.
 """
 
 import logging
+import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from talkworthy.analysis import linkage
+from talkworthy.archive.durable import lives
 
 if TYPE_CHECKING:
     from splink import Linker
@@ -21,9 +26,10 @@ if TYPE_CHECKING:
 
 ENOUGH = 1000
 """Records from which on they are asked what a comparison is worth."""
-SAMPLED = 2e6
+SAMPLED = 5e5
 """Random pairs by which it is counted how often any two agree."""
 SEED = 7
+SPILLED = "linking-"
 WEAKEST = 0.005
 """Probability below which a pair counts as one that has nothing in common."""
 
@@ -45,12 +51,17 @@ def linked(
     explained: bool = True,
     memory: str = "1GB",
     threads: int = 2,
+    scratch: Path | None = None,
 ) -> list[Pair]:
-    """Pairs of records that are of one person with at least that probability, the likeliest first."""
-    with _splink(records, memory=memory, threads=threads) as linker_of:
+    """Pairs of records that are of one person with at least that probability, the likeliest first.
+
+    What does not fit into `memory` goes to a folder inside `scratch` meanwhile, by default where the system keeps
+    what is temporary.
+    """
+    with _splink(records, memory=memory, threads=threads, scratch=scratch) as linker_of:
         settings = settings_of(len(records))
         if len(records) >= ENOUGH:
-            settings = _learnt(linker_of(settings))
+            settings = _learnt(linker_of(settings), settings)
             if len(records) <= linkage.FEW:
                 settings = _without_matches(settings, linker_of(settings), len(records))
         found = linker_of(settings).inference.predict(threshold_match_probability=least)
@@ -67,7 +78,7 @@ def tied(records: Sequence[Mapping[str, str | None]]) -> list[tuple[str, str, fl
 
 @contextmanager
 def _splink(
-    records: Sequence[Mapping[str, str | None]], *, memory: str, threads: int
+    records: Sequence[Mapping[str, str | None]], *, memory: str, threads: int, scratch: Path | None
 ) -> "Iterator[Callable[[dict[str, Any]], Linker]]":
     """What makes a linker over the records from settings; DuckDB forgets them afterwards."""
     import duckdb
@@ -78,15 +89,29 @@ def _splink(
         [dict(record) for record in records],
         schema=pa.schema([(name, pa.string()) for name in linkage.COLUMNS]),
     )
-    connection = duckdb.connect(":memory:", config={"memory_limit": memory, "threads": threads})
-    try:
-        api = DuckDBAPI(connection=connection)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            registered = api.register(table)
-            yield lambda settings: Linker(registered, settings, log_level=logging.ERROR)
-    finally:
-        connection.close()
+    with _scratch(scratch) as spilled:
+        config: dict[str, Any] = {"memory_limit": memory, "threads": threads, "temp_directory": spilled}
+        connection = duckdb.connect(":memory:", config=config)
+        try:
+            api = DuckDBAPI(connection=connection)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                registered = api.register(table)
+                yield lambda settings: Linker(registered, settings, log_level=logging.ERROR)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _scratch(folder: Path | None) -> Iterator[str]:
+    """A folder that is gone afterwards; what a killed process left of people's names and addresses goes first."""
+    for left in folder.glob(f"{SPILLED}*") if folder is not None else ():
+        if not lives(int(left.name.removeprefix(SPILLED).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{SPILLED}{os.getpid()}-", dir=folder) as spilled:
+        yield spilled
 
 
 def settings_of(count: int) -> dict[str, Any]:
@@ -105,14 +130,16 @@ def settings_of(count: int) -> dict[str, Any]:
     }
 
 
-def _learnt(linker: "Linker") -> dict[str, Any]:
-    """Settings with what the records say each comparison is worth."""
+def _learnt(linker: "Linker", assumed: dict[str, Any]) -> dict[str, Any]:
+    """Settings with what the records say each comparison is worth; where no two are certainly one, as assumed."""
     from splink import block_on
     from splink.internals.exceptions import EMTrainingException
 
     certain: list[str | BlockingRuleCreator] = [_rule(block) for block in linkage.CERTAIN]
     linker.training.estimate_probability_two_random_records_match(certain, recall=0.7)
     share = linker.misc.save_model_to_json()["probability_two_random_records_match"]  # EM would lose it
+    if not share:
+        return assumed
     linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED, seed=SEED)
     for block in linkage.TAUGHT_BY:
         with suppress(EMTrainingException):
