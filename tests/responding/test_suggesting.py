@@ -19,6 +19,18 @@ def test_a_similar_matter_is_found_with_the_words_in_common():
     assert found.earlier == WIFI and set(found.words) >= {"router", "wifi", "update"}
 
 
+def test_the_sentence_that_is_nearest_is_shown_as_a_reason():
+    told = Earlier(
+        draft=5, case_number=8, asked="Good day. The router loses wifi since the update! Bye.", answer="Reset"
+    )
+    (found,) = suggestions(ASKED, [BIKE, told])
+    assert found.sentence == "The router loses wifi since the update!"
+
+
+def test_an_answer_whose_words_were_erased_is_not_compared_any_more():
+    assert suggestions(ASKED, [BIKE, WIFI]) and suggestions(ASKED, [BIKE]) == ()
+
+
 def test_what_resolved_its_case_comes_first():
     better = Earlier(draft=0, case_number=9, asked=WIFI.asked, answer="Change the channel", resolved=True)
     assert [one.earlier for one in suggestions(ASKED, [WIFI, better])] == [better, WIFI]

@@ -1,10 +1,11 @@
 """Whether two texts speak of the same matter, in the same words or in others: a probability, and why.
 
-Three looks are added up with fitted weights (the `similar` model): words and the parts of identifiers, runs of
-characters, and meaning; each of the whole text and of its title alone. How rare a word is, is counted in the
-collection that is compared, so that the name of a product weighs little where everybody writes it.
+Four looks are added up with fitted weights (the `similar` model): words and the parts of identifiers, runs of
+characters, meaning in general, and the matter; each of the whole text and of its title alone. How rare a word is, is
+counted in the collection that is compared, so that the name of a product weighs little where everybody writes it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ import regex
 from scipy import sparse
 
 from talkworthy.analysis import reading, words
-from talkworthy.analysis.meaning import MEANING
+from talkworthy.analysis.meaning import MATTER, MEANING
 from talkworthy.analysis.registry import model
 from talkworthy.analysis.scoring import rarity
 
@@ -24,10 +25,14 @@ Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
 
 NAME = "similar"
-LOOKS = ("words", "words of titles", "characters", "characters of titles", "meaning", "meaning of titles")
+LOOKS = (
+    "words", "words of titles", "characters", "characters of titles",
+    "meaning", "meaning of titles", "matter", "matter of titles",
+)  # fmt: skip
 RUNS = (3, 4, 5)
 LONGEST = 6_000
 _WIDTH = 1 << 20
+_SENTENCE = regex.compile(r"(?<=[.!?…。！？])\s+|\n+")
 _WORD = regex.compile(r"\w+(?:[._]\w+)*")
 _PARTS = regex.compile(r"(?<=[\p{Ll}\d])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|[._]")
 
@@ -42,34 +47,37 @@ class Vectors(Protocol):
 
 @dataclass(frozen=True)
 class Shared:
-    """Why two texts are alike: the words they share, the weightiest first, and how close they are in each look."""
+    """Why two texts are alike: the words they share, the weightiest first, and how close they are in each look.
+
+    `sentence` is that of the second text which is nearest to the first.
+    """
 
     words: tuple[tuple[str, float], ...]
     looks: tuple[tuple[str, float], ...]
+    sentence: str = ""
 
 
 class Collection:
     """Texts to be compared with each other. The first line of a text of several lines is its title."""
 
-    def __init__(self, texts: Sequence[str], *, meaning: Vectors = MEANING) -> None:
-        short = [text[:LONGEST] for text in texts]
-        titles = [title_of(text) for text in short]
-        self._names: list[str] = []
-        rows = _counted([words_of(text) for text in [*short, *titles]], self._names)
+    def __init__(self, texts: Sequence[str], *, meaning: Vectors = MEANING, matter: Vectors = MATTER) -> None:
+        self._short = [text[:LONGEST] for text in texts]
+        titles = [title_of(text) for text in self._short]
+        self.size = len(self._short)
+        self._numbers: dict[str, int] = {}
+        rows = _counted([words_of(text) for text in [*self._short, *titles]], self._numbers)
+        self._names = list(self._numbers)
         grams = (rows @ _grams(self._names)).tocsr()
-        of_words, of_grams = rows[: len(short)], grams[: len(short)]
-        self._words = [_weighed(part, of_words) for part in (of_words, rows[len(short) :])]
-        self._grams = [_weighed(part, of_grams) for part in (of_grams, grams[len(short) :])]
-        self._meant = [meaning.vectors(short), meaning.vectors(titles)]
-        self.size = len(short)
+        self._rarity = [_rarity(counts[: self.size]) for counts in (rows, grams)]
+        whole, of_titles = slice(self.size), slice(self.size, None)
+        self._words = [_weighed(rows[part], self._rarity[0]) for part in (whole, of_titles)]
+        self._grams = [_weighed(grams[part], self._rarity[1]) for part in (whole, of_titles)]
+        self._vectors = (meaning, matter)
+        self._meant = [table.vectors(part) for table in self._vectors for part in (self._short, titles)]
 
     def probabilities(self, first: Sequence[int], second: Sequence[int]) -> Floats:
         """For each two places in the collection the probability that they are of one matter."""
-        one, other = np.asarray(first, np.int64), np.asarray(second, np.int64)
-        tables = [*self._words, *self._grams]
-        found = [np.asarray(table[one].multiply(table[other]).sum(axis=1)).ravel() for table in tables]
-        found += [(table[one] * table[other]).sum(axis=1) for table in self._meant]
-        return _chance(np.stack(found, axis=1))
+        return _chance(self.looks(first, second))
 
     def likeness(self, asked: Sequence[int]) -> Floats:
         """A row for each place asked for: the probability beside every text of the collection."""
@@ -78,26 +86,102 @@ class Collection:
         total = np.full((len(places), self.size), weights[-1], np.float32)
         for weight, table in zip(weights, [*self._words, *self._grams], strict=False):
             total += weight * (table[places] @ table.T).toarray()
-        for weight, meant in zip(weights[len(LOOKS) - 2 :], self._meant, strict=False):
+        for weight, meant in zip(weights[4:-1], self._meant, strict=True):
             total += weight * (meant[places] @ meant.T)
         return np.asarray(1 / (1 + np.exp(-total)), np.float32)
 
+    def beside(self, text: str) -> "Beside":
+        """A text that need not be of the collection beside each that is; much cheaper than a collection anew."""
+        short = text[:LONGEST]
+        parts = (short, title_of(short))
+        known = [Counter(words_of(part)) for part in parts]
+        tables = [*self._words, *self._grams]
+        asked = [self._by_words(words) for words in known] + [self._by_grams(words) for words in known]
+        looks = [table @ row for table, row in zip(tables, asked, strict=True)]
+        meant = [table.vectors(parts) for table in self._vectors]
+        for number, held in enumerate(self._meant):
+            looks.append(held @ meant[number // 2][number % 2])
+        found = np.stack(looks, axis=1).astype(np.float32) if self.size else np.zeros((0, len(LOOKS)), np.float32)
+        return Beside(self, text, asked[0], found, _chance(found))
+
+    def looks_beside(self, place: int) -> Floats:
+        """The likenesses of one place beside every text, a column a look."""
+        found = [table @ table[[place]].toarray().ravel() for table in (*self._words, *self._grams)]
+        found += [table @ table[place] for table in self._meant]
+        return np.stack(found, axis=1).astype(np.float32)
+
     def why(self, first: int, second: int, *, most: int = 8) -> Shared:
         """What the two share."""
-        both = self._words[0][[first]].multiply(self._words[0][[second]]).tocoo()
-        order = np.argsort(-both.data, kind="stable")[:most]
-        shared = tuple((self._names[both.col[at]], round(float(both.data[at]), 4)) for at in order)
-        looks = self._looks(first, second)
-        return Shared(shared, tuple((name, round(float(value), 4)) for name, value in zip(LOOKS, looks, strict=True)))
-
-    def _looks(self, first: int, second: int) -> list[float]:
-        tables = [*self._words, *self._grams]
-        found = [float(table[[first]].multiply(table[[second]]).sum()) for table in tables]
-        return found + [float(table[first] @ table[second]) for table in self._meant]
+        words = self._shared(self._words[0][[first]].toarray().ravel(), second, most)
+        return self._told(words, self.looks([first], [second])[0], self._short[first], second)
 
     def looks(self, first: Sequence[int], second: Sequence[int]) -> Floats:
-        """The six likenesses of each two places, in the order of LOOKS: what the weights are fitted on."""
-        return np.array([self._looks(one, other) for one, other in zip(first, second, strict=True)], np.float32)
+        """The likenesses of each two places, in the order of LOOKS: what the weights are fitted on."""
+        one, other = np.asarray(first, np.int64), np.asarray(second, np.int64)
+        tables = [*self._words, *self._grams]
+        found = [np.asarray(table[one].multiply(table[other]).sum(axis=1)).ravel() for table in tables]
+        found += [(table[one] * table[other]).sum(axis=1) for table in self._meant]
+        return np.stack(found, axis=1).astype(np.float32)
+
+    def _shared(self, row: Floats, place: int, most: int) -> tuple[tuple[str, float], ...]:
+        other = self._words[0][[place]]
+        both = other.data * row[other.indices]
+        order = [at for at in np.argsort(-both, kind="stable")[:most] if both[at] > 0]
+        return tuple((self._names[other.indices[at]], round(float(both[at]), 4)) for at in order)
+
+    def _told(self, words: tuple[tuple[str, float], ...], looks: Floats, text: str, place: int) -> Shared:
+        told = tuple((name, round(float(value), 4)) for name, value in zip(LOOKS, looks, strict=True))
+        return Shared(words, told, self._nearest_sentence(text, place))
+
+    def _nearest_sentence(self, text: str, place: int) -> str:
+        sentences: list[str] = [part.strip() for part in _SENTENCE.split(self._short[place]) if part.strip()]
+        if len(sentences) < 2:
+            return sentences[0] if sentences else ""
+        asked = set(words_of(text))
+        meant = self._vectors[1].vectors([text, *sentences])
+        common = np.array([self._common(asked, sentence) for sentence in sentences])
+        return sentences[int(np.argmax(meant[1:] @ meant[0] + common))]
+
+    def _common(self, asked: set[str], sentence: str) -> float:
+        """The share of a sentence's words, by their rarity, that are asked for."""
+        words = [self._numbers[word] for word in words_of(sentence) if word in self._numbers]
+        rare = self._rarity[0][words]
+        same = [self._names[word] in asked for word in words]
+        return float(rare[same].sum() / rare.sum()) if words else 0.0
+
+    def _by_words(self, words: Counter[str]) -> Floats:
+        """The row of length one that a text would have, were it of the collection; words that are new only shorten."""
+        found = np.zeros(len(self._names) or 1, np.float32)
+        new = 0.0
+        for word, count in words.items():
+            number = self._numbers.get(word)
+            if number is None:
+                new += ((1 + np.log(count)) * (np.log(1 + self.size) + 1)) ** 2
+            else:
+                found[number] = (1 + np.log(count)) * self._rarity[0][number]
+        length = np.sqrt(float((found**2).sum()) + new)
+        return found / np.float32(length or 1.0)
+
+    def _by_grams(self, words: Counter[str]) -> Floats:
+        counts = np.array(list(words.values()), np.float32)
+        row = sparse.csr_matrix(counts[None]) @ _grams(list(words)) if words else sparse.csr_matrix((1, _WIDTH))
+        return np.asarray(_weighed(row.tocsr(), self._rarity[1]).toarray().ravel(), np.float32)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A text beside all of a collection: `chances` that each is of its matter, and `looks`, a row a text."""
+
+    collection: Collection
+    text: str
+    words: Floats
+    looks: Floats
+    chances: Floats
+
+    def why(self, place: int, *, most: int = 8) -> Shared:
+        """What the text shares with the one at a place."""
+        words = self.collection._shared(self.words, place, most)
+        return self.collection._told(words, self.looks[place], self.text, place)
 
 
 def likeness(first: Sequence[str], second: Sequence[str]) -> Floats:
@@ -130,12 +214,10 @@ def words_of(text: str) -> list[str]:
     return found
 
 
-def _counted(listed: Sequence[Sequence[str]], names: list[str]) -> sparse.csr_matrix:
-    numbers: dict[str, int] = {}
+def _counted(listed: Sequence[Sequence[str]], numbers: dict[str, int]) -> sparse.csr_matrix:
+    """A row of counts a text; a word that is met first is given the next number."""
     columns = [numbers.setdefault(word, len(numbers)) for text in listed for word in text]
-    names += numbers
-    starts = np.concatenate([[0], np.cumsum([len(text) for text in listed])])
-    rows = np.repeat(np.arange(len(listed)), np.diff(starts))
+    rows = np.repeat(np.arange(len(listed)), np.array([len(text) for text in listed], np.int64))
     ones = np.ones(len(columns), np.float32)
     shape = (len(listed), max(len(numbers), 1))
     return sparse.csr_matrix((ones, (rows, np.array(columns, np.int64))), shape=shape)
@@ -148,10 +230,14 @@ def _grams(names: Sequence[str]) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(places), np.float32), (owner, places)), shape=shape)
 
 
-def _weighed(counts: sparse.csr_matrix, collection: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Rows of length one: the logarithm of how often, times how rare in the collection."""
+def _rarity(collection: sparse.csr_matrix) -> Floats:
+    """How rare each column is in a collection."""
     held = np.bincount(collection.indices, minlength=collection.shape[1])
-    rare = (np.log((1 + collection.shape[0]) / (1 + held)) + 1).astype(np.float32)
+    return np.asarray(np.log((1 + collection.shape[0]) / (1 + held)) + 1, np.float32)
+
+
+def _weighed(counts: sparse.csr_matrix, rare: Floats) -> sparse.csr_matrix:
+    """Rows of length one: the logarithm of how often, times how rare."""
     weighed = counts.copy()
     weighed.data = (1 + np.log(weighed.data)) * rare[weighed.indices]
     length = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())

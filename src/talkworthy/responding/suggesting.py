@@ -1,24 +1,17 @@
 """Earlier answers to similar matters, each with why it is shown. Pure, and offline.
 
-Likeness is that of words, word pairs and runs of characters (`analysis/similarity.py`); the words shown as the reason
-are those that both have, the rarest among the earlier matters first.
+How alike two matters are is the probability of `analysis/similarity.py`; the reason shown is the words that both have,
+the weightiest first, and the sentence of the earlier matter that is nearest.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 
-import numpy as np
-import regex
+from talkworthy.responding.likeness import LEAST, kept, words_in_common
 
-from talkworthy.analysis.similarity import vectors
-
-LEAST = 0.2
-"""Likeness below which nothing is suggested."""
 SHOWN = 3
-WORDS = 5
-_WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’-]*")
+RESOLVED = 0.05
+"""What it is worth that an answer resolved its case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +28,12 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """An earlier answer, how alike the matters are (0 to 1), and the words that they have in common."""
+    """An earlier answer, how probably the matters are one, the words in common, and the sentence that is nearest."""
 
     earlier: Earlier
     likeness: float
     words: tuple[str, ...]
+    sentence: str = ""
 
 
 def suggestions(asked: str, earlier: Sequence[Earlier], *, language: str = "") -> tuple[Suggestion, ...]:
@@ -47,51 +41,27 @@ def suggestions(asked: str, earlier: Sequence[Earlier], *, language: str = "") -
 
     An answer in another language is left out, and of answers that say the same the best one stands for all.
     """
-    fit = [one for one in earlier if not language or not one.language or one.language[:2] == language[:2]]
-    if not asked.strip() or not fit:
+    if not asked.strip() or not earlier:
         return ()
-    rows = vectors([asked, *(one.asked for one in fit)])
-    alike = [float(value) for value in np.asarray((rows[1:] @ rows[0].T).todense()).ravel()]
-    order = sorted(range(len(fit)), key=lambda place: (-_points(alike[place], fit[place]), -fit[place].draft))
-    rarity = _rarity(one.asked for one in fit)
+    beside = kept(tuple(one.asked for one in earlier)).beside(asked)
+    alike = [float(chance) for chance in beside.chances]
+    fit = [
+        place
+        for place, one in enumerate(earlier)
+        if alike[place] >= LEAST and (not language or not one.language or one.language[:2] == language[:2])
+    ]
     found: list[Suggestion] = []
     said: set[str] = set()
-    for place in order:
-        likeness, one = alike[place], fit[place]
-        if likeness < LEAST or len(found) == SHOWN:
-            break
+    for place in sorted(fit, key=lambda place: (-_points(alike[place], earlier[place]), -earlier[place].draft)):
+        one = earlier[place]
         same = " ".join(one.answer.casefold().split())
-        if same not in said:
+        if same not in said and len(found) < SHOWN:
             said.add(same)
-            found.append(Suggestion(one, round(likeness, 2), _common(asked, one.asked, rarity)))
+            shared = beside.why(place)
+            words = words_in_common(shared, asked)
+            found.append(Suggestion(one, round(alike[place], 2), words, shared.sentence))
     return tuple(found)
 
 
-def shared_words(one: str, other: str, among: Sequence[str]) -> tuple[str, ...]:
-    """The words that two texts have in common, those that are rare among all first."""
-    return _common(one, other, _rarity(among))
-
-
 def _points(likeness: float, one: Earlier) -> float:
-    return likeness + (0.05 if one.resolved else 0.0) if likeness >= LEAST else 0.0
-
-
-def _words(text: str) -> dict[str, str]:
-    """The words of a text as they are compared, with how they were written first."""
-    found: dict[str, str] = {}
-    for match in _WORD.finditer(text):
-        if len(match[0]) > 2:
-            found.setdefault(match[0].casefold(), match[0])
-    return found
-
-
-def _rarity(texts: Iterable[str]) -> dict[str, float]:
-    sets = [set(_words(text)) for text in texts]
-    known = Counter(word for words in sets for word in words)
-    return {word: log((1 + len(sets)) / (1 + count)) + 1 for word, count in known.items()}
-
-
-def _common(one: str, other: str, rarity: dict[str, float]) -> tuple[str, ...]:
-    mine, theirs = _words(one), _words(other)
-    both = sorted(mine.keys() & theirs.keys(), key=lambda word: (-rarity.get(word, 0) * len(word) ** 0.5, word))
-    return tuple(mine[word] for word in both[:WORDS])
+    return likeness + (RESOLVED if one.resolved else 0.0)

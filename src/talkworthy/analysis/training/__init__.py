@@ -12,13 +12,13 @@ from talkworthy.analysis.evaluation import Measured
 from talkworthy.analysis.influence import NAME as INFLUENCE
 from talkworthy.analysis.scoring import FEATURES
 from talkworthy.analysis.target import NAME
-from talkworthy.analysis.training import fitting, heads, influence, language, packing, similar
+from talkworthy.analysis.training import fitting, heads, influence, language, matter, packing, similar
 from talkworthy.analysis.training.helping import rarity_of, readers_of
 from talkworthy.analysis.training.tasks import TASKS, Task, task
 
 LICENCE = "Apache-2.0"
 HELD_BACK = "the tenth of its own sets that was held back"
-TRAINED = (FEATURES, "language", INFLUENCE, *(held.name for held in TASKS), "similar")
+TRAINED = (FEATURES, "language", INFLUENCE, *(held.name for held in TASKS), matter.NAME, "similar")
 CAREFUL = tuple(careful_name(held.name) for held in TASKS)
 
 
@@ -45,8 +45,8 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Pat
         return _saved(out, *language.train(data, version=version))
     if name == INFLUENCE:
         return _saved(out, *influence.train(data, version=version))
-    if name == "similar":
-        told, arrays = similar.train(data)
+    if name in (matter.NAME, "similar"):
+        told, arrays = matter.train(data) if name == matter.NAME else similar.train(data, out)
         card = _card(name, version, told["purpose"], (), told["sources"], told["failures"])
         return _saved(out, card | {"scores": told["scores"]}, arrays)
     if name in CAREFUL:

@@ -1,72 +1,151 @@
-"""The weights of `similar`: logistic regression on pairs of questions that people judged."""
+"""The weights of `similar`, fitted to two things at once.
 
+A text must find the one of its matter among those that look most like it (titles of one link, of links that the table
+of `matter` never saw), and pairs of questions, new to that table too, must be told apart as people judged them. Both
+share one weight a look; how far a sum speaks for a yes, and from where on, is learnt from the judged pairs alone.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
 
 from talkworthy.analysis.evaluation import auc, calibration_error
 from talkworthy.analysis.labelled import related_pairs, rows_of
+from talkworthy.analysis.meaning import PIECES, Meaning
 from talkworthy.analysis.similarity import LOOKS, NAME, Collection
+from talkworthy.analysis.training import packing
+from talkworthy.analysis.training.matter import MEASURED, QUESTIONS, WEIGHED, is_for_the_table, links_of
+from talkworthy.analysis.training.matter import NAME as MATTER
 
-FOLDER = "related_questions_qatarliving"
-STRENGTH = 1.0
-SOURCE = "SemEval-2016 task 3, related questions of Qatar Living, training part (repository MIT; weights only)"
+Floats = npt.NDArray[np.float64]
+
+FOLDER, LINKS = "related_questions_qatarliving", "reddit_crosspost_links/posts.jsonl.gz"
+STRENGTH = 0.01
+NEAREST = 40
+"""So many texts that look most like one are what it must be told from."""
+EVERY = 3
+"""Of the posts without a known partner every so-manieth is among those to be told from."""
+SOURCES = (
+    "SemEval-2016 task 3, related questions of Qatar Living, training part (repository MIT; weights only)",
+    "titles that communities of Reddit gave to one link, umbrae/reddit-top-2.5-million (PDDL 1.0)",
+)
 
 FAILURES = (
-    "Matters that share no word and no meaning that the table of word pieces knows; languages other than English where"
-    " no word is shared; the probability holds for pairs that a search brought together, not for the best of thousands."
+    "Matters that share no word and no meaning that the tables of word pieces know, as two headlines of one link that"
+    " say nothing of what is behind it; languages other than English where no word is shared; the probability holds for"
+    " pairs that a search brought together, not for the best of thousands."
 )
 
 
-def train(data: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Card and weights; each pair is seen with the subjects of both questions and without."""
-    seen = [_looks(data / FOLDER / "train.csv.gz", subjects=subjects) for subjects in (True, False)]
-    weights = fitted(np.concatenate([looks for looks, _ in seen]), np.concatenate([alike for _, alike in seen]))
+def train(data: Path, out: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Card and weights; each judged pair is seen with the subjects of both questions and without.
+
+    The table of `matter` is the one that was trained into the folder `out`.
+    """
+    _card, arrays = packing.load(out, MATTER)
+    matter = Meaning(MATTER, pieces=PIECES, table=arrays["vectors"])
+    seen = [_looks(matter, data / QUESTIONS, subjects=subjects, unseen=True) for subjects in (True, False)]
+    posts = list(rows_of(data / LINKS))
+    looks, alike = np.concatenate([looks for looks, _ in seen]), np.concatenate([alike for _, alike in seen])
+    weights = fitted(_candidates(matter, posts), looks, alike)
     scores = []
     for what, subjects in (("question beside question", False), ("with the subjects of both", True)):
-        looks, alike = _looks(data / FOLDER / "val.csv.gz", subjects=subjects)
+        looks, alike = _looks(matter, data / FOLDER / "val.csv.gz", subjects=subjects)
         chances = 1 / (1 + np.exp(-(looks @ weights[:-1] + weights[-1])))
         right = (chances >= 0.5) == alike
-        figures = {
-            "AUC": auc(alike, chances),
-            "calibration error": calibration_error(right, np.maximum(chances, 1 - chances)),
-        }
-        scores += [
-            {
-                "data": f"{FOLDER}, validation, {what}",
-                "measure": name,
-                "value": round(100 * float(value or 0), 1),
-                "n": len(alike),
-            }
-            for name, value in figures.items()
-        ]
+        error = calibration_error(right, np.maximum(chances, 1 - chances))
+        where = f"{FOLDER}, validation, {what}"
+        scores += [_score(where, "AUC", auc(alike, chances) or 0.5, len(alike))]
+        scores += [_score(where, "calibration error", error, len(alike))]
+    scores += _found(matter, posts, weights)
     card = {
         "name": NAME,
         "purpose": "Whether two texts speak of the same matter, in the same words or in others.",
-        "sources": (SOURCE,),
+        "sources": SOURCES,
         "failures": FAILURES,
         "scores": scores,
     }
     return card, {"weights": weights.astype(np.float32)}
 
 
-def _looks(path: Path, *, subjects: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    first, second, alike = related_pairs(list(rows_of(path)), subjects=subjects)
+def _looks(
+    matter: Meaning, path: Path, *, subjects: bool, unseen: bool = False
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The looks of judged pairs; `unseen`: only of questions that the table of `matter` did not learn from."""
+    rows = [row for row in rows_of(path) if not (unseen and is_for_the_table(row["question"]))]
+    first, second, alike = related_pairs(rows, subjects=subjects)
     places = {text: place for place, text in enumerate(dict.fromkeys([*first, *second]))}
-    looks = Collection(list(places)).looks([places[text] for text in first], [places[text] for text in second])
-    return looks, np.array(alike)
+    looks = Collection(list(places), matter=matter).looks(
+        [places[text] for text in first], [places[text] for text in second]
+    )
+    return looks.astype(np.float64), np.array(alike)
 
 
-def fitted(looks: npt.NDArray[np.float32], alike: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Weights and, last, the constant: Newton's method, ridge on the weights alone."""
-    design = np.hstack([looks, np.ones((len(looks), 1))]).astype(np.float64)
-    ridge = np.diag([STRENGTH] * len(LOOKS) + [0.0])
-    weights = np.zeros(design.shape[1])
-    for _step in range(25):
-        chances = 1 / (1 + np.exp(-(design @ weights)))
-        slope = design.T @ (alike - chances) - ridge @ weights
-        curve = (design * (chances * (1 - chances))[:, None]).T @ design + ridge
-        weights = weights + np.linalg.solve(curve, slope)
-    return weights
+def _candidates(matter: Meaning, posts: Sequence[Mapping[str, Any]]) -> list[tuple[Floats, npt.NDArray[np.bool_]]]:
+    """For each title the looks of those nearest to it, by words and by meaning alike, and which are of its link."""
+    sought = links_of(posts, WEIGHED, most=500)
+    some = sorted({*sought, *(one for held in sought.values() for one in held), *range(0, len(posts), EVERY)})
+    place_of = {place: number for number, place in enumerate(some)}
+    held = Collection([posts[place]["title"] for place in some], matter=matter)
+    found = []
+    for place, others in sought.items():
+        mine = place_of[place]
+        right = np.array([place_of[other] for other in others])
+        looks = held.looks_beside(mine)
+        near = looks.mean(axis=1)
+        near[mine] = -1
+        nearest = np.union1d(np.argsort(-near, kind="stable")[:NEAREST], right)
+        found.append((looks[nearest].astype(np.float64), np.isin(nearest, right)))
+    return found
+
+
+def fitted(
+    lists: Sequence[tuple[Floats, npt.NDArray[np.bool_]]], looks: Floats, alike: npt.NDArray[np.bool_]
+) -> Floats:
+    """A weight a look and, last, the constant. None is below nothing: no likeness speaks against one matter."""
+    count = len(LOOKS)
+
+    def loss(told: Floats) -> tuple[float, Floats]:
+        weights, scale, constant = told[:count], told[count], told[count + 1]
+        slope = np.concatenate([2 * STRENGTH * weights, [0.0, 0.0]])
+        total = STRENGTH * float(weights @ weights)
+        for table, right in lists:
+            sums = table @ weights
+            raised = np.exp(sums - sums.max())
+            share, true = raised / raised.sum(), raised * right / (raised * right).sum()
+            total -= float(np.log((raised * right).sum() / raised.sum())) / len(lists)
+            slope[:count] += table.T @ (share - true) / len(lists)
+        sums = looks @ weights
+        chance = 1 / (1 + np.exp(-(scale * sums + constant)))
+        total -= float(np.log(np.where(alike, chance, 1 - chance)).mean())
+        miss = (chance - alike) / len(alike)
+        slope[:count] += scale * (looks.T @ miss)
+        slope[count:] += miss @ sums, miss.sum()
+        return total, slope
+
+    start = np.concatenate([np.ones(count), [1.0, -1.0]])
+    told = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * count + [(0.01, None), (None, None)]
+    ).x
+    return np.concatenate([told[count] * told[:count], told[count + 1 :]])
+
+
+def _found(matter: Meaning, posts: Sequence[Mapping[str, Any]], weights: Floats) -> list[dict[str, Any]]:
+    """How often the nearest title, or one of the ten nearest, is of the same link, of links that no fit saw."""
+    sought = links_of(posts, MEASURED, most=500)
+    held = Collection([row["title"] for row in posts], matter=matter)
+    ranks = []
+    for place, others in sought.items():
+        sums = held.looks_beside(place) @ weights[:-1]
+        sums[place] = -np.inf
+        ranks.append(int((sums > max(sums[other] for other in others)).sum()) + 1)
+    where = f"reddit_crosspost_links, links that no fit saw, among {len(posts):,}"
+    return [_score(where, f"hit@{most}", np.mean(np.array(ranks) <= most), len(ranks)) for most in (1, 10)]
+
+
+def _score(data: str, measure: str, value: Any, n: int) -> dict[str, Any]:
+    return {"data": data, "measure": measure, "value": round(100 * float(value), 1), "n": n}

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from talkworthy.analysis.similarity import vectors
 from talkworthy.people.models import Identity, Person
-from talkworthy.responding.suggesting import shared_words
+from talkworthy.responding.likeness import LEAST, kept, words_in_common
 from talkworthy.routing.models import (
     Case,
     CaseChange,
@@ -32,8 +30,8 @@ from talkworthy.workspaces.models import Member, Team
 EARLIER = 8
 NEWEST = 1_500
 """So many of the newest settled cases are compared for likeness."""
-ALIKE = 0.2
-"""Likeness below which an earlier case is not shown."""
+ALIKE = 5
+"""So many of them are shown."""
 DEEPEST = 3
 DONE = (Case.State.RESOLVED, Case.State.CLOSED)
 
@@ -68,11 +66,12 @@ class Told:
 
 @dataclass(frozen=True)
 class Alike:
-    """An earlier case, how alike its first message is (0 to 1), and the words that both have."""
+    """An earlier case, how probably it is of the same matter, the words that both have, and its nearest sentence."""
 
     case: Case
     likeness: float
     words: tuple[str, ...]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -157,13 +156,14 @@ def alike_to(case: Case) -> list[Alike]:
     texts = [said.get(one.pk) or one.title for one in cases]
     if not asked.strip() or not texts:
         return []
-    found = vectors([asked, *texts])
-    likeness = np.asarray((found[1:] @ found[0].T).todense()).ravel()
-    order = [int(place) for place in np.argsort(-likeness, kind="stable")[:5] if likeness[place] >= ALIKE]
-    return [
-        Alike(cases[place], round(float(likeness[place]), 2), shared_words(asked, texts[place], texts))
-        for place in order
-    ]
+    beside = kept(tuple(texts)).beside(asked)
+    order = sorted(range(len(texts)), key=lambda place: -beside.chances[place])[:ALIKE]
+    found = []
+    for place in order:
+        if (chance := float(beside.chances[place])) >= LEAST:
+            shared = beside.why(place)
+            found.append(Alike(cases[place], round(chance, 2), words_in_common(shared, asked), shared.sentence))
+    return found
 
 
 def teams(*, viewer: Member) -> list[Team]:
@@ -205,7 +205,7 @@ def _first_words(workspace: int, cases: Sequence[int]) -> dict[int, str]:
         .order_by("-at", "-pk")
         .values_list("conversation__cases", "title", "text")
     )
-    return {number: f"{title} {text}".strip() for number, title, text in rows}
+    return {number: f"{title}\n{text}".strip() for number, title, text in rows}
 
 
 _LABELS = {

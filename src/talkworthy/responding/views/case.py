@@ -31,7 +31,7 @@ def case(request: MemberRequest, number: int) -> HttpResponse:
 @require_safe
 @permission_required(Permission.READ)
 def alike(request: MemberRequest, number: int) -> HttpResponse:
-    """Settled cases with words like these."""
+    """Settled cases that speak of a matter like this one, and why."""
     found = case_or_404(number, viewer=request.member)
     name = "responding/inbox/alike.html" if request.htmx else "responding/inbox/alike_page.html"
     return render(request, name, {"case": found, "alike": alike_to(found)})
