@@ -71,7 +71,7 @@ def groups(data: Path, most: int) -> dict[str, list[tuple[str, frozenset[str]]]]
     unseen = [row for row in rows(data) if is_held_back(row.text)]
     chance.shuffle(unseen)
     sentences = [row for row in unseen if row.group == "sentences"]
-    short = [row for row in unseen if len(row.text) < SHORT and row.group != "words"]
+    short = [row for row in unseen if len(row.text) < SHORT]
     spaced = [row for row in sentences if " " in row.text.strip()]
     mixed = [
         (f"{one.text} {other.text}", frozenset({one.label, other.label}))
@@ -82,7 +82,10 @@ def groups(data: Path, most: int) -> dict[str, list[tuple[str, frozenset[str]]]]
         hindi = [row["text"] for row in map(json.loads, lines) if row["lang"] == "hi" and row["text"].isascii()]
     found = {
         "sentences": [(row.text, frozenset({row.label})) for row in sentences],
-        f"under {SHORT} characters, no single words": [(row.text, frozenset({row.label})) for row in short],
+        f"under {SHORT} characters": [(row.text, frozenset({row.label})) for row in short],
+        f"under {SHORT} characters, no single words": [
+            (row.text, frozenset({row.label})) for row in short if row.group != "single-words"
+        ],
         "two languages, either is right": mixed,
         "romanised Hindi": [(text, frozenset({"hi"})) for text in hindi],
     }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkworthy.analysis import language, reading
+from talkworthy.analysis import reading
 from talkworthy.analysis.heads import IN_PIPELINE, scorer_of
 from talkworthy.analysis.scoring import Scorer, head, holds_phrase, rarity, weigh
 from talkworthy.analysis.words import character_grams, pieces, read_words, words
@@ -98,11 +98,9 @@ PIECES = (
 @pytest.mark.parametrize("piece", PIECES)
 def test_the_short_way_to_the_words_of_a_piece_is_the_long_one(piece):
     assert words(piece) == read_words(piece)
-    assert language.letters(piece) == language.read_letters(piece)
 
 
 @given(st.text(alphabet="abdDpPxXthps:/w.,!?;' @#-_3", max_size=12))
 def test_the_short_way_is_the_long_one_whatever_the_piece(text):
     for piece in text.split():
         assert words(piece) == read_words(piece)
-        assert language.letters(piece) == language.read_letters(piece)

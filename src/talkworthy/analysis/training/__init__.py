@@ -42,7 +42,7 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Pat
         )
         return _saved(out, card, fitting.learn_rarity(list(texts)[::2]))
     if name == "language":
-        return _saved(out, *language.train(data, version=version))
+        return _saved(out, *language.train(data))
     if name == INFLUENCE:
         return _saved(out, *influence.train(data, version=version))
     if name in (matter.NAME, "similar"):
