@@ -183,7 +183,7 @@ class Detector:
 
     def _best(self, texts: Sequence[str], least: float) -> Iterator[tuple[str, float, bool]]:
         runs = letter_runs(texts, _SCRIPTS)
-        many = np.sum([np.diff(starts) for starts in runs.starts], axis=0, dtype=np.float32)
+        many = np.asarray(np.sum([np.diff(starts) for starts in runs.starts], axis=0), np.float32)
         chances = self._settled(probabilities(sums(runs, self.tables), many, self.tables))
         first = chances.argmax(axis=1)
         top = chances[np.arange(len(first)), first]

@@ -44,6 +44,11 @@ def listed_touchpoints(*, viewer: Member) -> list[Listed]:
     return [Listed(touchpoint, touchpoint.promised, found.get(touchpoint.pk)) for touchpoint in kept]
 
 
+def touchpoints_of(*, viewer: Member) -> QuerySet[Touchpoint]:
+    """The touchpoints by name."""
+    return Touchpoint.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None).order_by("name")
+
+
 def heard(*, viewer: Member) -> Mapping[int, Heard]:
     """What was heard of each touchpoint, by its number."""
     found: dict[int, Heard] = {}

@@ -77,6 +77,17 @@ def models_chosen(workspace: Any) -> Any:
 
 
 @spec
+def touchpoints_learned(  # type: ignore[empty-body] # a specification has none
+    workspace: Any, posts: Sequence[int] | None
+) -> Mapping[str, Sequence[int]]:
+    """Posts that belong to touchpoints by something else than their queries: ids of posts by the touchpoint's slug.
+
+    Of these posts, or of all where None is given, as when a search says `touchpoint:`. The answers of all who joined
+    are put together.
+    """
+
+
+@spec
 def annotation_corrected(workspace: Any, correction: Any, post: Mapping[str, Any], now: datetime) -> None:
     """A person corrected an annotation, in the same transaction; `post` is its row as it stood before."""
 

@@ -4,15 +4,25 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
+from talkworthy.ecosystem.models import Touchpoint
 from talkworthy.learning.choosing import Choice, choice_cited
-from talkworthy.learning.models import Label, Sureness, TrainedModel
+from talkworthy.learning.models import (
+    TOUCHPOINT_TASK,
+    Label,
+    LearnedTie,
+    Sureness,
+    TaughtTouchpoint,
+    TrainedModel,
+)
 from talkworthy.learning.noting import note_label
+from talkworthy.learning.tying import BELONGS, DOES_NOT
 from talkworthy.listening.actions import Refused, correct_annotation
 from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.selectors.mentions import Post
-from talkworthy.workspaces.audit import note_change
+from talkworthy.workspaces.audit import apply_changes, note_change
 from talkworthy.workspaces.models import User, Workspace
 
 TRAINABLE = ("sentiment", "intent")
@@ -164,3 +174,58 @@ def set_sureness(
         made, _created = Sureness.objects.update_or_create(workspace=workspace, task=task, defaults={"least": least})
         note_change(workspace, verb="change", thing=made, by=by, now=now, before={task: before}, after={task: least})
     return before
+
+
+def mark_example(
+    touchpoint: Touchpoint, post: Post, *, belongs: bool, by: User | None, now: datetime
+) -> tuple[Label, Label | None]:
+    """Say whether a post belongs to a touchpoint; returns the label, and the one that held before.
+
+    From three on that belong, the touchpoint ties posts that are like its examples.
+    """
+    task = f"{TOUCHPOINT_TASK}{touchpoint.pk}"
+    with transaction.atomic():
+        taught, _created = TaughtTouchpoint.objects.get_or_create(
+            touchpoint=touchpoint, defaults={"workspace": touchpoint.workspace, "due_at": now}
+        )
+        tie = LearnedTie.objects.filter(touchpoint=touchpoint, uid=post["uid"]).first()
+        before = Label.objects.filter(workspace=touchpoint.workspace, task=task, uid=post["uid"], ended_at=None).first()
+        said = {**post, task: BELONGS if tie else None, "analysed_by": ""}
+        label = note_label(
+            touchpoint.workspace, said, task=task, value=BELONGS if belongs else DOES_NOT, by=by, now=now
+        )
+        LearnedTie.objects.filter(touchpoint=touchpoint, uid=post["uid"]).delete()
+        _look_anew(taught, now=now)
+        held = {touchpoint.slug: label.value}
+        note_change(touchpoint.workspace, verb="mark", thing=label, by=by, now=now, after=held)
+    return label, before
+
+
+def take_example_back(touchpoint: Touchpoint, label: Label, *, by: User | None, now: datetime) -> None:
+    """Let a post be no example any more."""
+    with transaction.atomic():
+        if not Label.objects.filter(pk=label.pk, ended_at=None).update(ended_at=now):
+            return
+        note_change(
+            touchpoint.workspace, verb="undo", thing=label, by=by, now=now, before={touchpoint.slug: label.value}
+        )
+        for taught in TaughtTouchpoint.objects.filter(touchpoint=touchpoint):
+            _look_anew(taught, now=now)
+
+
+def let_examples_answer(touchpoint: Touchpoint, answers: bool, *, by: User | None, now: datetime) -> None:
+    """Tie posts by the examples, or no longer: what they tied is untied at once, and the examples stay."""
+    with transaction.atomic():
+        taught = get_object_or_404(TaughtTouchpoint.objects.select_for_update(), touchpoint=touchpoint)
+        before, after = apply_changes(taught, {"answers": answers})
+        if not after:
+            return
+        taught.save(update_fields=["answers"])
+        if not answers:
+            LearnedTie.objects.filter(touchpoint=touchpoint).delete()
+        _look_anew(taught, now=now)
+        note_change(touchpoint.workspace, verb="change", thing=taught, by=by, now=now, before=before, after=after)
+
+
+def _look_anew(taught: TaughtTouchpoint, *, now: datetime) -> None:
+    TaughtTouchpoint.objects.filter(pk=taught.pk).update(looked_at=None, due_at=now)

@@ -7,9 +7,10 @@ from typing import Any
 from talkworthy.hooks import joins
 from talkworthy.learning.choosing import answering_now, chosen_of
 from talkworthy.learning.looking import look_at_drift
-from talkworthy.learning.models import Label
+from talkworthy.learning.models import Label, LearnedTie
 from talkworthy.learning.noting import note_label
 from talkworthy.learning.recomputing import forget_posts
+from talkworthy.learning.tying import forget_examples, learned_posts, tie_due
 from talkworthy.listening.chosen import Chosen
 from talkworthy.listening.models import Correction
 from talkworthy.workspaces.models import Workspace
@@ -43,13 +44,28 @@ def looks_due(now: datetime) -> int:
     return look_at_drift(now=now)
 
 
+@joins(specname="work_due")
+def touchpoints_due(now: datetime) -> int:
+    """Tie posts to touchpoints by their examples."""
+    return tie_due(now=now)
+
+
+@joins
+def touchpoints_learned(workspace: Workspace, posts: Sequence[int] | None) -> Mapping[str, Sequence[int]]:
+    """The posts that belong to touchpoints by their examples."""
+    return learned_posts(workspace, posts)
+
+
 @joins
 def data_forgotten(
     workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
 ) -> Mapping[str, int]:
-    """The labels of their posts, and their places in what recomputing found."""
+    """The labels of their posts, their places in what recomputing found, and what tied them to touchpoints."""
     pieces = [uids[start : start + PIECE] for start in range(0, len(uids), PIECE)]
     forget_posts(workspace, set(uids))
+    for piece in pieces:
+        LearnedTie.objects.filter(workspace=workspace, uid__in=piece).delete()
+        forget_examples(workspace, piece, now=now)
     return {"labels": sum(Label.objects.filter(workspace=workspace, uid__in=piece).delete()[0] for piece in pieces)}
 
 

@@ -4,7 +4,11 @@ from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from talkworthy.ecosystem.models import Touchpoint
 from talkworthy.workspaces.models import User, Workspace
+
+TOUCHPOINT_TASK = "touchpoint-"
+"""Labels of this task and a touchpoint's number say whether a post belongs to it: yes or no."""
 
 
 class Label(models.Model):
@@ -124,6 +128,52 @@ class DriftLook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task} {self.week}"
+
+
+class TaughtTouchpoint(models.Model):
+    """A touchpoint that people gave examples of: whether it ties posts by them, and which posts it has looked at."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    touchpoint = models.OneToOneField(Touchpoint, on_delete=models.CASCADE, related_name="+")
+    answers = models.BooleanField(default=True)
+    looked_at = models.DateTimeField(null=True)
+    """When all posts were looked at last; null where the examples changed since."""
+    looked_to = models.BigIntegerField(null=True)
+    """The version of the archive up to which arrivals were looked at."""
+    due_at = models.DateTimeField(null=True, default=now)
+    claimed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="taught_touchpoints_due")]
+
+    def __str__(self) -> str:
+        return f"examples of {self.touchpoint}"
+
+    @property
+    def task(self) -> str:
+        """The name under which its examples are labels."""
+        return f"{TOUCHPOINT_TASK}{self.touchpoint_id}"
+
+
+class LearnedTie(models.Model):
+    """A post that belongs to a touchpoint by its examples, not by its query."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    touchpoint = models.ForeignKey(Touchpoint, on_delete=models.CASCADE, related_name="+")
+    uid = models.TextField()
+    post_id = models.BigIntegerField()
+    probability = models.FloatField()
+    nearest = models.JSONField(default=list)
+    """The examples nearest to it: [id of the post, likeness, the words that do most]."""
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["-post_id"]
+        constraints = [models.UniqueConstraint(fields=["touchpoint", "uid"], name="one_learned_tie")]
+        indexes = [models.Index(fields=["workspace", "uid"], name="learned_ties_of_a_post")]
+
+    def __str__(self) -> str:
+        return f"{self.touchpoint}: {self.probability:.0%}"
 
 
 class Sample(models.Model):

@@ -2,21 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from talkworthy.analysis.registry import model
+from talkworthy.analysis.belonging import FEWEST as FEWEST_EXAMPLES
+from talkworthy.analysis.belonging import NAME as BELONGING
+from talkworthy.analysis.registry import Model, model
 from talkworthy.analysis.training.adapting import FEWEST
 from talkworthy.archive import Scan
+from talkworthy.ecosystem.models import Touchpoint
 from talkworthy.learning.actions import OPEN, SURE, TRAINABLE
 from talkworthy.learning.choosing import Choice, answering_now
-from talkworthy.learning.models import DriftLook, Label, Sample, Sureness, TrainedModel
+from talkworthy.learning.models import (
+    TOUCHPOINT_TASK,
+    DriftLook,
+    Label,
+    LearnedTie,
+    Sample,
+    Sureness,
+    TaughtTouchpoint,
+    TrainedModel,
+)
+from talkworthy.learning.tying import Example, Learned, examples_of, learned_from
+from talkworthy.learning.tying import words_of as words_in
+from talkworthy.listening.filters import Filter
 from talkworthy.listening.models import Job, Monitor
+from talkworthy.listening.selectors import mentions
+from talkworthy.listening.selectors.mentions import Post
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.touchpoints import monitors_of_touchpoint
+from talkworthy.query import QueryError
 from talkworthy.workspaces.models import Member
+
+TIES_SHOWN = 20
+MARKS_SHOWN = 8
+READ_FOR_MARKS = 400
+"""Newest posts that are read to find those whose mark would teach most."""
 
 SHIPPED_SURE = {"sentiment": "sentiment", "detected_language": "language"}
 
@@ -159,3 +184,127 @@ def words_of(posts: Sequence[int], *, viewer: Member) -> dict[int, str]:
     scan = Scan(columns=("id", "title", "text"), ids=tuple(posts))
     rows = archive_of(viewer.workspace).table(scan).to_pylist()
     return {row["id"]: row["text"] or row["title"] or "" for row in rows}
+
+
+@dataclass(frozen=True)
+class ToMark:
+    """A post that somebody may mark: its words, and what the examples say of it, where they say something."""
+
+    post_id: int
+    text: str
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Because:
+    """An example that a tied post is like: its words, how alike they are, and the words that do most."""
+
+    post_id: int
+    text: str
+    alike: float
+    words: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Tied:
+    """A post that the examples tied, and why."""
+
+    tie: LearnedTie
+    text: str
+    because: Sequence[Because]
+
+
+@dataclass(frozen=True)
+class ExamplesPage:
+    """A touchpoint's examples and what came of them."""
+
+    taught: TaughtTouchpoint | None
+    belong: Sequence[Example]
+    refused: Sequence[Example]
+    missing: int
+    """How many more must belong before anything is tied."""
+    tied: int
+    ties: Sequence[Tied]
+    to_mark: Sequence[ToMark]
+    problem: str
+    """What is wrong with the words of the search."""
+    card: Model
+
+    @property
+    def sides(self) -> Sequence[tuple[str, Sequence[Example]]]:
+        """The examples that belong and those that do not, each with its heading."""
+        return ((_("Belong here"), self.belong), (_("Do not belong here"), self.refused))
+
+
+def example_labels(touchpoint: Touchpoint, *, viewer: Member) -> QuerySet[Label]:
+    """The labels that make posts examples of a touchpoint."""
+    return labels(viewer=viewer, task=f"{TOUCHPOINT_TASK}{touchpoint.pk}")
+
+
+def examples_page(touchpoint: Touchpoint, *, words: str, viewer: Member, now: datetime) -> ExamplesPage:
+    """Everything that the page of a touchpoint's examples shows."""
+    taught = TaughtTouchpoint.objects.select_related("workspace").filter(touchpoint=touchpoint).first()
+    held = examples_of(taught) if taught else ()
+    belong = [example for example in held if example.belongs]
+    refused = [example for example in held if not example.belongs]
+    ties = LearnedTie.objects.filter(touchpoint=touchpoint)
+    newest = list(ties[:TIES_SHOWN])
+    texts = words_of([tie.post_id for tie in newest], viewer=viewer)
+    by_post = {example.label.post_id: example.text for example in held}
+    learned = learned_from(taught) if taught else None
+    to_mark, problem = _to_mark(touchpoint, words, held, learned, viewer=viewer, now=now)
+    return ExamplesPage(
+        taught,
+        belong,
+        refused,
+        max(0, FEWEST_EXAMPLES - len(belong)),
+        ties.count(),
+        [
+            Tied(
+                tie,
+                texts[tie.post_id],
+                [
+                    Because(number, by_post[number], alike, near)
+                    for number, alike, near in tie.nearest
+                    if number in by_post
+                ],
+            )
+            for tie in newest
+            if tie.post_id in texts
+        ],
+        to_mark,
+        problem,
+        model(BELONGING),
+    )
+
+
+def _to_mark(
+    touchpoint: Touchpoint,
+    words: str,
+    held: Sequence[Example],
+    learned: Learned | None,
+    *,
+    viewer: Member,
+    now: datetime,
+) -> tuple[list[ToMark], str]:
+    """Posts to be marked next: those of a search; else those of which the examples are least sure; else the newest."""
+    marked = {example.label.uid for example in held}
+    if words or learned is None:
+        monitors = () if words else tuple(monitors_of_touchpoint(touchpoint))
+        asked = Filter(words=words, monitors=monitors)
+        try:
+            rows: Sequence[Post] = mentions.mentions(asked, viewer=viewer, period=None, now=now).posts
+        except QueryError as error:
+            return [], str(error)
+        rows = [row for row in rows if row["uid"] not in marked and words_in(row)][:MARKS_SHOWN]
+    else:
+        newest = archive_of(viewer.workspace).table(Scan(columns=("id", "uid", "title", "text"), limit=READ_FOR_MARKS))
+        rows = [row for row in newest.to_pylist() if row["uid"] not in marked and words_in(row)]
+    if learned is None:
+        return [ToMark(row["id"], words_in(row), None) for row in rows], ""
+    verdicts = learned.head.read([words_in(row) for row in rows]) if rows else []
+    found = list(zip(rows, verdicts, strict=True))
+    if not words:
+        found = [pair for pair in found if not pair[1].belongs]
+        found.sort(key=lambda pair: -pair[1].probability)
+    return [ToMark(row["id"], words_in(row), said.probability) for row, said in found[:MARKS_SHOWN]], ""

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.learning import drift_views, recompute_views, sample_views, views
+from talkworthy.learning import drift_views, example_views, recompute_views, sample_views, views
 
 app_name = "learning"
 
@@ -24,5 +24,13 @@ urlpatterns: list[URLPattern] = [
     path("settings/models/recompute/<int:job_id>/undo/", recompute_views.undo, name="undo_recompute"),
     path("settings/models/recompute/<int:job_id>/stop/", recompute_views.stop, name="stop_recompute"),
     path("settings/models/labels.csv", views.labels_csv, name="labels_csv"),
+    path("touchpoints/<int:touchpoint_id>/examples/", example_views.examples, name="examples"),
+    path("touchpoints/<int:touchpoint_id>/examples/switch/", example_views.switch, name="switch_examples"),
+    path(
+        "touchpoints/<int:touchpoint_id>/examples/<int:label_id>/undo/",
+        example_views.take_back,
+        name="take_example_back",
+    ),
+    path("listen/post/<int:post_id>/example/", example_views.mark, name="mark_example"),
     path("listen/post/<int:post_id>/confirm/", views.confirm, name="confirm"),
 ]

@@ -1,7 +1,7 @@
-"""What a post is tied to besides its own columns: touchpoints, by its monitors; the influence of who wrote it."""
+"""What a post is tied to besides its columns: touchpoints, by monitors or examples; the influence of its author."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -33,13 +33,15 @@ class Ties:
 
     touchpoints: Mapping[int, str] | None = None
     """The slug of the touchpoint that a monitor carries."""
+    learned: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Ids of posts that belong to a touchpoint besides, by its slug."""
     influence: Influence | None = None
 
 
 def with_ties(posts: Posts, ties: Ties) -> Posts:
     """Posts with the columns `touchpoint` and `influence`, as far as they are asked."""
     if ties.touchpoints is not None:
-        posts = tied_to(posts, ties.touchpoints)
+        posts = learned_of(tied_to(posts, ties.touchpoints), ties.learned)
     return posts if ties.influence is None else heard(posts, ties.influence)
 
 
@@ -55,6 +57,23 @@ def tied_to(posts: Posts, ties: Mapping[int, str]) -> Posts:
     ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
     slugs = pa.array(list(ties.values()), pa.string()).take(places.filter(kept))
     return posts.append_column("touchpoint", pa.ListArray.from_arrays(pa.array(ends, pa.int32()), slugs))
+
+
+def learned_of(posts: Posts, learned: Mapping[str, Sequence[int]]) -> Posts:
+    """Posts with the slugs of `learned` added to their column `touchpoint`, each once."""
+    if not learned or not posts.num_rows:
+        return posts
+    added = _added(posts["touchpoint"].to_pylist(), posts["id"].to_pylist(), learned)
+    return posts.set_column(posts.schema.get_field_index("touchpoint"), "touchpoint", added)
+
+
+def _added(slugs: list[list[str]], ids: list[int], learned: Mapping[str, Sequence[int]]) -> pa.Array:
+    by_post: dict[int, list[str]] = {}
+    for slug, numbers in learned.items():
+        for number in numbers:
+            by_post.setdefault(number, []).append(slug)
+    both = [list(dict.fromkeys([*held, *by_post.get(number, ())])) for held, number in zip(slugs, ids, strict=True)]
+    return pa.array(both, pa.list_(pa.string()))
 
 
 def heard(posts: Posts, influence: Influence) -> Posts:

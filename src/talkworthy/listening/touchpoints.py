@@ -1,6 +1,6 @@
 """A touchpoint's query is carried by a monitor, so that its mentions, charts and backtests come of themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,12 @@ from django.utils import timezone
 from talkworthy.ecosystem.actions import touchpoint_changed
 from talkworthy.ecosystem.models import Touchpoint
 from talkworthy.ecosystem.selectors import Heard, touchpoints_heard
+from talkworthy.hooks.manager import call
 from talkworthy.listening import actions
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.periods import read_period
 from talkworthy.listening.selectors import series
-from talkworthy.listening.ties import tied_to
+from talkworthy.listening.ties import learned_of, tied_to
 from talkworthy.workspaces.models import Member, User, Workspace
 
 LONGEST_NAME = 80
@@ -71,9 +72,23 @@ def slugs_of(workspace: Workspace) -> dict[int, str]:
     )
 
 
+def monitors_of_touchpoint(touchpoint: Touchpoint) -> list[int]:
+    """The monitor that carries a touchpoint's query, if there is one."""
+    return list(Monitor.objects.filter(touchpoint=touchpoint, deleted_at=None).values_list("pk", flat=True))
+
+
+def learned_ids(workspace: Workspace, posts: Sequence[int] | None = None) -> dict[str, list[int]]:
+    """Ids of posts (of these, else of all) that belong to a touchpoint by examples, by its slug."""
+    found: dict[str, list[int]] = {}
+    for answer in call("touchpoints_learned", workspace=workspace, posts=posts):
+        for slug, ids in answer.items():
+            found.setdefault(slug, []).extend(ids)
+    return found
+
+
 def with_touchpoints(posts: pa.Table, workspace: Workspace) -> pa.Table:
-    """Posts with the slugs of their touchpoints in a column `touchpoint`; they must have the column `monitors`."""
-    return tied_to(posts, slugs_of(workspace))
+    """Posts with the slugs of their touchpoints in a column `touchpoint`; they must have `id` and `monitors`."""
+    return learned_of(tied_to(posts, slugs_of(workspace)), learned_ids(workspace))
 
 
 def _free_name(touchpoint: Touchpoint) -> str:

@@ -16,7 +16,7 @@ from talkworthy.listening.models import Job, Source, Voice, VoicesCounted
 from talkworthy.listening.replay import slices_of
 from talkworthy.listening.stores import archive_of
 from talkworthy.listening.ties import Influence, Ties
-from talkworthy.listening.touchpoints import slugs_of
+from talkworthy.listening.touchpoints import learned_ids, slugs_of
 from talkworthy.listening.weighing import Weighed, weighed
 from talkworthy.query import CompiledQuery
 from talkworthy.workspaces.models import Workspace
@@ -160,8 +160,10 @@ def ties_for(query: CompiledQuery | None, workspace: Workspace) -> Ties | None:
     """What a search must know to answer `touchpoint:` and `influence:`; None, and nothing is read, without them."""
     if query is None or not {"touchpoint", "influence"} & query.columns:
         return None
+    asks_touchpoint = "touchpoint" in query.columns
     return Ties(
-        slugs_of(workspace) if "touchpoint" in query.columns else None,
+        slugs_of(workspace) if asks_touchpoint else None,
+        learned_ids(workspace) if asks_touchpoint else {},
         influence_of(workspace) if "influence" in query.columns else None,
     )
 

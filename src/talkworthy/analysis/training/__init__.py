@@ -7,18 +7,39 @@ Seeded and without chance: the same data give the same files. The folder of data
 from pathlib import Path
 from typing import Any
 
+from talkworthy.analysis.belonging import NAME as BELONGING
 from talkworthy.analysis.careful import careful_name
+from talkworthy.analysis.entities import NAME as ENTITIES
 from talkworthy.analysis.evaluation import Measured
 from talkworthy.analysis.influence import NAME as INFLUENCE
 from talkworthy.analysis.scoring import FEATURES
 from talkworthy.analysis.target import NAME
-from talkworthy.analysis.training import fitting, heads, influence, language, matter, packing, similar
+from talkworthy.analysis.training import (
+    belonging,
+    entities,
+    fitting,
+    heads,
+    influence,
+    language,
+    matter,
+    packing,
+    similar,
+)
 from talkworthy.analysis.training.helping import rarity_of, readers_of
 from talkworthy.analysis.training.tasks import TASKS, Task, task
 
 LICENCE = "Apache-2.0"
 HELD_BACK = "the tenth of its own sets that was held back"
-TRAINED = (FEATURES, "language", INFLUENCE, *(held.name for held in TASKS), matter.NAME, "similar")
+TRAINED = (
+    FEATURES,
+    "language",
+    INFLUENCE,
+    *(held.name for held in TASKS),
+    matter.NAME,
+    "similar",
+    BELONGING,
+    ENTITIES,
+)
 CAREFUL = tuple(careful_name(held.name) for held in TASKS)
 
 
@@ -45,6 +66,10 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Pat
         return _saved(out, *language.train(data))
     if name == INFLUENCE:
         return _saved(out, *influence.train(data, version=version))
+    if name == BELONGING:
+        return _saved(out, *belonging.train(data, version=version))
+    if name == ENTITIES:
+        return _saved(out, *entities.train(data, version=version))
     if name in (matter.NAME, "similar"):
         told, arrays = matter.train(data) if name == matter.NAME else similar.train(data, out)
         card = _card(name, version, told["purpose"], (), told["sources"], told["failures"])
