@@ -35,6 +35,25 @@ TASK: "dict[str, StrPromise]" = {
     "detected_language": _("Language"),
 }
 
+NAME_KIND: "dict[str, StrPromise]" = {
+    "person": _("person"),
+    "organisation": _("organisation, product or work"),
+    "place": _("place"),
+}
+"""What a name in a post names."""
+
+SPOKE_FOR_NAME: "dict[str, StrPromise]" = {
+    "the word": _("the word itself"),
+    "how it is written": _("how it is written"),
+    "lists of names": _("lists of names and places"),
+    "the word before": _("the word before it"),
+    "the word after": _("the word after it"),
+    "how its neighbours are written": _("how its neighbours are written"),
+    "two words before and after": _("the words around it"),
+    "what it means": _("what such words mean"),
+}
+"""What made a name be read as one."""
+
 URGENT_FROM = 50
 """Urgency from which a card says so."""
 

@@ -36,6 +36,7 @@ reading: list[URLPattern] = [
     path("monitors/<int:monitor_id>/mark/", monitors.mark, name="mark"),
     path("trends/", trends.trends, name="trends"),
     path("trends/memes/", trends.memes, name="memes"),
+    path("trends/names/", trends.names, name="names"),
     path("trends/voices/", voices.voices, name="voices"),
     path("trends/voices.csv", voices.voices_file, name="voices_file"),
     path("trends/vega.js", trends.vega, name="vega"),

@@ -30,6 +30,7 @@ PAGES = [
     "monitors/{monitor}/edit/",
     "trends/",
     "trends/memes/",
+    "trends/names/",
 ]
 
 pytestmark = [

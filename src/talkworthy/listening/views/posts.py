@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -15,11 +16,16 @@ from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.analysis.heads import Heads
 from talkworthy.analysis.reasons import Evidence, Reason, why
+from talkworthy.ecosystem.models import Touchpoint
+from talkworthy.ecosystem.selectors import touchpoints_of
 from talkworthy.listening.cards import Card, Cards, marked
 from talkworthy.listening.chosen import chosen_for, heads_for
-from talkworthy.listening.labels import INTENT, SENTIMENT, TASK, value_label
+from talkworthy.listening.filters import Filter
+from talkworthy.listening.labels import INTENT, NAME_KIND, SENTIMENT, SPOKE_FOR_NAME, TASK, value_label
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.selectors import mentions
+from talkworthy.listening.selectors.names import names_in, phrase
+from talkworthy.listening.touchpoints import learned_ids
 from talkworthy.query import Branch, explain
 from talkworthy.query.languages import LANGUAGES
 from talkworthy.schema import INTENTS, SENTIMENTS
@@ -68,6 +74,17 @@ class Found:
     monitor: Monitor
     root: Branch | None
     still: bool
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name in the post: what it names, the river of its posts, how sure it is, and what spoke for it."""
+
+    text: str
+    kind: str
+    address: str
+    probability: float
+    because: Sequence[str]
 
 
 @require_GET
@@ -119,6 +136,8 @@ def pane(post_id: int, *, viewer: Member, now: datetime) -> dict[str, Any]:
         "thread": answers(mentions.thread_of(row, viewer=viewer), row, cards),
         "told": [told(row, task, corrected=corrected, heads=heads) for task in TASK],
         "found": found_by(row, cards),
+        "touchpoints": touchpoints(row, cards, viewer=viewer),
+        "names": named(row, river=reverse("listening:river", args=(viewer.workspace.slug,))),
         "others": [cards.card(other) for other in mentions.posts_of_author(row, viewer=viewer)],
         "corrections": [
             (
@@ -159,6 +178,30 @@ def told(row: mentions.Post, task: str, *, corrected: set[str], heads: Heads | N
         weighed,
         _choices(task, value),
     )
+
+
+def touchpoints(row: mentions.Post, cards: Cards, *, viewer: Member) -> list[tuple[Touchpoint, bool, bool]]:
+    """The workspace's touchpoints, and for each whether its query found the post, and whether examples tied it."""
+    known = list(touchpoints_of(viewer=viewer))
+    if not known:
+        return []
+    found = {cards.monitors[number].touchpoint_id for number in row["monitors"] or () if number in cards.monitors}
+    learned = learned_ids(viewer.workspace, [row["id"]])
+    return [(one, one.pk in found, bool(learned.get(one.slug))) for one in known]
+
+
+def named(row: mentions.Post, *, river: str) -> list[Named]:
+    """The names in a post, each with what finds others of it."""
+    return [
+        Named(
+            entity.text,
+            str(NAME_KIND[entity.kind]),
+            f"{river}?{Filter(words=phrase(entity.text), period='30d').address}",
+            entity.probability,
+            [str(SPOKE_FOR_NAME[what]) for what, _ in entity.because],
+        )
+        for entity in names_in(row)
+    ]
 
 
 def found_by(row: mentions.Post, cards: Cards) -> list[Found]:

@@ -22,12 +22,13 @@ from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening import charts
 from talkworthy.listening.filters import Filter, read_filter
-from talkworthy.listening.labels import INTENT, SENTIMENT, channel_title, language_name
+from talkworthy.listening.labels import INTENT, NAME_KIND, SENTIMENT, channel_title, language_name
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.periods import NAMED, BadPeriod, Period, read_period
 from talkworthy.listening.planning import wilson
 from talkworthy.listening.selectors import mentions, series
 from talkworthy.listening.selectors.memes import query_of, rising_memes
+from talkworthy.listening.selectors.names import kinds_of, names_said
 from talkworthy.listening.selectors.series import EVERY_POST, Change, Share
 from talkworthy.listening.views.drawing import FORMS, Drawn, drawn, exported, plotted
 from talkworthy.listening.views.naming import period_words, short_period
@@ -126,6 +127,7 @@ def trends(request: MemberRequest) -> HttpResponse:
         ],
         "by_channel": bool(asked.base.channels),
         "memes": f"{reverse('listening:memes', args=(request.workspace.slug,))}?{request.GET.urlencode()}",
+        "names": f"{reverse('listening:names', args=(request.workspace.slug,))}?{request.GET.urlencode()}",
         "is_past": series.standing_now(viewer=request.member, now=asked.now) != asked.now,
         "is_empty": series.coverage(viewer=request.member).first is None,
         "vega": reverse("listening:vega", args=(request.workspace.slug,)),
@@ -159,8 +161,13 @@ def memes(request: MemberRequest) -> HttpResponse:
         raise Http404(str(error)) from error
     numbers = [asked.focus.pk] if asked.focus else []
     found = rising_memes(numbers, asked.period, viewer=request.member)
+    kinds = kinds_of(found.memes)
     rows = [
-        (meme, asked.address(Filter(words=query_of(meme), monitors=tuple(numbers)), found.since, found.until))
+        (
+            meme,
+            asked.address(Filter(words=query_of(meme), monitors=tuple(numbers)), found.since, found.until),
+            NAME_KIND.get(kinds.get(meme.term.text, ""), ""),
+        )
         for meme in found.memes
     ]
     context = {
@@ -172,6 +179,30 @@ def memes(request: MemberRequest) -> HttpResponse:
     return render(
         request, "listening/trends/memes.html" if not request.htmx else "listening/trends/memes.html#rising", context
     )
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+@permission_required(Permission.READ)
+def names(request: MemberRequest) -> HttpResponse:
+    """Persons, organisations and places that the newest posts of the period name most; a part that comes when ready."""
+    try:
+        asked = _asked(request)
+    except BadPeriod as error:
+        raise Http404(str(error)) from error
+    numbers = (asked.focus.pk,) if asked.focus else ()
+    found = names_said(numbers, asked.period, viewer=request.member)
+    since = found.since if found.is_cut and found.since else asked.period.since
+    rows = [
+        (
+            name,
+            NAME_KIND[name.kind],
+            asked.address(Filter(words=name.query, monitors=numbers), since, asked.period.until),
+        )
+        for name in found.names
+    ]
+    template = "listening/trends/names.html" if not request.htmx else "listening/trends/names.html#said"
+    return render(request, template, {"asked": asked, "found": found, "rows": rows})
 
 
 @require_GET
