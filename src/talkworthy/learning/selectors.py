@@ -40,6 +40,8 @@ from talkworthy.workspaces.models import Member
 
 TIES_SHOWN = 20
 MARKS_SHOWN = 8
+LEAST_TO_MARK = 3
+"""Posts that are offered even where none is doubtful."""
 READ_FOR_MARKS = 400
 """Newest posts that are read to find those whose mark would teach most."""
 
@@ -305,6 +307,7 @@ def _to_mark(
     verdicts = learned.head.read([words_in(row) for row in rows]) if rows else []
     found = list(zip(rows, verdicts, strict=True))
     if not words:
-        found = [pair for pair in found if not pair[1].belongs]
-        found.sort(key=lambda pair: -pair[1].probability)
+        found = sorted((pair for pair in found if not pair[1].belongs), key=lambda pair: -pair[1].probability)
+        doubtful = sum(said.belongs is None for _row, said in found)
+        found = found[: max(doubtful, LEAST_TO_MARK)]
     return [ToMark(row["id"], words_in(row), said.probability) for row, said in found[:MARKS_SHOWN]], ""
