@@ -9,6 +9,7 @@ from django.utils import timezone
 from talkworthy.responding import actions
 from talkworthy.responding.models import ApprovalRule, Autonomy, Delivery, Draft, Manner, Sender, Snippet, Stop
 from talkworthy.responding.selectors.deliveries import automated_share
+from talkworthy.routing.models import Message
 from talkworthy.workspaces.models import Workspace
 
 from .conftest import NOW
@@ -65,6 +66,33 @@ def test_what_is_wrong_is_told_while_it_is_written_and_nothing_is_saved(frank, d
     assert "asks for personal data" in words and "17 too many" in words
     draft.refresh_from_db()
     assert draft.text == "You are welcome"
+
+
+def test_how_it_will_read_is_shown_without_script_and_nothing_is_saved(frank, draft):
+    said = change(frank, draft, "preview", text="See https://acme.example/help", visibility="private")
+    words = said.content.decode()
+    assert said.status_code == 200 and '<details class="further as-read" open>' in words
+    assert '<a href="https://acme.example/help"' in words and ">See https://acme.example/help</textarea>" in words
+    draft.refresh_from_db()
+    assert (draft.text, draft.version) == ("You are welcome", 1)
+
+
+def test_the_counter_counts_as_the_channel_does(frank, draft, channel):
+    Sender.objects.update(limits={"characters": 60, "count": "graphemes", "link_length": 23})
+    page_of = page(frank, CASE)
+    assert 'data-most="60"' in page_of and 'data-count="graphemes"' in page_of and 'data-link="23"' in page_of
+    told = {"text": f"👩‍👩‍👧‍👧 https://acme.example/{'x' * 80}"}
+    assert "35 left" in frank.post(f"/acme/replies/drafts/{draft.pk}/look/", told).content.decode()
+
+
+def test_a_channel_that_tells_people_by_their_name_shows_and_counts_it(frank, draft, channel):
+    Sender.objects.update(limits={"characters": 60, "addressed": True})
+    Message.objects.update(author_handle="zoe@far.example")
+    said = frank.post(f"/acme/replies/drafts/{draft.pk}/look/", {"text": "Hi"}).content.decode()
+    handle = Message.objects.get(uid=draft.in_reply_to).author_handle.lstrip("@")
+    assert f"@{handle} Hi" in said and f"{60 - len(f'@{handle} Hi')} left" in said
+    there = frank.post(f"/acme/replies/drafts/{draft.pk}/look/", {"text": f"@{handle} Hi"}).content.decode()
+    assert f"@{handle} @{handle}" not in there
 
 
 def test_a_private_answer_may_ask_for_an_order_number(frank, draft):

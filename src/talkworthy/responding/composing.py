@@ -1,12 +1,13 @@
 """Everything that the composer of a case shows: one frozen view of a draft for one viewer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from talkworthy.connectors.contract import SendingLimits
 from talkworthy.connectors.lengths import length_of
 from talkworthy.listening.models import Source
 from talkworthy.responding import actions
+from talkworthy.responding.actions.drafts import addressed
 from talkworthy.responding.autonomy import Deed, Situation, refusals
 from talkworthy.responding.models import Attachment, Delivery, Draft, Presence, Stop
 from talkworthy.responding.reasons import warning_in_words
@@ -38,6 +39,8 @@ class Looked:
     """A draft as it stands: how long it is, how it will read, what is wrong with it, and who sees it."""
 
     whole: str
+    signed_by: str
+    """The account that it will stand under; empty where none answers."""
     length: int
     most: int | None
     left: int | None
@@ -78,6 +81,8 @@ class Composer:
     stop: Stop | None
     may_write: bool
     has_drafter: bool
+    previewed: bool = False
+    """Somebody asked how it will read: it is shown open, and nothing was saved."""
 
 
 def composer_of(case: Case, *, viewer: Member, now: datetime) -> Composer:
@@ -108,14 +113,27 @@ def composer_of(case: Case, *, viewer: Member, now: datetime) -> Composer:
     )
 
 
+def as_it_leaves(draft: Draft, limits: SendingLimits, *, sender: Member | None) -> str:
+    """The words as people will read them: with the lines that are added, and naming whom they answer where it must."""
+    whole = words_of(draft, sender=sender)
+    message = reads.message_of(draft) if limits.addressed else None
+    return addressed(whole, message) if message else whole
+
+
+def tried(composer: Composer, draft: Draft, *, viewer: Member) -> Composer:
+    """The same composer with a draft that was not saved: what somebody wants to look at first."""
+    return replace(composer, draft=draft, looked=looked_at(draft, sender=viewer), previewed=True)
+
+
 def looked_at(draft: Draft, *, sender: Member | None) -> Looked:
     """A draft, saved or not, as it would leave if somebody sent it now."""
     limits = limits_of(draft.source) if draft.source else SendingLimits()
-    whole = words_of(draft, sender=sender)
+    whole = as_it_leaves(draft, limits, sender=sender)
     length = length_of(whole, limits)
     told = []
     for warned in warnings_for(draft, sender=sender):
         said, remedy = warning_in_words(warned)
         told.append(Told(said, remedy, draft.text[warned.start : warned.end], warned.stops))
     left = None if limits.characters is None else limits.characters - length
-    return Looked(whole, length, limits.characters, left, tuple(told), draft.visibility in OPEN)
+    signed_by = draft.source.name if draft.source else ""
+    return Looked(whole, signed_by, length, limits.characters, left, tuple(told), draft.visibility in OPEN)

@@ -40,7 +40,7 @@ def start_draft(
         raise Refused(_("There is no message here that could be answered."))
     source = sender_for(message.conversation, heard_by=message.source)
     limits = limits_of(source) if source is not None else SendingLimits()
-    text = text if not limits.addressed or made_by else _addressed(text, message)
+    text = text if not limits.addressed or made_by else addressed(text, message)
     with transaction.atomic():
         draft = Draft.objects.create(
             workspace_id=case.workspace_id,
@@ -217,7 +217,7 @@ def _keep_version(draft: Draft, *, by: Member | None, now: datetime) -> None:
     )
 
 
-def _addressed(text: str, message: Message) -> str:
+def addressed(text: str, message: Message) -> str:
     """The text with the name of whom it answers in front, where the channel tells them by it."""
     name = message.author_handle.lstrip("@")
     return text if not name or f"@{name}" in text else f"@{name} {text}"

@@ -13,12 +13,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from talkworthy.connectors.contract import SendingLimits
 from talkworthy.responding import actions
-from talkworthy.responding.composing import composer_of, looked_at
+from talkworthy.responding.composing import composer_of, looked_at, tried
 from talkworthy.responding.differences import differences
 from talkworthy.responding.models import Draft
 from talkworthy.responding.selectors import drafts as selectors
 from talkworthy.responding.selectors.snippets import ready_for, snippet_or_404
+from talkworthy.responding.sending import limits_of
 from talkworthy.routing.models import Case
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
@@ -66,6 +68,8 @@ def change(request: MemberRequest, draft_id: int) -> HttpResponse:
             return _back(request, draft.case)
         version = int(request.POST.get("version", "0") or 0)
         changes = _changes(request, draft)
+        if verb == "preview":
+            return _previewed(request, draft, changes)
         if verb in ("snippet", "earlier"):
             changes["text"] = _with(changes["text"], _inserted(request, draft, verb, argument, now))
         draft = actions.save_draft(draft, version=version, by=request.member, now=now, **changes)
@@ -90,7 +94,9 @@ def look(request: MemberRequest, draft_id: int) -> HttpResponse:
     for name, value in _changes(request, draft).items():
         setattr(draft, name, value)
     looked = looked_at(draft, sender=request.member)
-    return render(request, "responding/composer/looked.html", {"looked": looked, "draft": draft})
+    limits = limits_of(draft.source) if draft.source else SendingLimits()
+    found = {"looked": looked, "draft": draft, "limits": limits, "open": bool(request.POST.get("reading"))}
+    return render(request, "responding/composer/looked.html", found)
 
 
 @require_POST
@@ -251,6 +257,15 @@ def _conflict(request: MemberRequest, error: actions.Stale) -> HttpResponse:
         "case": theirs.case,
     }
     return render(request, "responding/composer/conflict.html", found, status=409)
+
+
+def _previewed(request: MemberRequest, draft: Draft, changes: dict[str, Any]) -> HttpResponse:
+    """How it will read, as it stands in the form; nothing is saved."""
+    for name, value in changes.items():
+        setattr(draft, name, value)
+    held = composer_of(draft.case, viewer=request.member, now=timezone.now())
+    found = {"composer": tried(held, draft, viewer=request.member), "back": _where(request) or ""}
+    return render(request, "responding/composer/page.html", found)
 
 
 def _shown(request: MemberRequest, case: Case, status: int = 200) -> HttpResponse:

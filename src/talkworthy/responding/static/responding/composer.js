@@ -19,6 +19,29 @@
     part("[data-sheet]")?.classList.toggle("between", !everybody);
   });
 
+  /* The counter moves with every key, in the channel's way of counting; what is added to the text, the server knows. */
+  const graphemes = "Segmenter" in Intl ? new Intl.Segmenter(undefined, { granularity: "grapheme" }) : null;
+  function lengthOf(field) {
+    let text = field.value;
+    if (field.dataset.link) text = text.replace(/https?:\/\/[^\s<>"]+[^\s<>".,;:!?'）)\]]/g, "x".repeat(Number(field.dataset.link))).replace(/(?<![\w/])(@\w[\w.-]*)@[\w.-]+\w/g, "$1");
+    return field.dataset.count === "graphemes" && graphemes ? [...graphemes.segment(text)].length : [...text].length;
+  }
+  let added = 0;
+  function measure() { const field = part("[data-answer]"), looked = document.getElementById("looked"); if (field?.dataset.most && looked) added = Number(looked.dataset.length) - lengthOf(field); }
+  function tell(field) {
+    const said = part("[data-left]"), bar = part("progress.length");
+    if (!said || !field.dataset.most) return;
+    const length = lengthOf(field) + added, left = Number(field.dataset.most) - length;
+    said.textContent = (left < 0 ? said.dataset.overWords : said.dataset.leftWords).replace("{n}", Math.abs(left).toLocaleString(document.documentElement.lang || undefined));
+    said.classList.toggle("danger-words", left < 0);
+    said.classList.toggle("warn-words", left >= 0 && left < 30);
+    if (bar) { bar.value = length; bar.classList.toggle("over", left < 0); }
+  }
+  measure();
+  document.addEventListener("input", (event) => { if (event.target.matches?.("[data-answer]")) tell(event.target); });
+  document.addEventListener("htmx:configRequest", (event) => { if (event.target.matches?.("[data-answer]") && part("details.as-read")?.open) event.detail.parameters.reading = "1"; });
+  document.addEventListener("htmx:afterSettle", () => measure());
+
   /* Snippets while writing: ; and the beginning of a shortcut. */
   const sought = (field) => /(?:^|\s)[;/]([\w-]*)$/.exec(field.value.slice(0, field.selectionStart));
   function offer(field) {
