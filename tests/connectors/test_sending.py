@@ -354,3 +354,16 @@ def test_bodies_are_what_was_asked_for(channel):
     assert request.headers["content-type"].startswith("application/")
     if "json" in request.headers["content-type"]:
         assert isinstance(json.loads(request.content), dict)
+
+
+@of("mastodon")
+def test_a_server_with_a_port_is_asked_for_its_own_status_by_number(channel):
+    channel.settings = {**channel.settings, "server": "https://social.example:8443"}
+    channel.post |= {
+        "origin": "social.example_8443",
+        "uid": f"mastodon:social.example_8443:{channel.post['native_id']}",
+    }
+    channel.send()
+    asked = [str(request.url) for request in channel.server.asked if request.method == "GET"]
+    assert any(f"/api/v1/statuses/{channel.post['native_id']}" in address for address in asked)
+    assert not any("/api/v2/search" in address for address in asked)

@@ -43,6 +43,7 @@ def test_a_level_that_nobody_knows_allows_nothing():
         ({"negative": True}, Never.FIRST_NEGATIVE),
         ({"vulnerable": True}, Never.VULNERABLE),
         ({"legal": True}, Never.LEGAL),
+        ({"security": True}, Never.SECURITY),
         ({"influencer": True}, Never.INFLUENCER),
         ({"automated": True}, Never.AUTOMATED),
         ({"person_answered": True}, Never.PERSON_ANSWERS),

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from talkworthy.notifying.models import Notification
-from talkworthy.routing.models import Case, CaseRole, ConversationLink
+from talkworthy.routing.models import Case, CaseRole, ConversationLink, Timer
 from talkworthy.workspaces.models import Team, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -237,3 +237,27 @@ def test_pressing_twice_is_no_conflict_with_oneself(client, fresh):
 def test_rows_tell_the_version_that_was_looked_at(client):
     page = client.get("/acme/inbox/").content.decode()
     assert 'data-version="1"' in page and 'name="seen" value="7:1"' in page
+
+
+def test_a_snooze_that_was_clicked_twice_is_undone_by_one_undo(client, fresh, case):
+    do(client, "snooze", **{"for": "3600"})
+    undo(client, do(client, "snooze", **{"for": "3600"}))
+    assert (fresh().state, fresh().snoozed_until) == ("new", None)
+    assert not Timer.objects.filter(case=case, kind="snooze", done_at=None).exists()
+
+
+def test_the_undo_of_a_second_snooze_gives_back_the_first_with_its_timer(client, fresh, case):
+    client.get(do(client, "snooze", until="2030-01-01T10:00").headers["Location"])
+    first = fresh().snoozed_until
+    undo(client, do(client, "snooze", until="2031-01-01T10:00"))
+    assert (fresh().state, fresh().snoozed_until) == ("snoozed", first)
+    assert Timer.objects.get(case=case, kind="snooze", done_at=None).due_at == first
+
+
+def test_nobody_who_may_not_work_on_cases_is_given_one(client, fresh, people):
+    page = client.get("/acme/cases/7/").content.decode()
+    reader = people["carol"]
+    assert f'value="member-{reader.pk}"' not in page and f'value="member-{people["gina"].pk}"' in page
+    before = fresh().owner_id
+    answer = client.post("/acme/cases/7/act/", {"do": "assign", "to": f"member-{reader.pk}"}, follow=True)
+    assert "may not work on cases" in answer.content.decode() and fresh().owner_id == before

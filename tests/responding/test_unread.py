@@ -49,7 +49,7 @@ def test_a_case_is_unread_until_its_newest_words_are_seen(people, cases):
 def test_looking_at_a_case_is_what_makes_it_read(client_of, people, cases):
     client = client_of(people["frank"])
     page = client.get("/acme/inbox/").content.decode()
-    assert page.count(" unread\"") == 2
+    assert page.count(' unread"') == 2
     client.get("/acme/cases/1/", headers={"HX-Request": "true", "HX-Target": "opened"})
     assert unread(people["frank"]) == [2]
     stamp = client.get("/acme/inbox/").context["listed"].stamp

@@ -82,8 +82,6 @@ def test_a_deadline_that_went_by_before_it_rang_is_not_forgotten_by_moving_or_se
 
 
 def test_programs_hear_that_an_answer_changed_the_state(promised: Case, alice: User) -> None:
-    add_endpoint(
-        promised.workspace, name="CRM", url="https://crm.example/", events=["case.state"], by=alice, now=NOW
-    )
+    add_endpoint(promised.workspace, name="CRM", url="https://crm.example/", events=["case.state"], by=alice, now=NOW)
     note_message(promised, ours(promised, SOON), now=SOON)
     assert [event.data["was"] for event in Event.objects.all()] == ["new"]

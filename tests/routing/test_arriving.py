@@ -204,6 +204,23 @@ def test_whoever_writes_again_within_two_weeks_opens_the_settled_case_and_its_ow
     assert frank.notifications.filter(kind="reopened").exists()
 
 
+def test_earlier_wordings_are_kept_shown_and_go_with_the_words(filled, rule, client_of, frank):
+    arrive(filled, post(1))
+    look()
+    for number, words in enumerate(["My Acme router is on fire", "My Acme router is on fire", "My Acme router is ash"]):
+        edited = LATER + timedelta(minutes=number)
+        arrive(filled, post(1, words, edited_at=edited), now=edited)
+        look(now=edited)
+    message = Message.objects.get()
+    assert [held.text for held in message.wordings.all()] == ["My Acme router is broken", "My Acme router is on fire"]
+    page = client_of(frank.user).get(f"/acme/cases/{Case.objects.get().number}/").content.decode()
+    assert "2 earlier wordings" in page and "My Acme router is broken" in page
+    gone = LATER + timedelta(hours=1)
+    arrive(filled, gone=[post(1)["uid"]], now=gone)
+    look(now=gone)
+    assert not message.wordings.exists()
+
+
 def test_an_edit_changes_the_copy_and_a_deletion_empties_it(filled, rule):
     arrive(filled, post(1))
     look()

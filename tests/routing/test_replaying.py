@@ -152,6 +152,18 @@ def test_a_rule_and_a_version_are_tried_as_they_stand(client_of, routed, rule, l
     assert {job.request["playbook"] for job in jobs} == {playbook_of(routed, now=NOW).active_id}
 
 
+def test_a_replay_says_of_which_days_it_is_and_is_stopped_by_who_may_start_it(client_of, routed, lead, carol):
+    client = client_of(lead)
+    client.post(f"{PAGE}playbook/1/replay/", {"span": "7d"})
+    job = Job.objects.get(kind="replay")
+    words = client.get(f"{PAGE}replays/{job.pk}/").content.decode()
+    assert "Mentions from" in words and f"replays/{job.pk}/stop/" in words
+    assert client_of(carol).post(f"{PAGE}replays/{job.pk}/stop/").status_code == 403
+    assert client.post(f"{PAGE}replays/{job.pk}/stop/").status_code == 302
+    job.refresh_from_db()
+    assert job.state == "stopped" and "It was stopped" in client.get(f"{PAGE}replays/{job.pk}/").content.decode()
+
+
 @pytest.mark.parametrize("page", ["rules/replay/", "rules/{rule}/replay/", "playbook/1/replay/"])
 def test_whoever_may_not_edit_routing_starts_no_replay(client_of, routed, rule, carol, page):  # noqa: F811
     assert client_of(carol).post(PAGE + page.format(rule=rule.pk)).status_code == 403

@@ -1,6 +1,7 @@
 """The effects of rules, put together."""
 
 import pytest
+from django.utils.translation import gettext, override
 
 from talkworthy.query import parse
 from talkworthy.routing.rules import BadEffect, RoutingPlan, Ruling, plan, read_effects, sources_named
@@ -69,3 +70,12 @@ def test_skills_that_rules_ask_for_add_up():
 def test_a_skill_that_nobody_can_have_is_refused(skill):
     with pytest.raises(BadEffect):
         read_effects([{"do": "need_skill", "skill": skill}])
+
+
+def test_what_is_wrong_with_an_effect_is_said_in_the_language_of_whoever_reads_it():
+    with override("de"), pytest.raises(BadEffect) as said:
+        read_effects([{"do": "assign_team", "team": "x"}])
+    assert str(said.value) == gettext("%(do)s takes the number of a team, not “%(value)s”.") % {
+        "do": "assign_team",
+        "value": "x",
+    }

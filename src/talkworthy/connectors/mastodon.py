@@ -54,7 +54,7 @@ from talkworthy.connectors.reading import (
     record,
     text,
 )
-from talkworthy.schema import post_uid
+from talkworthy.schema import native_parts, post_uid
 
 if TYPE_CHECKING:
     from talkworthy.connectors.http import Http
@@ -960,7 +960,7 @@ def _without_addresses(words: str) -> str:
 def _status_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, Any]:
     """The status that is answered, as the server of the account knows it, with its id there."""
     post, base, token = answered(outgoing, "mastodon"), _server(settings), _sending_token(settings)
-    if post.get("origin") == _host(base):
+    if post.get("origin") == native_parts(post_uid("mastodon", _host(base), "0"))[1]:  # a port is written otherwise
         response = http.get(f"{base}/api/v1/statuses/{quote(str(post.get('native_id')), safe='')}", auth=token)
         if response.status in (404, 410):
             raise GiveUp("What it answers was deleted.")

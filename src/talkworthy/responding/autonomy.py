@@ -29,6 +29,8 @@ class Never(StrEnum):
     FIRST_NEGATIVE = "first contact, negative"
     VULNERABLE = "vulnerable person"
     LEGAL = "legal matter"
+    SECURITY = "security matter"
+    """An account that was taken over, or data that leaked."""
     INFLUENCER = "influencer"
     AUTOMATED = "another automation"
     PERSON_ANSWERS = "a person has taken over"
@@ -65,6 +67,7 @@ class Situation:
     negative: bool = True
     vulnerable: bool = False
     legal: bool = False
+    security: bool = False
     influencer: bool = False
     automated: bool = False
     person_answered: bool = False
@@ -99,6 +102,7 @@ def refusals(deed: Deed, allowed: Allowed, situation: Situation) -> tuple[Refusa
         Never.FIRST_NEGATIVE: situation.first_contact and situation.negative,
         Never.VULNERABLE: situation.vulnerable,
         Never.LEGAL: situation.legal,
+        Never.SECURITY: situation.security,
         Never.INFLUENCER: situation.influencer,
         Never.AUTOMATED: situation.automated,
         Never.PERSON_ANSWERS: situation.person_answered,

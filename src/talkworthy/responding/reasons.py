@@ -15,6 +15,7 @@ def refusal_in_words(refusal: Refusal) -> str:
         Never.FIRST_NEGATIVE: _("It is the first contact, and what they wrote is not plainly friendly."),
         Never.VULNERABLE: _("They may be in danger: a person answers."),
         Never.LEGAL: _("It is a legal or risky matter: a person answers."),
+        Never.SECURITY: _("It is a matter of security, such as a hacked account: a person answers."),
         Never.INFLUENCER: _("Their word reaches far: a person answers."),
         Never.AUTOMATED: _("The other side is a machine."),
         Never.PERSON_ANSWERS: _("A person has taken over the conversation."),

@@ -172,7 +172,7 @@ class Desk:
             elif post is None:
                 return  # it is gone from the archive; its deletion arrives by itself
             elif arrival.reason == "edited":
-                message = change_message(self.workspace, post)
+                message = change_message(self.workspace, post, now=self.now)
                 if message is not None:
                     note_change_of(message, "message edited", now=self.now)
             elif verdict is not None:

@@ -15,7 +15,7 @@ from talkworthy.routing.arriving import look_at_arrivals
 from talkworthy.routing.escalating import escalate_due
 from talkworthy.routing.falling_due import ring_due
 from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
-from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule
+from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule, Wording
 from talkworthy.routing.reckoning import reckon_due
 from talkworthy.routing.rules import sources_named
 from talkworthy.routing.states import LIVE
@@ -111,7 +111,15 @@ def data_exported(
             "uid", "outcome", "priority", "path"
         )
     ]
-    return {name: rows for name, rows in {"messages": messages, "decisions": decisions}.items() if rows}
+    wordings = [
+        row
+        for piece in pieces(uids)
+        for row in Wording.objects.filter(message__workspace=workspace, message__uid__in=piece).values(
+            "message__uid", "title", "text"
+        )
+    ]
+    found = {"messages": messages, "decisions": decisions, "earlier wordings": wordings}
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def _rows(posts: pa.Table) -> list[dict[str, Any]]:

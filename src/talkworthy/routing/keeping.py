@@ -9,7 +9,7 @@ from django.db.models.functions import Greatest, Least
 
 from talkworthy.people.models import Identity
 from talkworthy.routing.conversations import Group, Place, assemble
-from talkworthy.routing.models import CaseConversation, Conversation, Message
+from talkworthy.routing.models import CaseConversation, Conversation, Message, Wording
 from talkworthy.routing.states import LIVE
 from talkworthy.workspaces.models import Workspace
 
@@ -58,12 +58,18 @@ def keep_post(
     return message
 
 
-def change_message(workspace: Workspace, post: Mapping[str, Any]) -> Message | None:
-    """Bring the copy in step with its edited post; None where the desk has none."""
+def change_message(workspace: Workspace, post: Mapping[str, Any], *, now: datetime) -> Message | None:
+    """Bring the copy in step with its edited post, and keep how it read; None where the desk has none."""
     values = _values(post)
     del values["at"], values["monitors"]
-    if not Message.objects.filter(workspace=workspace, uid=post["uid"], deleted_at=None).update(**values):
+    rows = Message.objects.filter(workspace=workspace, uid=post["uid"], deleted_at=None)
+    held = rows.select_for_update().first()
+    if held is None:
         return None
+    if (held.title, held.text) != (values["title"], values["text"]):
+        until = values["edited_at"] or now
+        Wording.objects.create(message=held, title=held.title, text=held.text, until=until)
+    rows.update(**values)
     return Message.objects.get(workspace=workspace, uid=post["uid"])
 
 
@@ -73,6 +79,7 @@ def empty_message(workspace: Workspace, uid: str, *, now: datetime) -> Message |
     if not gone.update(title="", text="", media=[], url="", deleted_at=now):
         return None
     message = Message.objects.select_related("conversation").get(workspace=workspace, uid=uid)
+    message.wordings.all().delete()
     if message.conversation.root == uid:
         Conversation.objects.filter(pk=message.conversation_id).update(title="")
     return message

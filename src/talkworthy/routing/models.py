@@ -97,6 +97,22 @@ class Message(models.Model):
         return self.uid
 
 
+class Wording(models.Model):
+    """A message as it read before its author edited it; goes with the message, and when its author deletes it."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="wordings")
+    title = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    until = models.DateTimeField()
+    """When it was edited, as far as the channel says; else when we heard of it."""
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} until {self.until}"
+
+
 class ConversationLink(models.Model):
     """A typed, undoable tie between two conversations."""
 

@@ -25,6 +25,7 @@ rules: list[URLPattern] = [
     path("routing/rules/<int:rule_id>/replay/", replays.try_rule, name="replay_rule"),
     path("routing/playbook/<int:number>/replay/", replays.try_version, name="replay_playbook"),
     path("routing/replays/<int:job_id>/", replays.replay, name="replay"),
+    path("routing/replays/<int:job_id>/stop/", replays.stop, name="stop_replay"),
     path("routing/rules/<int:rule_id>/", pages.rule, name="rule"),
     path("routing/rules/<int:rule_id>/edit/", pages.edit, name="edit_rule"),
     path("routing/rules/<int:rule_id>/switch/", pages.switch, name="switch_rule"),

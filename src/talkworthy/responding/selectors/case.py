@@ -173,7 +173,10 @@ def teams(*, viewer: Member) -> list[Team]:
 
 def _entries(case: Case, conversations: Sequence[int]) -> list[Entry]:
     messages = list(
-        Message.objects.filter(conversation__in=conversations).select_related("identity").order_by("at", "pk")
+        Message.objects.filter(conversation__in=conversations)
+        .select_related("identity")
+        .prefetch_related("wordings")
+        .order_by("at", "pk")
     )
     known = {message.uid: message for message in messages}
     depths: dict[str, int] = {}

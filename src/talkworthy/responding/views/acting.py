@@ -215,9 +215,16 @@ def _snooze(request: MemberRequest, case: Case, now: datetime, version: int | No
     told = parse_datetime(request.POST.get("until", "") or "")
     if told is not None:
         until = told if told.tzinfo else timezone.make_aware(told)
+    elif case.state == Case.State.SNOOZED and _has_just(request, case, "snoozed_until", now):
+        return  # the second of two clicks: its undo is that of the first
     else:
         until = now + timedelta(seconds=min(_number(request.POST.get("for", "")) or 86_400, 31_536_000))
     actions.snooze_case(case, until=until, by=request.user, now=now, version=version)
+
+
+def _has_just(request: MemberRequest, case: Case, what: str, now: datetime) -> bool:
+    rows = CaseChange.objects.filter(case=case, by=request.user, what=what, at__gt=now - SAME_CLICK)
+    return rows.exists()
 
 
 def _priority(request: MemberRequest, case: Case, now: datetime, version: int | None) -> None:

@@ -20,6 +20,7 @@ from talkworthy.responding.casequery import CASES
 from talkworthy.responding.selectors import inbox as selectors
 from talkworthy.responding.selectors.case import CasePage, teams
 from talkworthy.responding.selectors.inbox import Asked, Listed, Place
+from talkworthy.routing.actions import may_own
 from talkworthy.routing.models import Case, CaseRole, ConversationLink
 from talkworthy.routing.selectors.reports import FIGURES, GROUPS, Scope
 from talkworthy.workspaces.permissions import Permission, may
@@ -171,6 +172,7 @@ def inbox_context(request: MemberRequest, asked: Asked, page: CasePage | None = 
     tallies = selectors.tallies(viewer=request.member, now=now)
     base = reverse("inbox:inbox", args=[request.workspace.slug])
     works = _works(request)
+    everybody = list(members(viewer=request.member)) if works else []
     found: dict[str, Any] = {
         "asked": asked,
         "listed": listed,
@@ -189,7 +191,8 @@ def inbox_context(request: MemberRequest, asked: Asked, page: CasePage | None = 
         "figure_words": FIGURES.get(asked.figure, ""),
         "page": page,
         "marks": works,
-        "members": list(members(viewer=request.member)) if works else [],
+        "members": everybody,
+        "owners": [one for one in everybody if may_own(one)],
         "teams": teams(viewer=request.member) if works else [],
         "priorities": Case.Priority.choices,
         "parts": CaseRole.Role.choices,

@@ -115,7 +115,7 @@ def assign_case(
     for thing in (owner, team):
         if thing is not None and thing.workspace_id != case.workspace_id:
             raise Refused(_("They are not in this workspace."))
-    if owner is not None and not may_own(owner):
+    if owner is not None and owner.pk != case.owner_id and not may_own(owner):
         raise Refused(_("%(who)s may not work on cases. Give it to somebody who may.") % {"who": owner})
 
     def change(held: Case) -> None:
@@ -171,12 +171,9 @@ def snooze_case(case: Case, *, until: datetime, by: User | None, now: datetime, 
         raise Refused(_("Choose a time that is still to come."))
     with transaction.atomic():
         changed = set_state(case, state=Case.State.SNOOZED, by=by, now=now, version=version)
-        changed = _change(
+        return _change(
             changed, lambda held: setattr(held, "snoozed_until", until), ("snoozed_until",), by=by, now=now
         )
-        Timer.objects.filter(case=changed, kind=Timer.Kind.SNOOZE, done_at=None).update(done_at=now, outcome="moved")
-        Timer.objects.create(case=changed, kind=Timer.Kind.SNOOZE, due_at=until)
-    return changed
 
 
 def wake_case(case: Case, *, by: User | None, now: datetime, version: int | None = None) -> Case:
@@ -404,6 +401,8 @@ def _change(
         for name in differing:
             CaseChange.objects.create(case=held, what=name, old=before[name], new=after[name], by=by, why=why, at=now)
         set_clocks(held, now=now, keeps_rung=not {"team", "priority"} & set(differing))
+        if "snoozed_until" in differing:
+            _set_snooze(held, now=now)
         held.version += 1
         held.changed_at = now
         held.save()
@@ -412,6 +411,14 @@ def _change(
                 more = {"was": before[name], "by": by.email if by else None}
                 tell(held.workspace, type=_EVENTS[name], data=data_of(held, **more), now=now)
     return held
+
+
+def _set_snooze(case: Case, *, now: datetime) -> None:
+    """Let the timer of a snooze ring when it ends, also where an undo gave it back an earlier end."""
+    running = Timer.objects.filter(case=case, kind=Timer.Kind.SNOOZE, done_at=None)
+    running.update(done_at=now, outcome="moved" if case.snoozed_until else "dropped")
+    if case.snoozed_until is not None:
+        Timer.objects.create(case=case, kind=Timer.Kind.SNOOZE, due_at=case.snoozed_until)
 
 
 _EVENTS = {"owner": "case.assigned", "team": "case.assigned", "state": "case.state", "priority": "case.priority"}

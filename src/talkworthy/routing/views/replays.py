@@ -1,16 +1,17 @@
 """Trying rules and a playbook on history: the start, the progress, and what it found."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from talkworthy.listening.actions import stop_job
 from talkworthy.listening.models import Job
 from talkworthy.listening.selectors import series
 from talkworthy.listening.selectors.jobs import time_left
@@ -75,6 +76,7 @@ def replay(request: MemberRequest, job_id: int) -> HttpResponse:
         raise Http404(_("There is no such replay."))
     is_open = job.state in OPEN
     context: dict[str, Any] = {"job": job, "is_open": is_open, "left": time_left(job, now=timezone.now())}
+    context |= {name: timezone.localtime(datetime.fromisoformat(job.request[name])) for name in ("since", "until")}
     if request.htmx and request.GET.get("progress"):
         if is_open:
             return render(request, "routing/rules/replay.html#progress", context)
@@ -84,6 +86,15 @@ def replay(request: MemberRequest, job_id: int) -> HttpResponse:
     if job.state == Job.State.DONE and job.result:
         context |= _found(request.member, job)
     return render(request, "routing/rules/replay.html", context)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def stop(request: MemberRequest, job_id: int) -> HttpResponse:
+    """Stop a replay; nothing was changed by it."""
+    job = get_object_or_404(Job, pk=job_id, workspace=request.workspace, kind=Job.Kind.REPLAY)
+    stop_job(job, by=request.user, now=timezone.now())
+    return redirect("routing:replay", request.workspace.slug, job.pk)
 
 
 def _found(viewer: Member, job: Job) -> dict[str, Any]:
