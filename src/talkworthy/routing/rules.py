@@ -1,15 +1,12 @@
 """What rules say of a mention: their effects in order, put together into one plan. Pure.
 
 Rules are looked at in their order. A later rule adds to an earlier one (tags, skills, people informed) and overrules it
-where only one can hold (team, person, class); a rule that stops keeps the later ones from being looked at. Of Django
-only the translation of what is refused is used.
+where only one can hold (team, person, class); a rule that stops keeps the later ones from being looked at.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-from django.utils.translation import gettext as _
 
 from talkworthy.query import Query
 from talkworthy.query.tree import Field, Phrase, Word, walk
@@ -31,7 +28,11 @@ NEEDS: Mapping[str, str] = {
 
 
 class BadEffect(ValueError):
-    """An effect that cannot be carried out; the message says which and why."""
+    """An effect that cannot be carried out: `what` is wrong, with its `facts`; `telling.py` says it to people."""
+
+    def __init__(self, what: str, **facts: object) -> None:
+        super().__init__(f"{what}: {facts}")
+        self.what, self.facts = what, facts
 
 
 @dataclass(frozen=True)
@@ -118,33 +119,22 @@ def sources_named(condition: Query) -> frozenset[str]:
 def _read(row: Mapping[str, Any]) -> Effect:
     do = str(row.get("do", ""))
     if do not in NEEDS:
-        raise BadEffect(_("“%(do)s” is none of: %(known)s.") % {"do": do, "known": ", ".join(NEEDS)})
+        raise BadEffect("unknown", value=do, known=", ".join(NEEDS))
     name = NEEDS[do]
-    unknown = row.keys() - {"do", name}
-    if unknown or (name and row.get(name) in (None, "")):
-        told = {"do": do, "name": name, "unknown": ", ".join(sorted(unknown))}
-        if not name:
-            raise BadEffect(_("%(do)s takes nothing, and not %(unknown)s.") % told)
-        if unknown:
-            raise BadEffect(_("%(do)s takes %(name)s, and not %(unknown)s.") % told)
-        raise BadEffect(_("%(do)s needs %(name)s.") % told)
+    unknown = ", ".join(sorted(row.keys() - {"do", name}))
+    if unknown:
+        raise BadEffect("too much", do=do, unknown=unknown)
+    if name and row.get(name) in (None, ""):
+        raise BadEffect("too little", do=do, name=name)
     if name in ("team", "member"):
         try:
             return Effect(do, int(row[name]))
         except (TypeError, ValueError):
-            wrong = {"do": do, "value": row[name]}
-            raise BadEffect(
-                _("%(do)s takes the number of a team, not “%(value)s”.") % wrong
-                if name == "team"
-                else _("%(do)s takes the number of a member, not “%(value)s”.") % wrong
-            ) from None
+            raise BadEffect(name, do=do, value=row[name]) from None
     if name == "skill" and not (isinstance(row[name], str) and 0 < len(row[name].strip()) <= LONGEST_SKILL):
-        raise BadEffect(
-            _("%(do)s takes one skill of at most %(n)d characters, not “%(value)s”.")
-            % {"do": do, "n": LONGEST_SKILL, "value": row[name]}
-        )
+        raise BadEffect("skill", do=do, value=row[name], n=LONGEST_SKILL)
     if name == "priority" and row[name] not in PRIORITIES:
-        raise BadEffect(_("“%(value)s” is none of: %(known)s.") % {"value": row[name], "known": ", ".join(PRIORITIES)})
+        raise BadEffect("unknown", value=row[name], known=", ".join(PRIORITIES))
     return Effect(do, str(row[name]).strip().casefold()[:60] if name else "")
 
 
@@ -170,7 +160,7 @@ def _with(found: RoutingPlan, effect: Effect) -> RoutingPlan:
             return replace(found, informed=_added(found.informed, member))
         case Effect("notify", int(member)):
             return replace(found, notified=_added(found.notified, member))
-    raise BadEffect(_("%(do)s cannot be carried out.") % {"do": effect.do})
+    raise BadEffect("unknown", value=effect.do, known=", ".join(NEEDS))
 
 
 def _added(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from talkworthy.notifying.actions import notify, tell
 from talkworthy.routing.models import Case, CaseChange, Timer
+from talkworthy.routing.rules import BadEffect
 from talkworthy.workspaces.models import Member
 
 
@@ -36,6 +37,19 @@ def lacking_words(skills: Sequence[str]) -> str:
         "nobody with the skill %(skills)s is on shift", "nobody with the skills %(skills)s is on shift", len(skills)
     )
     return words % {"skills": listed}
+
+
+def bad_effect_words(error: BadEffect) -> str:
+    """What is wrong with an effect of a rule, and what it takes."""
+    words = {
+        "unknown": _("“%(value)s” is none of: %(known)s."),
+        "too much": _("%(do)s does not take: %(unknown)s."),
+        "too little": _("%(do)s needs: %(name)s."),
+        "team": _("%(do)s takes the number of a team, not “%(value)s”."),
+        "member": _("%(do)s takes the number of a member, not “%(value)s”."),
+        "skill": _("%(do)s takes one skill of at most %(n)d characters, not “%(value)s”."),
+    }
+    return words[error.what] % error.facts
 
 
 def address_of(case: Case) -> str:

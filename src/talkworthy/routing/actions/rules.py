@@ -12,6 +12,7 @@ from talkworthy.query import parse
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.models import Rule, RuleVersion
 from talkworthy.routing.rules import BadEffect, read_effects
+from talkworthy.routing.telling import bad_effect_words
 from talkworthy.workspaces.audit import apply_changes, note_change
 from talkworthy.workspaces.models import User, Workspace
 
@@ -136,7 +137,7 @@ def _read(effects: Sequence[Any]) -> list[dict[str, Any]]:
     try:
         read_effects(list(effects))
     except BadEffect as error:
-        raise Refused(str(error)) from error
+        raise Refused(bad_effect_words(error)) from error
     if not effects:
         raise Refused(_("A rule needs at least one effect."))
     return [dict(effect) for effect in effects]
