@@ -6,7 +6,7 @@ as all is linear, they fold into its own weights, and at run time there is nothi
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +46,11 @@ AT_ONCE = 4_000
 def lesson(data: Path, rarity: Mapping[str, Floats], kept: Path | None = None) -> Floats:
     """Readings of texts as weights over the features of `reading.design`, the cues last: (features, directions).
 
-    Vectors are looked for and left in `kept`, where given.
+    Vectors and readings are looked for and left in `kept`, where given.
     """
     texts = list(unlabelled(data))
-    return learned(texts, vectors_of(texts, kept), rarity)
+    rules = repr((DIRECTIONS, STRENGTH, STEPS, *(table.tobytes() for table in rarity.values())))
+    return _kept(kept, [rules, *texts], lambda: learned(texts, vectors_of(texts, kept), rarity))
 
 
 def unlabelled(data: Path) -> Iterator[str]:
@@ -70,17 +71,25 @@ def vectors_of(texts: Sequence[str], kept: Path | None = None) -> Floats:
 
 
 def _vectors(texts: Sequence[str], kept: Path | None) -> Floats:
-    encoder = model(careful.ENCODER)
-    name = hashlib.sha256("\0".join([encoder.sha256, *texts]).encode("utf-8", "surrogatepass")).hexdigest()
-    file = kept and kept / f"{name[:32]}.npy"
-    if file and file.exists():
-        return np.asarray(np.load(file, allow_pickle=False), np.float32)
-    network = careful.encoder()
-    found = network.vectors([network.pieces(text) for text in texts]).astype(np.float16)
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.save(file, found)
-    return found.astype(np.float32)
+    def made() -> Floats:
+        network = careful.encoder()
+        return network.vectors([network.pieces(text) for text in texts]).astype(np.float16)
+
+    return _kept(kept, texts, made).astype(np.float32)
+
+
+def _kept(folder: Path | None, named_after: Sequence[str], made: Callable[[], Floats]) -> Floats:
+    """What was left in the folder under the hash of these words and of the encoder; made where it is not there."""
+    if folder is None:
+        return made()
+    words = "\0".join([model(careful.ENCODER).sha256, *named_after])
+    file = folder / f"{hashlib.sha256(words.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.npy"
+    if file.exists():
+        return np.asarray(np.load(file, allow_pickle=False))
+    found = made()
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(file, found)
+    return found
 
 
 def learned(texts: Sequence[str], vectors: Floats, rarity: Mapping[str, Floats]) -> Floats:
