@@ -62,18 +62,24 @@ def fit(
     `strength` is the inverse of regularisation (as C of scikit-learn), `weights` counts rows more or less, `reach`
     says how far the weights of the first features may go, beside 1 for the others: (features, outputs).
     """
+    width, outputs = features.shape[1] + cues.shape[1], targets.shape[1]
+    reaches = np.ones((width, outputs), np.float32)
+    if reach is not None:
+        reaches[: len(reach)] = reach
     if isinstance(features, np.ndarray):
+        met = np.arange(width)
         matrix = np.hstack([features, cues])
         flipped = matrix.T
     else:
         matrix = sparse.hstack([features, sparse.csr_matrix(cues)]).tocsr().astype(np.float32)
+        met = np.flatnonzero(
+            np.bincount(matrix.indices, minlength=width)
+        )  # the weight of what was never met is nothing
+        matrix = matrix[:, met]
         flipped = matrix.T.tocsr()
-    outputs = targets.shape[1]
     counted = np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32)
-    height = matrix.shape[1]
-    far = np.ones((height + 1, outputs), np.float32)
-    if reach is not None:
-        far[: len(reach)] = reach
+    height = len(met)
+    far = np.vstack([reaches[met], np.ones((1, outputs), np.float32)])
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         table = flat.reshape(height + 1, outputs).astype(np.float32)
@@ -94,7 +100,9 @@ def fit(
     start = np.zeros((height + 1) * outputs)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": steps, "maxcor": 8})
     table = found.x.reshape(height + 1, outputs).astype(np.float32) * far
-    return Fitted(table[:-1], table[-1])
+    whole = np.zeros((width, outputs), np.float32)
+    whole[met] = table[:-1]
+    return Fitted(whole, table[-1])
 
 
 def telling(features: sparse.csr_matrix, targets: Floats, *, least: float) -> Floats:
