@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from talkworthy.analysis import duplicates, intent, language, sentiment, urgency
+from talkworthy.analysis import duplicates, intent, language, reports, sentiment, urgency
 from talkworthy.analysis.careful import Floats, careful_head
 from talkworthy.analysis.heads import IN_PIPELINE, Heads, scorer_of, shipped
 from talkworthy.analysis.registry import Model, Score, model
@@ -17,7 +17,7 @@ from talkworthy.analysis.tiers import CAREFUL, Tier, was_careful
 from talkworthy.query import tokens
 from talkworthy.schema.annotations import UNDECIDED
 
-TASKS = ("language", "sentiment", "intent", "urgency", "duplicates", *intent.WISHES, "offensive")
+TASKS = ("language", "sentiment", "intent", "urgency", "duplicates", *intent.WISHES, "offensive", reports.NAME)
 MOST_SHOWN = 12
 MOST_LEFT_OUT = 60
 RULES = "rules"
@@ -82,6 +82,8 @@ def why(post: Mapping[str, Any], task: str, heads: Heads | None = None) -> Reaso
         return _urgency(whole, asked.scorer.score([whole]))
     if task == "duplicates":
         return _duplicates(post, whole)
+    if task == reports.NAME:
+        return _report(whole)
     if task in TASKS:
         return _head(whole, task, asked)
     raise KeyError(f"no annotation named {task!r}; there are {', '.join(TASKS)}")
@@ -124,6 +126,16 @@ def _against(chosen: list[Weighed], others: list[list[Weighed]]) -> list[Weighed
         Weighed(held.text, held.start, held.end, held.weight - float(rest))
         for held, rest in zip(chosen, mean, strict=True)
     ]
+
+
+def _report(whole: str) -> Reason:
+    scorer, card = reports.report_scorer(), model(reports.NAME)
+    chances = scorer.score([whole])[reports.NAME][0]
+    first = int(chances.argmax())
+    others = [place for place in range(len(card.labels)) if place != first]
+    found = _against(scorer.weigh(whole, first), [scorer.weigh(whole, place) for place in others])
+    told = ", ".join(f"{label} {chance:.0%}" for label, chance in zip(card.labels, chances, strict=True))
+    return _by_model(reports.NAME, card.labels[first], float(chances[first]), found, card, told)
 
 
 def _head(whole: str, task: str, heads: Heads) -> Reason:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from talkworthy.analysis import careful
+from talkworthy.analysis import careful, reports
 from talkworthy.analysis.heads import IN_PIPELINE, Heads, scorer_of
 from talkworthy.analysis.registry import Model, model
+from talkworthy.analysis.reports import report_scorer
 from talkworthy.analysis.scoring import full_texts, head
 from talkworthy.analysis.target import towards
 
@@ -83,7 +84,7 @@ def score_one(
     `targets` are what each text speaks of, for the feeling towards a target.
     """
     read = [towards(text, target) for text, target in zip(texts, targets, strict=True)] if targets else texts
-    said = scorer_of(name).score(read)
+    said = report_scorer().score(read) if name == reports.NAME else scorer_of(name).score(read)
     found = answered(checked(tier), lambda: texts, said, (name,), model, targets)
     return found.chances[name], found.thresholds[name]
 

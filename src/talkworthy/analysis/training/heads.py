@@ -11,7 +11,7 @@ from scipy import sparse
 from talkworthy.analysis import evaluation, reading
 from talkworthy.analysis.scoring import holds_phrase, probabilities
 from talkworthy.analysis.training import fitting
-from talkworthy.analysis.training.helping import fold_in, told_by
+from talkworthy.analysis.training.helping import design_of, fold_in, told_by
 from talkworthy.analysis.training.sets import Row, fold_of, is_held_back
 from talkworthy.analysis.training.tasks import YES, Task
 
@@ -51,7 +51,7 @@ def train(
     """Fit, calibrate, measure and pack; what `readers` (see `helping.py`) tell of a text is a feature of the head."""
     rows = [row for row in rows if any(label in row.label.split() for label in task.labels) or len(task.labels) == 1]
     texts = [row.text for row in rows]
-    features, cues = reading.design(texts, rarity)
+    features, cues = design_of(task, texts, rarity)
     targets = targets_of(rows, task.labels)
     unseen = np.array([is_held_back(text) for text in texts])
     kept = np.flatnonzero(~unseen)
@@ -83,19 +83,36 @@ def train(
     merged = fold_in(whole, readers)
     if task.phrase_weight:
         scale, shift, threshold = scale * HALF, shift * HALF + RULED_SHIFT, 0.5
-    packed = fitting.pack(merged, scale=scale, shift=shift)
+    packed = packed_of(task, merged, scale, shift)
     if task.phrase_weight:
         packed["phrase_weight"] = np.array([task.phrase_weight], np.float32)
     tested = list(dict.fromkeys(row for row, apart in zip(rows, unseen, strict=True) if apart))
     groups = {name: [row for row in tested if row.group == group] for group, name in task.groups_measured}
     found = {}
     for name, held in {"": tested, **groups, **others}.items():
-        design, signs = reading.design([row.text for row in held], rarity)
+        design, signs = design_of(task, [row.text for row in held], rarity)
         logits = merged.logits(design, signs) * scale + shift
         if task.phrase_weight:
             logits += task.phrase_weight * holds_phrase(task.name, [row.text for row in held])[:, None]
         found[name] = measure(probabilities(logits.astype(np.float32)), targets_of(held, task.labels), task, threshold)
     return Trained(packed, threshold, found.pop(""), found)
+
+
+def packed_of(task: Task, fitted: fitting.Fitted, scale: float, shift: Floats) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a head's file; of a text that is read in parts, those of each part under its name."""
+    if task.parts is None:
+        return fitting.pack(fitted, scale=scale, shift=shift)
+    names, _ = task.parts
+    width, cues = 2 * reading.WIDTH, len(reading.CUES)
+    packed: dict[str, npt.NDArray[Any]] = {}
+    for place, name in enumerate(names):
+        at = len(names) * width + place * cues
+        own = np.vstack([fitted.weights[place * width : (place + 1) * width], fitted.weights[at : at + cues]])
+        first = place == 0
+        part = fitting.Fitted(own, fitted.bias if first else np.zeros_like(fitted.bias))
+        arrays = fitting.pack(part, scale=scale, shift=shift if first else 0.0)
+        packed |= {f"{name}_{array}": table for array, table in arrays.items()}
+    return packed
 
 
 def counts_of(groups: Sequence[str], task: Task) -> Floats:

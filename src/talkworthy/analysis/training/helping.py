@@ -3,7 +3,7 @@
 All of it is linear in the features that the head itself counts, so it folds into the head's own weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +25,15 @@ def rarity_of(models: Path) -> Mapping[str, Floats]:
     return {block: table.astype(np.float32) * np.float32(RARITY_STEP) for block, table in held.items()}
 
 
+def design_of(task: Task, texts: Sequence[str], rarity: Mapping[str, Floats]) -> tuple[sparse.csr_matrix, Floats]:
+    """What the head of a task counts in texts, and the cues; those of parts side by side."""
+    if task.parts is None:
+        return reading.design(texts, rarity)
+    _, cut = task.parts
+    designs = [reading.design(part, rarity) for part in cut(texts)]
+    return sparse.hstack([features for features, _ in designs]).tocsr(), np.hstack([cues for _, cues in designs])
+
+
 def readers_of(task: Task, models: Path, data: Path, kept: Path | None = None) -> Floats:
     """Weights over the scaled features of all that is told of a text: (features with the cues last, readers)."""
     rarity = rarity_of(models)
@@ -38,7 +47,9 @@ def readers_of(task: Task, models: Path, data: Path, kept: Path | None = None) -
 
 
 def told_by(readers: Floats, features: sparse.csr_matrix, cues: Floats) -> Floats:
-    """What readers tell of texts."""
+    """What readers tell of texts; nothing where there are none."""
+    if not readers.shape[1]:
+        return np.zeros((features.shape[0], 0), np.float32)
     known = features.shape[1]
     return np.asarray(features @ readers[:known] + cues @ readers[known:], np.float32)
 
@@ -46,6 +57,8 @@ def told_by(readers: Floats, features: sparse.csr_matrix, cues: Floats) -> Float
 def fold_in(fitted: Fitted, readers: Floats) -> Fitted:
     """The same head without readers: what they would tell is added to its own weights."""
     width, told = 2 * reading.WIDTH, readers.shape[1]
+    if not told:
+        return fitted
     own = np.vstack([fitted.weights[:width], fitted.weights[width + told :]])
     return Fitted(own + readers @ fitted.weights[width : width + told], fitted.bias)
 

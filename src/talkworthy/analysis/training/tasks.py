@@ -5,10 +5,11 @@ it may measure. Tweet sets whose authors state no restriction train weights and 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from talkworthy.analysis import reports
 from talkworthy.analysis.target import towards
 from talkworthy.analysis.training import weak
 from talkworthy.analysis.training.sets import Row, key, labelled, read
@@ -43,7 +44,8 @@ class Task:
     where `telling` is given, a weight may go as far as its feature tells the answers apart, on top of this much;
     where it is `taught`, what the careful tier's encoder makes of posts is a help (`teaching.py`);
     `counts` says how much a row of a group counts, where not once; `careful` is the strength of the careful head's fit;
-    `groups_measured` are groups of the held-back tenth that are measured by themselves, too.
+    `groups_measured` are groups of the held-back tenth that are measured by themselves, too;
+    `parts` cuts texts into parts (named, and all texts of a part together) that are read by a head each.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Task:
     counts: tuple[tuple[str, float], ...] = ()
     careful: float = 0.01
     groups_measured: tuple[tuple[str, str], ...] = ()
+    parts: tuple[tuple[str, ...], Callable[[Sequence[str]], list[list[str]]]] | None = None
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
 
 
@@ -227,7 +230,7 @@ TASKS = (
         ("purchase",),
         purchase_rows,
         (PURCHASE,),
-        0.5,
+        1.0,
         "Whether its writer means to buy, or asks before buying.",
         "Learned on one phone, noisy labels; jokes about not being able to afford it.",
         helped_by=("sentiment",),
@@ -271,6 +274,9 @@ TASKS = (
         1.0,
         "What a report is: bug, feature request or question.",
         "Projects with other templates than the five it has seen.",
+        even=False,
+        telling=0.3,
+        parts=(reports.PARTS, reports.texts_of),
     ),
     Task(
         "offensive",

@@ -6,14 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from talkworthy.analysis import reading
 from talkworthy.analysis.scoring import holds_phrase, probabilities
 from talkworthy.analysis.target import NAME as TARGET
 from talkworthy.analysis.target import towards
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example, Parts
 from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, counts_of, even_counts, fit_rows
-from talkworthy.analysis.training.helping import rarity_of, readers_of, told_by
+from talkworthy.analysis.training.helping import design_of, rarity_of, readers_of, told_by
 from talkworthy.analysis.training.tasks import Task
 
 Floats = npt.NDArray[np.float32]
@@ -29,7 +28,7 @@ def said_unseen(task: Task, parts: Parts, models: Path, data: Path, kept: Path |
     readers = readers_of(task, models, data, kept)
     rows = [*parts.fitted, *parts.calibrated]
     texts = list(map(fast_text, rows))
-    features, cues = reading.design(texts, rarity_of(models))
+    features, cues = design_of(task, texts, rarity_of(models))
     told = told_by(readers, features, cues)
     answers = np.array([held.answer for held in rows], np.float32)
     seen = np.arange(len(rows)) < len(parts.fitted)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from talkworthy.analysis import evaluation, reading
 from talkworthy.analysis.careful import ENCODER, LONGEST, LONGEST_REPORT, REPORTS, Encoder
 from talkworthy.analysis.registry import read_card
+from talkworthy.analysis.reports import ReportScorer, heads_of
 from talkworthy.analysis.scoring import holds_phrase, probabilities, unfolded
 from talkworthy.analysis.training import fitting, packing
 from talkworthy.analysis.training.careful import calibrating
@@ -113,8 +114,10 @@ def said_by(task: Task, examples: Sequence[Example], models: Path) -> Floats:
     """What the fast head in the folder `models` says of examples."""
     rarity = rarity_of(models)
     card, arrays = packing.load(models, task.name)
-    held = unfolded(read_card(card), arrays, rarity)
     texts = list(map(fast_text, examples))
+    if task.parts:
+        return ReportScorer(heads_of(read_card(card), arrays, rarity)).score(texts)[task.name]
+    held = unfolded(read_card(card), arrays, rarity)
     logits = fitting.Fitted(raw_weights(held, rarity), held.bias).logits(*reading.design(texts, rarity))
     if held.phrase_weight:
         logits[:, 0] += held.phrase_weight * holds_phrase(task.name, texts)
