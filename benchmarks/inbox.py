@@ -18,8 +18,8 @@ os.environ.setdefault("TALKWORTHY_DATA", tempfile.mkdtemp(prefix="talkworthy-inb
 os.environ.setdefault("TALKWORTHY_LOG_LEVEL", "ERROR")
 
 PATHS = (
-    "", "?tab=mine", "?tab=due", "?tab=unassigned", "?q=priority:risk", "?q=priority:low", "?after={deep}",
-    "?before={deep}", "?q=router", "?q=%22case+4242%22", "?q=Zoe+AND+bill", "?q=-router",
+    "", "?tab=mine", "?tab=due", "?tab=unassigned", "?tab=unread", "?q=priority:risk", "?q=priority:low",
+    "?after={deep}", "?before={deep}", "?q=router", "?q=%22case+4242%22", "?q=Zoe+AND+bill", "?q=-router",
 )  # fmt: skip
 DEEP = 5_000
 """So far down in the queue is the place of the pages that are asked for by place."""

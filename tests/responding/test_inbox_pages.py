@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from talkworthy.people.models import Identity
 from talkworthy.responding.casequery import CASES
 from talkworthy.responding.models import Presence
 from talkworthy.responding.selectors import inbox as selectors
@@ -217,6 +218,53 @@ def test_the_queue_is_read_along_its_index(people, opened):
     waiting = Case.objects.filter(workspace=people["frank"].workspace, state="open").annotate(due_order=DUE_OR_NEVER)
     plan = waiting.order_by("-rank", "due_order", "number")[:50].explain()
     assert "cases_in_the_queue" in plan and "B-TREE" not in plan
+
+
+def test_a_class_is_read_along_its_own_index(people, opened):
+    opened(1)
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL reads a table of one row without an index")
+    found = Case.objects.filter(workspace=people["frank"].workspace, state="open", priority="low")
+    plan = found.annotate(due_order=DUE_OR_NEVER).order_by("-rank", "due_order", "number")[:50].explain()
+    assert "cases_of_a_class" in plan and "B-TREE" not in plan
+
+
+@pytest.mark.parametrize("words", ["drops", "-drops", "zoe drops", "rare", "nowhere", "ab", "title:drops OR rare"])
+def test_words_found_case_by_case_are_those_that_the_index_finds(people, opened, words, monkeypatch):
+    zoe = Identity.objects.create(workspace=people["frank"].workspace, channel="email", account="z", name="Zoe Abt")
+    for number in range(1, 61):
+        title = f"The line drops {number}" if number % 3 else f"rare {number}" if number == 51 else f"fine {number}"
+        state = ("new", "open", "waiting", "resolved")[number % 7 % 4]
+        due = NOW + timedelta(minutes=number) if number % 2 else None
+        opened(number, title, rank=number // 4, state=state, due_at=due, requester=zoe if number % 5 else None)
+    monkeypatch.setattr(selectors, "WALKED", (3, 4, 5))
+    monkeypatch.setattr(selectors, "ON_A_PAGE", 6)
+    by_index, by_row = [], []
+    for pages, walks in ((by_index, False), (by_row, True)):
+        if not walks:
+            held = selectors._may_walk
+            monkeypatch.setattr(selectors, "_may_walk", lambda asked: False)
+        else:
+            monkeypatch.setattr(selectors, "_may_walk", held)
+        asked = Asked("all", words)
+        while True:
+            listed = selectors.inbox(asked, viewer=people["frank"], now=NOW)
+            pages.append([row.case.number for row in listed.rows])
+            if listed.newer is not None:
+                before = selectors.inbox(Asked("all", words, before=listed.newer), viewer=people["frank"], now=NOW)
+                pages.append([row.case.number for row in before.rows])
+            if listed.older is None:
+                break
+            asked = Asked("all", words, after=listed.older)
+    assert by_row == by_index
+
+
+def test_a_frequent_word_fills_the_page_from_the_first_cases_of_the_queue(people, opened, django_assert_num_queries):
+    for number in range(1, 70):
+        opened(number, "The line drops", rank=number)
+    with django_assert_num_queries(7):  # three states along the index, one look, the cases, who is here, what was seen
+        listed = selectors.inbox(Asked("all", "drops"), viewer=people["frank"], now=NOW)
+    assert len(listed.rows) == selectors.ON_A_PAGE
 
 
 FAR = NOW + timedelta(days=9999)

@@ -80,14 +80,17 @@ _TIMES: Mapping[str, str] = {
 }
 
 
-def case_query(text: str, *, viewer: Member, now: datetime) -> Q:
-    """The condition that a query puts on cases; an empty one puts none. Raises QueryError."""
+def case_query(text: str, *, viewer: Member, now: datetime, by_row: bool = False) -> Q:
+    """The condition that a query puts on cases; an empty one puts none. Raises QueryError.
+
+    `by_row` looks for words in each case that is looked at, and not for the cases of a word: for few cases.
+    """
     if not text.strip():
         return Q()
     checked = check(text, stage="people", vocabulary=CASES)
     if checked.tree is None:
         raise QueryError(text, checked.errors)
-    return _Reader(viewer, checked.tree, now).condition(checked.tree.root)
+    return _Reader(viewer, checked.tree, now, by_row=by_row).condition(checked.tree.root)
 
 
 def unread_by(viewer: Member) -> Q:
@@ -122,8 +125,8 @@ def _seeks(node: Node) -> bool:
 class _Reader:
     """One query being turned into a condition."""
 
-    def __init__(self, viewer: Member, query: Query, now: datetime) -> None:
-        self.viewer, self.query, self.now = viewer, query, now
+    def __init__(self, viewer: Member, query: Query, now: datetime, *, by_row: bool = False) -> None:
+        self.viewer, self.query, self.now, self.by_row = viewer, query, now, by_row
 
     def condition(self, node: Node) -> Q:
         node = bare(node)
@@ -163,9 +166,9 @@ class _Reader:
                 digits = text.removeprefix("#")
                 return Q(number=int(digits)) if digits.isdecimal() and len(digits) < 10 else Q(pk=None)
             case "title":
-                return Q(pk__in=self._titled(text.rstrip("*")))
+                return self._titled(text.rstrip("*"))
             case "text":
-                return Q(pk__in=self._saying(text.rstrip("*")))
+                return self._saying(text.rstrip("*"))
             case "state" | "priority":
                 return Q(**{name: readings.read_choice(CASES[name], text)})
             case "assignee":
@@ -182,7 +185,7 @@ class _Reader:
                 return self._person(text)
             case "account":
                 named = text.removeprefix("@")
-                return Q(pk__in=self._named(named)) | Q(requester__handle__iexact=named)
+                return self._named(named) | Q(requester__handle__iexact=named)
             case "urgency":
                 return _number(Range(float(text), float(text)))
             case "missedTime":
@@ -197,17 +200,34 @@ class _Reader:
         text = leaf.text.strip().rstrip("*")
         if text.startswith("#") and text[1:].isdecimal():
             return Q(number=int(text[1:][:9]))
-        return Q(pk__in=self._titled(text).union(self._named(text), self._saying(text), all=True))
+        if self.by_row:
+            return self._titled(text) | self._named(text) | self._saying(text)
+        found = (self._cases_titled(text), self._cases_named(text), self._cases_saying(text))
+        return Q(pk__in=found[0].union(*found[1:], all=True))
 
-    def _titled(self, text: str) -> QuerySet[Any]:
+    def _titled(self, text: str) -> Q:
+        return Q(title__icontains=text) if self.by_row else Q(pk__in=self._cases_titled(text))
+
+    def _named(self, text: str) -> Q:
+        if not self.by_row:
+            return Q(pk__in=self._cases_named(text))
+        return Q(Exists(Identity.objects.filter(pk=OuterRef("requester"), name__icontains=text)))
+
+    def _saying(self, text: str) -> Q:
+        if not self.by_row:
+            return Q(pk__in=self._cases_saying(text))
+        talks = CaseConversation.objects.filter(case=OuterRef("pk"), conversation__messages__text__icontains=text)
+        return Q(Exists(talks))
+
+    def _cases_titled(self, text: str) -> QuerySet[Any]:
         return self._cases().filter(holding(Case, text)).order_by().values("pk")
 
-    def _named(self, text: str) -> QuerySet[Any]:
+    def _cases_named(self, text: str) -> QuerySet[Any]:
         """Cases of whoever has it in their name."""
         names = Identity.objects.filter(holding(Identity, text), workspace=self.viewer.workspace_id)
         return self._cases().filter(requester__in=names.values("pk")).order_by().values("pk")
 
-    def _saying(self, text: str) -> QuerySet[Any]:
+    def _cases_saying(self, text: str) -> QuerySet[Any]:
         """Cases with a message that has it."""
         messages = Message.objects.filter(holding(Message, text), workspace=self.viewer.workspace_id)
         return CaseConversation.objects.filter(conversation__in=messages.values("conversation")).values("case")

@@ -260,8 +260,12 @@ def _ordered(asked: Asked, *, viewer: Member, now: datetime, until: int) -> list
     """The first cases of the queue from a place on, or the last before one, in the order of the queue.
 
     One statement a state, each along the index of the queue, merged here: asked for all states at once, the database
-    would read and sort every open case for the fifty that are shown. Words are found first, so one statement is less.
+    would read and sort every open case for the fifty that are shown. A frequent word fills the page from the first
+    cases of the queue; of a rare one its cases are found first, and then sorted.
     """
+    walked = _walked(asked, viewer=viewer, now=now, until=until) if _may_walk(asked) else None
+    if walked is not None:
+        return walked
     found = _in_any_state(asked, viewer=viewer, now=now)
     order = ["-rank", "due_order", "number"]
     if asked.before is not None:
@@ -279,6 +283,67 @@ def _ordered(asked: Asked, *, viewer: Member, now: datetime, until: int) -> list
     return cases[-until:] if asked.before is not None else cases[:until]
 
 
+def _may_walk(asked: Asked) -> bool:
+    """Whether words are looked for case by case first: not where SQLite would read them otherwise than its index."""
+    return seeks_words(asked.words) and not _says_states(asked) and asked.words.isascii()
+
+
+def _walked(asked: Asked, *, viewer: Member, now: datetime, until: int) -> list[Case] | None:
+    """The page out of the next cases of the queue, a few at first and then more; None where they do not fill it."""
+    places = _next_places(replace(asked, words=""), viewer=viewer, now=now)
+    words = case_query(asked.words, viewer=viewer, now=now, by_row=True)
+    found: list[int] = []
+    start = 0
+    for size in WALKED:
+        part = [number for _key, number in places.rows[start : start + size]]
+        held = set(Case.objects.filter(words, pk__in=part).values_list("pk", flat=True))
+        found += [number for number in part if number in held]
+        start += size
+        if len(found) >= until or start >= len(places.rows):
+            break
+    if len(found) < until and (start < len(places.rows) or not places.is_all):
+        return None
+    whole = Case.objects.filter(pk__in=found[:until]).select_related(*_SHOWN).in_bulk()
+    cases = [whole[number] for number in found[:until] if number in whole]
+    return cases[::-1] if asked.before is not None else cases
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The next cases of the queue, by what sorts them and their numbers in the table; and whether these are all."""
+
+    rows: Sequence[tuple[tuple[float, datetime, int], int]]
+    is_all: bool
+
+
+def _next_places(asked: Asked, *, viewer: Member, now: datetime) -> _Places:
+    """Along the index of the queue, as far as it is known of every state what comes next."""
+    found = _in_any_state(asked, viewer=viewer, now=now)
+    backwards = asked.before is not None
+    order, key = ["-rank", "due_order", "number"], ["rank", "due_order", "number", "pk"]
+    if asked.before is not None:
+        found, order = found.filter(asked.before.before()), ["rank", "-due_order", "-number"]
+    elif asked.after is not None:
+        found = found.filter(asked.after.after())
+    found = found.order_by(*order)
+    most = sum(WALKED)
+    rows: list[tuple[tuple[float, datetime, int], int]] = []
+    ends = []
+    for state in LIVE:
+        told = found.filter(state=state).values_list(*key)[:most]
+        held = [((-rank, due, number), pk) for rank, due, number, pk in told]
+        rows += held
+        if len(held) == most:
+            ends.append(held[-1][0])
+    rows.sort(reverse=backwards)
+    if ends:
+        end = max(ends) if backwards else min(ends)
+        rows = [row for row in rows if (row[0] >= end if backwards else row[0] <= end)]
+    return _Places(rows, not ends)
+
+
+WALKED = (150, 350, 500)
+"""So many cases of the queue are looked at for words, piece by piece, before their cases are found by an index."""
 _SHOWN = ("owner__user", "team", "touchpoint", "requester", "workspace")
 
 
