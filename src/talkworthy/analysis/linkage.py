@@ -389,7 +389,9 @@ TOGETHER = -2.0
 """Mean bits over all pairs between two groups from which on they are one: many weak ties hold where one would not."""
 
 
-def groups(pairs: Iterable[tuple[str, str, float]]) -> list[list[str]]:
+def groups(
+    pairs: Iterable[tuple[str, str, float]], *, different: float = DIFFERENT, together: float = TOGETHER
+) -> list[list[str]]:
     """Who is one, from pairs with their probabilities: the groups with the strongest mean tie are joined first.
 
     A single tie between two large groups joins nothing: all that are not tied speak against it.
@@ -404,13 +406,13 @@ def groups(pairs: Iterable[tuple[str, str, float]]) -> list[list[str]]:
     def mean(one: str, other: str) -> float:
         bits, known = ties[one][other]
         count = len(members[one]) * len(members[other])
-        return (bits + DIFFERENT * (count - known)) / count
+        return (bits + different * (count - known)) / count
 
     waiting = [(-mean(one, other), one, other) for one in ties for other in ties[one] if one < other]
     heapq.heapify(waiting)
     while waiting:
         against, one, other = heapq.heappop(waiting)
-        if -against < TOGETHER:
+        if -against < together:
             break
         if one not in members or other not in members or abs(mean(one, other) + against) > 1e-9:
             continue  # one of them has grown since

@@ -106,9 +106,14 @@ class Acts:
 
 @dataclass
 class Gathering:
-    """Takes posts in (columns POSTS), and counts them when all are there."""
+    """Takes posts in (columns POSTS), and counts them when all are there.
+
+    Of a post some 150 bytes are held: uids as numbers of 64 bits, and each word once a piece.
+    """
 
     pieces: list[pa.Table] = field(default_factory=list)
+    posts: int = 0
+    """How many were taken in."""
 
     def add(self, posts: pa.Table | pa.RecordBatch) -> None:
         """Hold what is counted of some posts; those without an author are passed over."""
@@ -117,33 +122,46 @@ class Gathering:
         parts = {name: pc.struct_field(author, name) for name in ("id", "handle", "name", *_FACTS)}
         account = pc.coalesce(parts["id"], parts["handle"])
         channel = table["channel"].combine_chunks()
-        kept = {name: table[name] for name in POSTS if name not in ("author", "channel", "engagement_type")}
-        kept["key"] = pc.binary_join_element_wise(channel, account, _DIVIDER)
-        kept["channel"] = channel.dictionary_encode()
-        kept |= {name: parts[name] for name in ("handle", "name", *_FACTS)}
+        whole = ("id", "published_at", "mentions", "text_hash", "near_hash", "monitors")
+        kept = {name: table[name] for name in whole}
+        kept |= {name: _numbered(table[name]) for name in ("uid", "in_reply_to", "repeats")}
+        key = pc.binary_join_element_wise(channel, account, _DIVIDER)
+        words = {"key": key, "channel": channel, "handle": parts["handle"], "name": parts["name"]}
+        kept |= {name: _once_each(column) for name, column in words.items()}
+        kept |= {name: parts[name] for name in _FACTS}
         kept["repost"] = pc.fill_null(pc.equal(table["engagement_type"], "REPOST"), False)
-        self.pieces.append(pa.table(kept).filter(pc.is_valid(kept["key"])))
-
-    @property
-    def posts(self) -> int:
-        """How many were taken in."""
-        return sum(piece.num_rows for piece in self.pieces)
+        piece = pa.table(kept).filter(pc.is_valid(key))
+        self.posts += piece.num_rows
+        self.pieces.append(piece)
 
     def voices(self) -> Voices:
         """Every account of the posts with its counts."""
-        posts = pa.concat_tables(self.pieces).sort_by("published_at") if self.pieces else _NOTHING
-        posts = posts.combine_chunks()
-        keys = posts["key"].combine_chunks().dictionary_encode() if posts.num_rows else _NO_KEYS
-        return _counted(posts, keys)
+        pieces, self.pieces = self.pieces, []
+        if not self.posts:
+            return _counted(_NOTHING, _NO_KEYS)
+        posts = pa.concat_tables(pieces).unify_dictionaries()
+        pieces.clear()
+        posts = posts.sort_by("published_at").combine_chunks()
+        self.pieces.append(posts)
+        return _counted(posts, posts["key"].combine_chunks())
+
+
+def _numbered(uids: pa.ChunkedArray) -> pa.Array:
+    """Each uid as a number that stands for it in this process; two of ten million share one in a case of a million."""
+    return pa.array([None if uid is None else hash(uid) for uid in uids.to_pylist()], pa.int64())
+
+
+def _once_each(words: pa.Array) -> pa.DictionaryArray:
+    return words if pa.types.is_dictionary(words.type) else words.dictionary_encode()
 
 
 _NOTHING = pa.table(
     {
         "id": pa.array([], pa.int64()),
-        "uid": pa.array([], pa.string()),
+        "uid": pa.array([], pa.int64()),
         "published_at": pa.array([], pa.timestamp("us", tz="UTC")),
-        "in_reply_to": pa.array([], pa.string()),
-        "repeats": pa.array([], pa.string()),
+        "in_reply_to": pa.array([], pa.int64()),
+        "repeats": pa.array([], pa.int64()),
         "mentions": pa.array([], pa.list_(pa.string())),
         "text_hash": pa.array([], pa.int64()),
         "near_hash": pa.array([], pa.int64()),
@@ -247,11 +265,10 @@ def _named(posts: pa.Table, keys: pa.DictionaryArray) -> tuple[Ints, Ints]:
     rows = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
     if not len(rows):
         return rows, rows
-    channel = posts["channel"].combine_chunks()
-    channel = channel.dictionary_decode() if pa.types.is_dictionary(channel.type) else channel
+    channel, handle = (_spelt(posts[name].combine_chunks()) for name in ("channel", "handle"))
     written = pc.utf8_lower(pc.utf8_ltrim(pc.list_flatten(lists), "@"))
     wanted = pc.binary_join_element_wise(channel.take(pa.array(rows)), written, _DIVIDER)
-    handles = pc.binary_join_element_wise(channel, pc.utf8_lower(posts["handle"].combine_chunks()), _DIVIDER)
+    handles = pc.binary_join_element_wise(channel, pc.utf8_lower(handle), _DIVIDER)
     encoded = handles.dictionary_encode()
     used = np.flatnonzero(encoded.indices.is_valid().to_numpy(zero_copy_only=False))
     owner = np.zeros(len(encoded.dictionary), np.int64)
@@ -259,6 +276,10 @@ def _named(posts: pa.Table, keys: pa.DictionaryArray) -> tuple[Ints, Ints]:
     place = pc.index_in(wanted, encoded.dictionary)
     known = place.is_valid().to_numpy(zero_copy_only=False)
     return rows[known], owner[place.drop_null().to_numpy()]
+
+
+def _spelt(words: pa.Array) -> pa.Array:
+    return words.dictionary_decode() if pa.types.is_dictionary(words.type) else words
 
 
 def _copies(posts: pa.Table) -> Bools:
