@@ -8,7 +8,7 @@ counted in the collection that is compared, so that the name of a product weighs
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -62,18 +62,24 @@ class Collection:
 
     def __init__(self, texts: Sequence[str], *, meaning: Vectors = MEANING, matter: Vectors = MATTER) -> None:
         self._short = [text[:LONGEST] for text in texts]
-        titles = [title_of(text) for text in self._short]
         self.size = len(self._short)
+        titles = [title_of(text) for text in self._short]
+        titled = [place for place, title in enumerate(titles) if title != self._short[place]]
+        parts = [titles[place] for place in titled]
         self._numbers: dict[str, int] = {}
-        rows = _counted([words_of(text) for text in [*self._short, *titles]], self._numbers)
+        rows = _counted([words_of(text) for text in [*self._short, *parts]], self._numbers)
         self._names = list(self._numbers)
         grams = (rows @ _grams(self._names)).tocsr()
         self._rarity = [_rarity(counts[: self.size]) for counts in (rows, grams)]
-        whole, of_titles = slice(self.size), slice(self.size, None)
-        self._words = [_weighed(rows[part], self._rarity[0]) for part in (whole, of_titles)]
-        self._grams = [_weighed(grams[part], self._rarity[1]) for part in (whole, of_titles)]
+        of_titles = np.arange(self.size)
+        of_titles[titled] = self.size + np.arange(len(titled))
+        weighed = [_weighed(counts, rare) for counts, rare in zip((rows, grams), self._rarity, strict=True)]
+        self._words, self._grams = ([table[: self.size], table[of_titles]] for table in weighed)
         self._vectors = (meaning, matter)
-        self._meant = [table.vectors(part) for table in self._vectors for part in (self._short, titles)]
+        self._meant: list[Floats] = []
+        for table in self._vectors:
+            meant = table.vectors([*self._short, *parts])
+            self._meant += [meant[: self.size], meant[of_titles]]
 
     def probabilities(self, first: Sequence[int], second: Sequence[int]) -> Floats:
         """For each two places in the collection the probability that they are of one matter."""
@@ -205,13 +211,13 @@ def title_of(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """Words in small letters, and besides the parts of names such as `readFile` and `dfs.block_size`."""
-    found = []
-    for written in _WORD.findall(text):
-        found.append(written.lower())
-        parts = [part for part in _PARTS.split(written) if part]
-        if len(parts) > 1:
-            found += [part.lower() for part in parts]
-    return found
+    return [word for written in _WORD.findall(text) for word in _with_parts(written)]
+
+
+@lru_cache(maxsize=100_000)
+def _with_parts(written: str) -> tuple[str, ...]:
+    parts = [part.lower() for part in _PARTS.split(written) if part]
+    return (written.lower(), *parts) if len(parts) > 1 else (written.lower(),)
 
 
 def _counted(listed: Sequence[Sequence[str]], numbers: dict[str, int]) -> sparse.csr_matrix:
