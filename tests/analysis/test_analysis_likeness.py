@@ -52,6 +52,16 @@ def test_a_text_beside_a_collection_is_compared_as_if_it_were_of_it():
     assert Collection([]).beside("router").chances.shape == (0,)
 
 
+def test_a_rare_site_in_common_speaks_more_for_one_matter_than_a_site_of_everybody():
+    texts = ["the bridge", "a crossing", "bread", "butter", "milk", "honey"]
+    sites = [["news.example", "video.example"], ["news.example"], *[["video.example"]] * 4]
+    alone, told = Collection(texts), Collection(texts, sites=sites)
+    gained = told.probabilities([0, 0], [1, 2]) - alone.probabilities([0, 0], [1, 2])
+    assert gained[0] > gained[1] + 0.2 and gained[1] > 0
+    assert told.likeness([0])[0] == pytest.approx(told.probabilities([0] * 6, list(range(6))), abs=1e-4)
+    assert not told.with_sites([]).looks([0], [1])[0, -1]
+
+
 def test_the_reason_shows_the_sentence_that_is_nearest():
     held = Collection(["Hello there. My router broke on Tuesday! Thanks a lot.", "bread", ""])
     assert held.beside("the router is broken").why(0).sentence == "My router broke on Tuesday!"
@@ -79,6 +89,14 @@ def test_a_collection_with_groups_is_measured(tmp_path: Path, task: str):
     )
     found = evaluate_file(task, path)
     assert (found["n"], found["candidates"], found["hit_at_1"]) == (2, 2, 1.0)
+
+
+def test_sites_are_measured_beside_the_texts_and_not_within_them(tmp_path: Path):
+    path = tmp_path / "threads.csv"
+    rows = ["the bridge is closed,a.example,a", "no way over the river,a.example,a", "no way but bread,b.example,"]
+    path.write_text("title,domain,group_id\n" + "\n".join([*rows, *["butter,c.example,"] * 5]) + "\n", encoding="utf-8")
+    found = evaluate_file("similar", path)
+    assert found["hit_at_1"] == 0.5 and found["with_sites"]["hit_at_1"] == 1.0
 
 
 def test_pairs_of_ids_find_their_texts_in_the_file_beside(tmp_path: Path):

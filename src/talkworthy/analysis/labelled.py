@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from io import TextIOWrapper
 from itertools import combinations
 from pathlib import Path
@@ -49,6 +50,8 @@ BATCH = 2048
 URGENT = 50
 """The urgency from which the rule that a new workspace is offered opens a case."""
 SIMILAR = 0.5
+SITES = ("domain", "site")
+"""Columns that name the site which a text links to."""
 MOST_ASKED = 2000
 """Texts of a collection that are looked for; of a larger one every so-manieth."""
 
@@ -454,7 +457,9 @@ def _groups(asked: Asked, group: str) -> dict[str, Any]:
         for place in held
         if len(held) > 1
     }
-    return _sought(asked.task, texts, sought)
+    site = next((name for name in SITES if name in asked.rows[0]), None)
+    sites = [[str(row[site])] if row[site] else [] for row in asked.rows] if site else []
+    return _sought(asked.task, texts, sought, sites)
 
 
 def _linked(asked: Asked, ids: tuple[str, str]) -> dict[str, Any]:
@@ -488,21 +493,34 @@ def _unmarked(body: str) -> str:
     return html.unescape(re.sub(r"</?[a-z][^<>]*>", " ", body))
 
 
-def _sought(task: str, texts: Sequence[str], sought: Mapping[int, Sequence[int]]) -> dict[str, Any]:
+def _sought(
+    task: str, texts: Sequence[str], sought: Mapping[int, Sequence[int]], sites: Sequence[Sequence[str]] = ()
+) -> dict[str, Any]:
+    """Ranks by the texts alone, and besides by the sites that they link to, where these are told."""
     if not sought:
         raise ValueError("no two texts of this file belong together")
     asked = list(sought)[:: max(len(sought) // MOST_ASKED, 1)]
     begun = time.perf_counter()
     held = similarity.Collection(texts) if task == "similar" else None
+    likeness: Callable[[Sequence[int]], Floats] = held.likeness if held else partial(_copied, texts)
+    found: dict[str, Any] = {"n": len(asked), "candidates": len(texts) - 1, **_ranks(likeness, asked, sought)}
+    found["posts_per_second"] = round(len(texts) / max(time.perf_counter() - begun, 1e-9))
+    if held and sites:
+        found["with_sites"] = _ranks(held.with_sites(sites).likeness, asked, sought)
+    return found
+
+
+def _copied(texts: Sequence[str], places: Sequence[int]) -> Floats:
+    return np.array([_scores("duplicate", [texts[place]] * len(texts), texts) for place in places], np.float32)
+
+
+def _ranks(
+    likeness: Callable[[Sequence[int]], Floats], asked: Sequence[int], sought: Mapping[int, Sequence[int]]
+) -> dict[str, float]:
     ranks, chances, right = [], [], []
     for start in range(0, len(asked), 64):
         part = asked[start : start + 64]
-        table = (
-            held.likeness(part)
-            if held
-            else np.array([_scores(task, [texts[place]] * len(texts), texts) for place in part])
-        )
-        for place, row in zip(part, table, strict=True):
+        for place, row in zip(part, likeness(part), strict=True):
             row[place] = -1
             best = float(max(row[other] for other in sought[place]))
             ranks.append(int((row > best).sum()) + 1)
@@ -511,13 +529,10 @@ def _sought(task: str, texts: Sequence[str], sought: Mapping[int, Sequence[int]]
             right.append(first in sought[place])
     found = np.array(ranks)
     return {
-        "n": len(asked),
-        "candidates": len(texts) - 1,
         "hit_at_1": float((found <= 1).mean()),
         "hit_at_10": float((found <= 10).mean()),
         "mean_reciprocal_rank": float((1 / found).mean()),
         "calibration_error": evaluation.calibration_error(np.array(right), np.array(chances)),
-        "posts_per_second": round(len(texts) / max(time.perf_counter() - begun, 1e-9)),
     }
 
 

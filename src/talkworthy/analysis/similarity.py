@@ -1,12 +1,14 @@
 """Whether two texts speak of the same matter, in the same words or in others: a probability, and why.
 
 Four looks are added up with fitted weights (the `similar` model): words and the parts of identifiers, runs of
-characters, meaning in general, and the matter; each of the whole text and of its title alone. How rare a word is, is
-counted in the collection that is compared, so that the name of a product weighs little where everybody writes it.
+characters, meaning in general, and the matter; each of the whole text and of its title alone. Where it is told which
+sites texts link to, a rare one in common is a fifth. How rare a word or a site is, is counted in the collection that is
+compared, so that the name of a product weighs little where everybody writes it.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Protocol
@@ -27,7 +29,7 @@ Places = npt.NDArray[np.int64]
 NAME = "similar"
 LOOKS = (
     "words", "words of titles", "characters", "characters of titles",
-    "meaning", "meaning of titles", "matter", "matter of titles",
+    "meaning", "meaning of titles", "matter", "matter of titles", "sites",
 )  # fmt: skip
 RUNS = (3, 4, 5)
 LONGEST = 6_000
@@ -60,7 +62,14 @@ class Shared:
 class Collection:
     """Texts to be compared with each other. The first line of a text of several lines is its title."""
 
-    def __init__(self, texts: Sequence[str], *, meaning: Vectors = MEANING, matter: Vectors = MATTER) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        *,
+        sites: Sequence[Sequence[str]] = (),
+        meaning: Vectors = MEANING,
+        matter: Vectors = MATTER,
+    ) -> None:
         self._short = [text[:LONGEST] for text in texts]
         self.size = len(self._short)
         titles = [title_of(text) for text in self._short]
@@ -75,11 +84,18 @@ class Collection:
         of_titles[titled] = self.size + np.arange(len(titled))
         weighed = [_weighed(counts, rare) for counts, rare in zip((rows, grams), self._rarity, strict=True)]
         self._words, self._grams = ([table[: self.size], table[of_titles]] for table in weighed)
+        self._sites = _of_sites(sites, self.size)
         self._vectors = (meaning, matter)
         self._meant: list[Floats] = []
         for table in self._vectors:
             meant = table.vectors([*self._short, *parts])
             self._meant += [meant[: self.size], meant[of_titles]]
+
+    def with_sites(self, sites: Sequence[Sequence[str]]) -> "Collection":
+        """The same texts, and which sites each of them links to: for the order; as a probability it says too much."""
+        other = copy(self)
+        other._sites = _of_sites(sites, self.size)
+        return other
 
     def probabilities(self, first: Sequence[int], second: Sequence[int]) -> Floats:
         """For each two places in the collection the probability that they are of one matter."""
@@ -92,8 +108,10 @@ class Collection:
         total = np.full((len(places), self.size), weights[-1], np.float32)
         for weight, table in zip(weights, [*self._words, *self._grams], strict=False):
             total += weight * (table[places] @ table.T).toarray()
-        for weight, meant in zip(weights[4:-1], self._meant, strict=True):
+        for weight, meant in zip(weights[4:-2], self._meant, strict=True):
             total += weight * (meant[places] @ meant.T)
+        if self._sites.nnz:
+            total += weights[-2] * np.minimum((self._sites[places] @ self._sites.T).toarray(), 1)
         return np.asarray(1 / (1 + np.exp(-total)), np.float32)
 
     def beside(self, text: str) -> "Beside":
@@ -107,6 +125,7 @@ class Collection:
         meant = [table.vectors(parts) for table in self._vectors]
         for number, held in enumerate(self._meant):
             looks.append(held @ meant[number // 2][number % 2])
+        looks.append(np.zeros(self.size, np.float32))
         found = np.stack(looks, axis=1).astype(np.float32) if self.size else np.zeros((0, len(LOOKS)), np.float32)
         return Beside(self, text, asked[0], found, _chance(found))
 
@@ -114,6 +133,7 @@ class Collection:
         """The likenesses of one place beside every text, a column a look."""
         found = [table @ table[[place]].toarray().ravel() for table in (*self._words, *self._grams)]
         found += [table @ table[place] for table in self._meant]
+        found.append(np.minimum(self._sites @ self._sites[[place]].toarray().ravel(), 1))
         return np.stack(found, axis=1).astype(np.float32)
 
     def why(self, first: int, second: int, *, most: int = 8) -> Shared:
@@ -127,6 +147,7 @@ class Collection:
         tables = [*self._words, *self._grams]
         found = [np.asarray(table[one].multiply(table[other]).sum(axis=1)).ravel() for table in tables]
         found += [(table[one] * table[other]).sum(axis=1) for table in self._meant]
+        found.append(np.minimum(np.asarray(self._sites[one].multiply(self._sites[other]).sum(axis=1)).ravel(), 1))
         return np.stack(found, axis=1).astype(np.float32)
 
     def _shared(self, row: Floats, place: int, most: int) -> tuple[tuple[str, float], ...]:
@@ -227,6 +248,17 @@ def _counted(listed: Sequence[Sequence[str]], numbers: dict[str, int]) -> sparse
     ones = np.ones(len(columns), np.float32)
     shape = (len(listed), max(len(numbers), 1))
     return sparse.csr_matrix((ones, (rows, np.array(columns, np.int64))), shape=shape)
+
+
+def _of_sites(sites: Sequence[Sequence[str]], size: int) -> sparse.csr_matrix:
+    """A row a text: the product of two rows is how rare the sites in common are, 1 for a site that only two name."""
+    if not sites:
+        return sparse.csr_matrix((size, 1), dtype=np.float32)
+    counts = _counted([sorted(set(named)) for named in sites], {})
+    held = np.bincount(counts.indices, minlength=counts.shape[1])
+    rare = np.log(size / np.maximum(held, 1)) / np.log(max(size / 2, 2))
+    counts.data = np.sqrt(np.maximum(rare, 0)).astype(np.float32)[counts.indices]
+    return counts
 
 
 def _grams(names: Sequence[str]) -> sparse.csr_matrix:

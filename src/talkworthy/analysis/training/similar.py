@@ -2,7 +2,8 @@
 
 A text must find the one of its matter among those that look most like it (titles of one link, of links that the table
 of `matter` never saw), and pairs of questions, new to that table too, must be told apart as people judged them. Both
-share one weight a look; how far a sum speaks for a yes, and from where on, is learnt from the judged pairs alone.
+share one weight a look; how far a sum speaks for a yes, and from where on, is learnt from the judged pairs alone. What
+a site in common is worth beside them is learnt last, from the links: it changes nothing where no sites are told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from talkworthy.analysis.evaluation import auc, calibration_error
 from talkworthy.analysis.labelled import related_pairs, rows_of
 from talkworthy.analysis.meaning import PIECES, Meaning
-from talkworthy.analysis.similarity import LOOKS, NAME, Collection
+from talkworthy.analysis.similarity import NAME, Collection
 from talkworthy.analysis.training import packing
 from talkworthy.analysis.training.matter import MEASURED, QUESTIONS, WEIGHED, is_for_the_table, links_of
 from talkworthy.analysis.training.matter import NAME as MATTER
@@ -51,7 +52,9 @@ def train(data: Path, out: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[
     seen = [_looks(matter, data / QUESTIONS, subjects=subjects, unseen=True) for subjects in (True, False)]
     posts = list(rows_of(data / LINKS))
     looks, alike = np.concatenate([looks for looks, _ in seen]), np.concatenate([alike for _, alike in seen])
-    weights = fitted(_candidates(matter, posts), looks, alike)
+    lists = _candidates(matter, posts)
+    weights = fitted([(table[:, :-1], right) for table, right in lists], looks[:, :-1], alike)
+    weights = np.insert(weights, -1, worth_of_sites(lists, weights[:-1]))
     scores = []
     for what, subjects in (("question beside question", False), ("with the subjects of both", True)):
         looks, alike = _looks(matter, data / FOLDER / "val.csv.gz", subjects=subjects)
@@ -90,7 +93,9 @@ def _candidates(matter: Meaning, posts: Sequence[Mapping[str, Any]]) -> list[tup
     sought = links_of(posts, WEIGHED, most=500)
     some = sorted({*sought, *(one for held in sought.values() for one in held), *range(0, len(posts), EVERY)})
     place_of = {place: number for number, place in enumerate(some)}
-    held = Collection([posts[place]["title"] for place in some], matter=matter)
+    held = Collection(
+        [posts[place]["title"] for place in some], sites=[[posts[place]["domain"]] for place in some], matter=matter
+    )
     found = []
     for place, others in sought.items():
         mine = place_of[place]
@@ -107,7 +112,7 @@ def fitted(
     lists: Sequence[tuple[Floats, npt.NDArray[np.bool_]]], looks: Floats, alike: npt.NDArray[np.bool_]
 ) -> Floats:
     """A weight a look and, last, the constant. None is below nothing: no likeness speaks against one matter."""
-    count = len(LOOKS)
+    count = looks.shape[1]
 
     def loss(told: Floats) -> tuple[float, Floats]:
         weights, scale, constant = told[:count], told[count], told[count + 1]
@@ -134,17 +139,37 @@ def fitted(
     return np.concatenate([told[count] * told[:count], told[count + 1 :]])
 
 
+def worth_of_sites(lists: Sequence[tuple[Floats, npt.NDArray[np.bool_]]], weights: Floats) -> float:
+    """The weight of the last look beside those of the others, by how well each finds its own."""
+
+    def loss(worth: float) -> float:
+        total = 0.0
+        for table, right in lists:
+            sums = table[:, :-1] @ weights + worth * table[:, -1]
+            raised = np.exp(sums - sums.max())
+            total -= float(np.log((raised * right).sum() / raised.sum()))
+        return total
+
+    return float(minimize_scalar(loss, bounds=(0, 20), method="bounded").x)
+
+
 def _found(matter: Meaning, posts: Sequence[Mapping[str, Any]], weights: Floats) -> list[dict[str, Any]]:
     """How often the nearest title, or one of the ten nearest, is of the same link, of links that no fit saw."""
     sought = links_of(posts, MEASURED, most=500)
-    held = Collection([row["title"] for row in posts], matter=matter)
-    ranks = []
+    held = Collection([row["title"] for row in posts], sites=[[row["domain"]] for row in posts], matter=matter)
+    ranks: dict[str, list[int]] = {"": [], ", titles and the sites that they link to": []}
     for place, others in sought.items():
-        sums = held.looks_beside(place) @ weights[:-1]
-        sums[place] = -np.inf
-        ranks.append(int((sums > max(sums[other] for other in others)).sum()) + 1)
+        looks = held.looks_beside(place)
+        alone = looks[:, :-1] @ weights[:-2]
+        for (_what, listed), sums in zip(ranks.items(), (alone, alone + weights[-2] * looks[:, -1]), strict=True):
+            sums[place] = -np.inf
+            listed.append(int((sums > max(sums[other] for other in others)).sum()) + 1)
     where = f"reddit_crosspost_links, links that no fit saw, among {len(posts):,}"
-    return [_score(where, f"hit@{most}", np.mean(np.array(ranks) <= most), len(ranks)) for most in (1, 10)]
+    return [
+        _score(f"{where}{what}", f"hit@{most}", np.mean(np.array(listed) <= most), len(listed))
+        for what, listed in ranks.items()
+        for most in (1, 10)
+    ]
 
 
 def _score(data: str, measure: str, value: Any, n: int) -> dict[str, Any]:

@@ -5,24 +5,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('responding', '0001_initial'),
-        ('routing', '0004_escalation'),
-        ('workspaces', '0002_alter_member_role_team_teammember_team_members_and_more'),
+        ("responding", "0001_initial"),
+        ("routing", "0004_escalation"),
+        ("workspaces", "0002_alter_member_role_team_teammember_team_members_and_more"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CaseSeen',
+            name="CaseSeen",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('up_to', models.DateTimeField()),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='seen_by', to='routing.case')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cases_seen', to='workspaces.member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("up_to", models.DateTimeField()),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="seen_by", to="routing.case"
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="cases_seen", to="workspaces.member"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('member', 'case'), name='seen_once_a_member')],
+                "constraints": [models.UniqueConstraint(fields=("member", "case"), name="seen_once_a_member")],
             },
         ),
     ]

@@ -16,6 +16,7 @@ from talkworthy.responding.likeness import LEAST, kept, words_in_common
 from talkworthy.routing.models import (
     Case,
     CaseChange,
+    CaseConversation,
     CaseRole,
     Conversation,
     ConversationLink,
@@ -149,20 +150,22 @@ def change_in_words(change: CaseChange, names: dict[tuple[str, int], str]) -> st
 
 def alike_to(case: Case) -> list[Alike]:
     """Settled cases whose first message is most like this one's, each with the words that both have."""
-    asked = _first_words(case.workspace_id, [case.pk]).get(case.pk, "") or case.title
-    rows = Case.objects.filter(workspace_id=case.workspace_id, state__in=DONE).exclude(pk=case.pk)
-    cases = list(rows.select_related("owner__user").order_by("-opened_at")[:NEWEST])
-    said = _first_words(case.workspace_id, [one.pk for one in cases])
-    texts = [said.get(one.pk) or one.title for one in cases]
+    asked = _first_words([case.pk]).get(case.pk, "") or case.title
+    settled = Case.objects.filter(workspace_id=case.workspace_id, state__in=DONE).exclude(pk=case.pk)
+    titles = dict(settled.order_by("-opened_at").values_list("pk", "title")[:NEWEST])
+    said, numbers = _first_words(list(titles)), list(titles)
+    texts = [said.get(number) or title for number, title in titles.items()]
     if not asked.strip() or not texts:
         return []
     beside = kept(tuple(texts)).beside(asked)
     order = sorted(range(len(texts)), key=lambda place: -beside.chances[place])[:ALIKE]
+    shown = [place for place in order if beside.chances[place] >= LEAST]
+    cases = settled.select_related("owner__user").in_bulk([numbers[place] for place in shown])
     found = []
-    for place in order:
-        if (chance := float(beside.chances[place])) >= LEAST:
-            shared = beside.why(place)
-            found.append(Alike(cases[place], round(chance, 2), words_in_common(shared, asked), shared.sentence))
+    for place in shown:
+        shared = beside.why(place)
+        words = words_in_common(shared, asked)
+        found.append(Alike(cases[numbers[place]], round(float(beside.chances[place]), 2), words, shared.sentence))
     return found
 
 
@@ -199,16 +202,16 @@ def _earlier(case: Case, identity: Identity | None, person: Person | None) -> li
     return list(rows.order_by("-opened_at")[:EARLIER])
 
 
-def _first_words(workspace: int, cases: Sequence[int]) -> dict[int, str]:
+def _first_words(cases: Sequence[int]) -> dict[int, str]:
     """The first message to us of each case, of those that are still there."""
-    rows = (
-        Message.objects.filter(
-            workspace=workspace, conversation__cases__in=cases, direction=Message.Direction.INWARD, deleted_at=None
-        )
-        .order_by("-at", "-pk")
-        .values_list("conversation__cases", "title", "text")
-    )
-    return {number: f"{title}\n{text}".strip() for number, title, text in rows}
+    talks: dict[int, list[int]] = {}
+    for talk, case in CaseConversation.objects.filter(case__in=cases).values_list("conversation", "case"):
+        talks.setdefault(talk, []).append(case)
+    rows = Message.objects.filter(
+        conversation__in=list(talks), direction=Message.Direction.INWARD, deleted_at=None
+    ).values_list("at", "pk", "conversation", "title", "text")
+    newest_first = sorted(rows, key=lambda row: row[:2], reverse=True)
+    return {case: f"{title}\n{text}".strip() for _at, _pk, talk, title, text in newest_first for case in talks[talk]}
 
 
 _LABELS = {
