@@ -1,5 +1,6 @@
 """The matcher, one compiled query and the reference evaluator agree, and the prefilter loses nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -248,6 +249,24 @@ def test_arrays_and_expressions_find_the_same_tokens(parts: list[str]) -> None:
     assert vocabulary.numbers_scanned(folded_text).tolist() == vocabulary.numbers_found(folded_text).tolist()
     everything = Vocabulary(spelling for token in tokenise("".join(parts)) for spelling in spellings(token))
     assert everything.numbers_scanned(folded_text).tolist() == everything.numbers_found(folded_text).tolist()
+
+
+only_words = st.recursive(
+    st.sampled_from([word for word in WORDS if word.isascii()] + ["a", "p*", "1", "http", "www", "s*"]),
+    joined,
+    max_leaves=5,
+)
+
+
+@slow
+@given(only_words, st.lists(st.tuples(st.one_of(st.none(), texts), st.one_of(texts, signs)), min_size=1, max_size=6))
+def test_a_first_look_says_nothing_that_the_words_gainsay(text: str, written: list[tuple[str | None, str]]) -> None:
+    tree = check(text).tree
+    if tree is None:
+        return
+    compiled = compile_query(tree)
+    table = pa.table({"title": [title for title, _ in written], "text": [body for _, body in written]})
+    assert compiled.match(table) == replace(compiled, glance=None).match(table)
 
 
 @slow

@@ -5,7 +5,7 @@ the rows where they are true, and those where they are true or unknown. Bits out
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from talkworthy.query.batch import Batch, Vocabulary, batches, rows_in
+from talkworthy.query.glance import Glance, Written, glance_of
 from talkworthy.query.parser import parse
 from talkworthy.query.plan import Plan, plan_of
 from talkworthy.query.predicates import columns_read, predicate
@@ -75,14 +76,27 @@ class CompiledQuery:
     prefilter: Prefilter | None = field(repr=False, compare=False)
     columns: frozenset[str] = field(repr=False, compare=False)
     similarity: Similarity | None = field(default=None, repr=False, compare=False)
+    glance: Glance | None = field(default=None, repr=False, compare=False)
     _vocabulary: list[Vocabulary] = field(default_factory=list, repr=False, compare=False)
 
     def match(self, posts: pa.RecordBatch | pa.Table) -> pa.BooleanArray:
         """For each post whether the query matches: one true or false a row, never null."""
+        if self.glance is None:
+            return pa.array(self._matched(posts))
+        sure, possible = self.glance(Written.of(posts))
+        left = np.flatnonzero(possible & ~sure)
+        sure[left] = self._matched(posts.select([n for n in ("title", "text") if n in posts.schema.names]).take(left))
+        return pa.array(sure)
+
+    def apart(self) -> "CompiledQuery":
+        """The same for another thread: what it remembers of words is not shared."""
+        return replace(self, _vocabulary=[])
+
+    def _matched(self, posts: pa.RecordBatch | pa.Table) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
         if not self._vocabulary:
             self._vocabulary.append(Vocabulary(self.terms))
         parts = [self._mask(some) for _, some in batches(posts)]
-        return pa.array(np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_))
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_)
 
     def _mask(self, posts: pa.RecordBatch | pa.Table) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
         batch = Batch(posts, self._vocabulary[0])
@@ -114,6 +128,7 @@ def compile_query(
         prefilter_of(parsed.root, now),
         _columns(parsed.root),
         similarity,
+        glance_of(parsed.root),
     )
 
 
