@@ -1,7 +1,7 @@
 """The river of posts: payloads as they came, the spool, and Delta tables of posts that are only ever appended to."""
 
 from talkworthy.archive.arriving import Unfit, unfit
-from talkworthy.archive.columns import ARRIVING, CHANGED, STORED
+from talkworthy.archive.columns import ARRIVING, CHANGED, STORED, seconds_of
 from talkworthy.archive.durable import Damaged, Locked
 from talkworthy.archive.erasure import Receipt
 from talkworthy.archive.keeper import Keeper, Kept, Pace, Retention
@@ -40,5 +40,6 @@ __all__ = [
     "Unfit",
     "UnknownVersion",
     "UnreadableTable",
+    "seconds_of",
     "unfit",
 ]

@@ -119,3 +119,8 @@ def numbers(hashes: npt.NDArray[np.int64], published_at: pa.ChunkedArray | pa.Ar
     )
     number: npt.NDArray[np.int64] = (np.floor_divide(micros, 1_000_000) << HASH_BITS) | (hashes & _MASK)
     return number
+
+
+def seconds_of(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The second of 1970 on in which each post was published, read off its number."""
+    return ids >> HASH_BITS

@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from talkworthy.archive import CHANGED, Archive, Scan
+from talkworthy.archive import CHANGED, STORED, Archive, Scan, seconds_of
 from talkworthy.listening.searching import columns_for, found_in, narrowed
 from talkworthy.listening.ties import Ties
 from talkworthy.query import CompiledQuery
@@ -21,6 +21,8 @@ from talkworthy.query import CompiledQuery
 SLICES = 40
 SAMPLE = 50
 LISTED = 200
+SLICES_AT_ONCE = 2
+DAY = 86_400
 CHANGES_AT_ONCE = 20_000
 
 Ids = npt.NDArray[np.int64]
@@ -33,19 +35,18 @@ class Findings:
     """What one query finds in a stretch of history."""
 
     ids: list[Ids] = field(default_factory=list)
-    days: Counter[str] = field(default_factory=Counter)
-
-    def add(self, posts: pa.Table) -> None:
-        """Count posts (columns id and published_at)."""
-        if posts.num_rows:
-            self.ids.append(posts["id"].to_numpy())
-            for day, n in zip(*_per_day(posts["published_at"]), strict=True):
-                self.days[day] += n
 
     @property
     def all_ids(self) -> Ids:
         """Every id, in order."""
         return np.sort(np.concatenate(self.ids)) if self.ids else np.empty(0, np.int64)
+
+    @property
+    def days(self) -> dict[str, int]:
+        """How many on each day: an id begins with its second."""
+        days, counts = np.unique(seconds_of(self.all_ids) // DAY, return_counts=True)
+        named = np.datetime_as_string(days.astype("datetime64[D]")).tolist() if len(days) else []
+        return dict(zip(named, counts.tolist(), strict=True))
 
 
 def backtest(
@@ -66,17 +67,22 @@ def backtest(
     began = time.perf_counter()
     new, old = Findings(), Findings()
     slices = list(slices_of(archive, since, until))
-    for number, (start, end) in enumerate(slices):
-        new.add(_found(archive, query, start, end, ties))
-        if monitor is not None:
-            old.add(
-                archive.table(
-                    Scan(columns=("id", "published_at"), monitors_any=(monitor,), since=start, until=end, order=None)
-                )
-            )
-        progress(number + 1, len(slices))
+
+    def look(piece: tuple[datetime, datetime]) -> tuple[Ids, Ids]:
+        found = _found(archive, query.apart(), *piece, ties, columns=("id",))
+        if monitor is None:
+            return found["id"].to_numpy(), np.empty(0, np.int64)
+        stood = Scan(columns=("id",), monitors_any=(monitor,), since=piece[0], until=piece[1], order=None)
+        return found["id"].to_numpy(), archive.table(stood)["id"].to_numpy()
+
+    with ThreadPoolExecutor(SLICES_AT_ONCE, thread_name_prefix="backtest") as looking:
+        for number, (found, stood) in enumerate(looking.map(look, slices), start=1):
+            new.ids.append(found)
+            old.ids.append(stood)
+            progress(number, len(slices))
     found, stood = new.all_ids, old.all_ids
     added, lost = np.setdiff1d(found, stood), np.setdiff1d(stood, found)
+    before, after = old.days, new.days
     chance = random.Random(seed)  # noqa: S311 - a sample that anybody can repeat
     return {
         "matched": len(found),
@@ -86,8 +92,8 @@ def backtest(
         "scanned": archive.stats().rows,
         "seconds": round(time.perf_counter() - began, 3),
         "days": [
-            {"day": day, "old": old.days[day], "new": new.days[day]}
-            for day in sorted(new.days.keys() | old.days.keys())
+            {"day": day, "old": before.get(day, 0), "new": after.get(day, 0)}
+            for day in sorted(after.keys() | before.keys())
         ],
         "added_sample": _uids(archive, added[-LISTED:]),
         "lost_sample": _uids(archive, lost[-LISTED:]),
@@ -118,12 +124,24 @@ def rematch(
     return tied, untied
 
 
-def _found(archive: Archive, query: CompiledQuery, since: datetime, until: datetime, ties: Ties | None) -> pa.Table:
-    schema = pa.schema([("id", pa.int64()), ("uid", pa.string()), ("published_at", pa.timestamp("us", tz="UTC"))])
-    scan = narrowed(Scan(columns=columns_for(query), since=since, until=until, order=None), query)
+_TIED = ("id", "uid", "published_at")
+
+
+def _found(
+    archive: Archive,
+    query: CompiledQuery,
+    since: datetime,
+    until: datetime,
+    ties: Ties | None,
+    *,
+    columns: tuple[str, ...] = _TIED,
+) -> pa.Table:
+    schema = pa.schema([STORED.field(name) for name in columns])
+    needed = tuple(dict.fromkeys((*columns, *columns_for(query, always=()))))
+    scan = narrowed(Scan(columns=needed, since=since, until=until, order=None), query)
     if scan is None:
         return schema.empty_table()
-    pieces = [found_in(batch, query, ties).select(schema.names) for batch in archive.scan(scan)]
+    pieces = [found_in(batch, query, ties).select(columns) for batch in archive.scan(scan)]
     return pa.Table.from_batches([piece.cast(schema) for piece in pieces], schema=schema)
 
 
@@ -140,11 +158,6 @@ def slices_of(archive: Archive, since: datetime | None, until: datetime | None) 
     step = (end - start) / pieces
     for number in range(pieces):
         yield start + step * number, end if number == pieces - 1 else start + step * (number + 1)
-
-
-def _per_day(times: pa.ChunkedArray) -> tuple[list[str], list[int]]:
-    counts = pa.table({"day": pc.strftime(times, format="%Y-%m-%d")}).group_by("day").aggregate([([], "count_all")])
-    return counts["day"].to_pylist(), counts["count_all"].to_pylist()
 
 
 def _uids(archive: Archive, ids: Ids) -> list[str]:

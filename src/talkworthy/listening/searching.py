@@ -46,11 +46,11 @@ MATCHED = (
 _SIEVED = {"channel": "channels", "sentiment": "sentiments", "intent": "intents", "source": "sources"}
 
 
-def columns_for(query: CompiledQuery) -> tuple[str, ...]:
+def columns_for(query: CompiledQuery, *, always: tuple[str, ...] = ALWAYS) -> tuple[str, ...]:
     """The columns that evaluating a query needs: fewer where it looks at words alone."""
     ties = ("monitors",) if "touchpoint" in query.columns else ()
     heard = ("channel", "author") if "influence" in query.columns else ()
-    return tuple(dict.fromkeys((*ALWAYS, *(name for name in MATCHED if name in query.columns), *ties, *heard)))
+    return tuple(dict.fromkeys((*always, *(name for name in MATCHED if name in query.columns), *ties, *heard)))
 
 
 def narrowed(scan: Scan, query: CompiledQuery) -> Scan | None:
