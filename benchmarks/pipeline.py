@@ -53,7 +53,7 @@ def main() -> None:
 
         django.setup()
         chance = random.Random(7)
-        texts = _texts(options.data)
+        texts = written_texts(options.data)
         chance.shuffle(texts)
         counted = Counter(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))
         file = Path(scratch) / "posts.jsonl"
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _texts(data: Path) -> list[str]:
+def written_texts(data: Path) -> list[str]:
     """Every text once, in the order of the files."""
     files = [data / name for name in WRITTEN if (data / name).exists()]
     if not files:

@@ -101,3 +101,10 @@ def test_one_template_with_another_number_or_name_is_no_copy(posts: Posts):
 def test_a_slip_of_the_hand_and_what_was_cut_or_added_exchange_nothing():
     for edited in (FIRST.replace("doors", "dors"), FIRST[:60], f"look: {FIRST} #news", FIRST.upper()):
         assert copied(FIRST, edited) > 0.5
+
+
+def test_a_name_that_is_exchanged_in_one_of_two_places_is_exchanged():
+    first = "Anderson saves break points to hold and takes the set, and what a set by Anderson"
+    other = first.replace("by Anderson", "by Murray")
+    assert exchanged(bare(first), bare(other)) == ("anderson", "murray")
+    assert exchanged(bare(first), bare(f"{first}, Anderson!")) is None

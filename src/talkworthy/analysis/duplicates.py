@@ -8,7 +8,7 @@ pair below the stated likeness is joined, nor one in which a number or a name wa
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -37,6 +37,7 @@ SLOPE = 25.0
 """How fast the probability of being a copy rises with the likeness."""
 HELD, FEWEST_SHARED = 0.65, 0.35
 """What a text counts for that the other holds wholly, and how much of that one it must be."""
+SHORTEST_NAME = 5
 EXCHANGED = 0.02
 """The probability of being a copy where a word was exchanged."""
 SEED = 42
@@ -94,7 +95,7 @@ def exchanged(one: str, other: str) -> tuple[str, str] | None:
     only = numbers[0] - numbers[1], numbers[1] - numbers[0]
     if only[0] and only[1]:
         return min(only[0]), min(only[1])
-    mine, theirs = set(first) - set(second), set(second) - set(first)
+    mine, theirs = Counter(first) - Counter(second), Counter(second) - Counter(first)
     if not mine or not theirs:
         return None
     left = _alone(mine, second)
@@ -102,12 +103,14 @@ def exchanged(one: str, other: str) -> tuple[str, str] | None:
     return (left, right) if left is not None and right is not None else None
 
 
-def _alone(words: set[str], others: Sequence[str]) -> str | None:
+def _alone(words: Iterable[str], others: Sequence[str]) -> str | None:
     """The first word that stands for none of the others, nor in their letters: a blank that was lost or added makes
-    other words of the same letters."""
+    other words of the same letters. One that the others have, less often, is missing there all the same."""
     together = "".join(others)
     known = sorted(set(others))
     for word in sorted(words):
+        if word in known and len(word) >= SHORTEST_NAME:
+            return word
         if word not in together and not any(_misspelt(word, other) for other in known):
             return word
     return None
