@@ -112,3 +112,40 @@ def test_erasing_a_post_takes_its_labels(filled, alice):
     correct_annotation(filled, uid="feed:example.org:0", task="sentiment", new="negative", by=alice, now=NOW)
     assert data_forgotten(filled, uids=["feed:example.org:0"], authors=[], now=NOW) == {"labels": 1}
     assert archive_of(filled).table(Scan(columns=("id",))).num_rows == 12
+
+
+@pytest.fixture
+def decision(filled):
+    """What triage said of a post."""
+    from talkworthy.routing.actions.rules import create_rule, switch_rule
+    from talkworthy.routing.arriving import look_at_arrivals
+    from talkworthy.routing.joining import posts_stored
+    from talkworthy.routing.models import Decision
+
+    rule = create_rule(filled, name="All", condition="acme", effects=[{"do": "triage"}], by=None, now=NOW)
+    switch_rule(rule, on=True, by=None, now=NOW)
+    posts = archive_of(filled).named(["feed:example.org:1"])
+    posts_stored(filled, posts, posts.slice(0, 0), [], NOW)
+    look_at_arrivals(now=NOW)
+    return Decision.objects.select_related("playbook").get(uid="feed:example.org:1")
+
+
+def test_what_a_person_answers_in_the_playbook_is_a_label_of_intent_and_ends_with_it(filled, alice, decision):
+    from talkworthy.routing.actions.opening import override_node, undo_override
+
+    first = override_node(decision, node="Q3", answer="complaint", by=alice, now=NOW)
+    label = Label.objects.get(ended_at=None)
+    assert (label.task, label.value, label.kind, label.brought_by) == ("intent", "complaint", "answer", first.pk)
+    assert label.answer == "help" and archive_of(filled).get(label.uid)["intent"] == "help"
+    second = override_node(decision, node="Q3", answer="remark", by=alice, now=NOW)
+    assert Label.objects.get(ended_at=None).value == "other"
+    undo_override(second, by=alice, now=NOW)
+    assert not Label.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.parametrize(("node", "answer"), [("Q3", "joke"), ("Q1", "yes")])
+def test_an_answer_that_means_no_intent_is_no_label_of_one(filled, alice, decision, node, answer):
+    from talkworthy.routing.actions.opening import override_node
+
+    override_node(decision, node=node, answer=answer, by=alice, now=NOW)
+    assert not Label.objects.exists()

@@ -98,6 +98,16 @@ def correction_undone(workspace: Any, correction: Any, now: datetime) -> None:
 
 
 @spec
+def node_answered(workspace: Any, uid: str, ask: str, answer: str, override: int, by: Any, now: datetime) -> None:
+    """A person answered a node of triage otherwise, in the same transaction; `ask` is who is asked at that node."""
+
+
+@spec
+def node_answer_undone(workspace: Any, overrides: Sequence[int], now: datetime) -> None:
+    """Such answers were taken back, or others took their place, in the same transaction."""
+
+
+@spec
 def member_removed(member: Any, heir: Any) -> None:
     """A member leaves, in the same transaction: hand over to `heir` (a member, or None) what must not fall silent."""
 

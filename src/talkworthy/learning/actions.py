@@ -1,6 +1,8 @@
 """The verbs of learning. Each writes in a transaction and leaves a row in the trail."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -62,6 +64,41 @@ def start_retraining(workspace: Workspace, task: str, *, by: User | None, now: d
         )
         note_change(workspace, verb="start", thing=job, by=by, now=now, after={"task": task})
     return job
+
+
+def start_label_import(
+    workspace: Workspace,
+    *,
+    path: Path,
+    name: str,
+    format: str,
+    mapping: Mapping[str, str],
+    drawn: bool,
+    by: User | None,
+    now: datetime,
+) -> Job:
+    """Take labels from a file in the background; the file is removed when it is done."""
+    if not mapping.get("label") or not mapping.get("task") or not (mapping.get("uid") or mapping.get("text")):
+        raise Refused(_("Name the task, what is right, and the post or its text."))
+    request = {"path": str(path), "name": name, "format": format, "mapping": dict(mapping), "drawn": drawn}
+    with transaction.atomic():
+        job = Job.objects.create(
+            workspace=workspace, kind=Job.Kind.LABELS, by=by, request=request, unit="rows", created_at=now
+        )
+        note_change(workspace, verb="import", thing=job, by=by, now=now, after={"name": name, "drawn": drawn})
+    return job
+
+
+def undo_label_import(job: Job, *, by: User | None, now: datetime) -> int:
+    """End the labels that came with a file; the words that they brought go."""
+    if job.state in OPEN:
+        raise Refused(_("It is still being read: stop it first."))
+    with transaction.atomic():
+        found = Label.objects.filter(workspace=job.workspace, kind=Label.Kind.IMPORT, brought_by=job.pk)
+        ended = found.filter(ended_at=None).update(ended_at=now)
+        found.update(text="")
+        note_change(job.workspace, verb="undo", thing=job, by=by, now=now, before={"labels": ended})
+    return ended
 
 
 def start_recomputation(

@@ -13,7 +13,7 @@ class LearningConfig(AppConfig):
     def ready(self) -> None:
         """Join the hooks, and do the jobs."""
         from talkworthy.hooks import hooks
-        from talkworthy.learning import joining, looking, recomputing, retraining
+        from talkworthy.learning import importing, joining, looking, recomputing, retraining
         from talkworthy.listening.alerts import register_signs
         from talkworthy.listening.jobs import register_storing, register_work
         from talkworthy.listening.models import AlertRule, Job
@@ -21,5 +21,6 @@ class LearningConfig(AppConfig):
         if not hooks().is_registered(joining):
             hooks().register(joining)
         register_work(Job.Kind.RETRAIN, retraining.work)
+        register_work(Job.Kind.LABELS, importing.work)
         register_storing(Job.Kind.RECOMPUTE, recomputing.work)
         register_signs(AlertRule.Kind.DRIFT, looking.drift_signs)

@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from talkworthy.learning.actions import SURE
 from talkworthy.learning.choosing import Choice
+from talkworthy.learning.importing import FORMATS, PARTS, format_of, guessed
 from talkworthy.learning.models import TrainedModel
 from talkworthy.listening.labels import TASK
 from talkworthy.listening.models import Monitor
@@ -74,3 +76,69 @@ class RecomputeForm(forms.Form):
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
+
+
+class LabelsForm(forms.Form):
+    """A file of labels."""
+
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy("CSV, JSON Lines or Parquet, one label a row; its columns are named in the next step."),
+        widget=forms.FileInput(attrs={"accept": ",".join([*FORMATS, ".gz"])}),
+    )
+
+    def clean_file(self) -> Any:
+        """A file whose name says its format."""
+        file = self.cleaned_data["file"]
+        try:
+            self.format = format_of(file.name)
+        except ValueError as error:
+            raise forms.ValidationError(
+                _("The name of the file does not tell its format: %(why)s.") % {"why": error}
+            ) from error
+        return file
+
+
+class LabelColumnsForm(forms.Form):
+    """Which column of a file of labels is what, or one task for all of them."""
+
+    task = forms.ChoiceField(label=gettext_lazy("Task"))
+    label = forms.ChoiceField(label=gettext_lazy("What is right"))
+    uid = forms.ChoiceField(label=gettext_lazy("The post’s uid"), required=False)
+    text = forms.ChoiceField(
+        label=gettext_lazy("Its text"),
+        required=False,
+        help_text=gettext_lazy("Taken where the post is not stored here."),
+    )
+    drawn = forms.BooleanField(
+        label=gettext_lazy("The posts were drawn by lot"),
+        required=False,
+        help_text=gettext_lazy(
+            "Only then do they say how often a model is right. Labels that were looked for, or come from corrections, "
+            "teach and measure nothing."
+        ),
+    )
+
+    def __init__(self, *args: Any, columns: list[tuple[str, str]], **kwargs: Any) -> None:
+        guess = guessed([name for name, _example in columns])
+        super().__init__(*args, **kwargs)
+        self.initial = {"task": "=sentiment", **guess}
+        shown = [(name, f"{name} ({example})" if example else name) for name, example in columns]
+        fixed = [(f"={task}", _("every row: %(task)s") % {"task": TASK[task]}) for task in SURE]
+        for part in PARTS:
+            field = self.fields[part]
+            if isinstance(field, forms.ChoiceField):
+                none = [] if field.required else [("", _("none"))]
+                field.choices = [*fixed, *shown] if part == "task" else [*none, *shown]
+
+    def clean(self) -> dict[str, Any]:
+        """A post is named, or its text is there."""
+        cleaned = super().clean() or {}
+        if not cleaned.get("uid") and not cleaned.get("text"):
+            self.add_error("uid", _("Name the column of the uid, or that of the text."))
+        return cleaned
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """What each part is read from."""
+        return {part: self.cleaned_data[part] for part in PARTS if self.cleaned_data[part]}

@@ -13,9 +13,17 @@ from talkworthy.learning.recomputing import forget_posts
 from talkworthy.learning.tying import forget_examples, learned_posts, tie_due
 from talkworthy.listening.chosen import Chosen
 from talkworthy.listening.models import Correction
+from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import Workspace
 
 PIECE = 500
+KIND = "kind"
+"""Who is asked at the node of a playbook that says what a mention is."""
+INTENT_OF = {
+    **{name: name for name in ("help", "purchase", "complaint", "suggestion", "praise")},
+    "remark": "other",
+}
+"""Its answers that mean the same as an intent; a review, a joke, a rant or an attack may have any."""
 
 
 @joins
@@ -36,6 +44,22 @@ def annotation_corrected(workspace: Workspace, correction: Correction, post: Map
 def correction_undone(workspace: Workspace, correction: Correction, now: datetime) -> None:
     """Its label ends with it."""
     Label.objects.filter(workspace=workspace, correction=correction.pk, ended_at=None).update(ended_at=now)
+
+
+@joins
+def node_answered(workspace: Workspace, uid: str, ask: str, answer: str, override: int, by: Any, now: datetime) -> None:
+    """What kind of thing a mention is, said by a person, is its intent."""
+    value = INTENT_OF.get(answer)
+    post = archive_of(workspace).get(uid) if ask == KIND and value else None
+    if post is not None and value is not None:
+        note_label(workspace, post, task="intent", value=value, by=by, now=now, answered=override)
+
+
+@joins
+def node_answer_undone(workspace: Workspace, overrides: Sequence[int], now: datetime) -> None:
+    """Their labels end with them."""
+    found = Label.objects.filter(workspace=workspace, kind=Label.Kind.ANSWER, brought_by__in=overrides)
+    found.filter(ended_at=None).update(ended_at=now)
 
 
 @joins(specname="work_due")

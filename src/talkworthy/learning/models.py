@@ -40,7 +40,7 @@ class Label(models.Model):
     correction = models.BigIntegerField(null=True)
     """The correction that it was made with: it ends with it."""
     brought_by = models.BigIntegerField(null=True)
-    """The import that it came with: it ends when that is undone."""
+    """The import, or the answer in the playbook, that it came with: it ends when that is undone."""
     text = models.TextField(blank=True)
     """Its words, where they are of no stored post."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")

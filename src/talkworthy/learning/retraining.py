@@ -62,7 +62,8 @@ def labelled(workspace: Workspace, task: str) -> list[tuple[str, str, bool]]:
         texts = {
             post["uid"]: f"{post['title']}\n{post['text'] or ''}" if post["title"] else post["text"] for post in posts
         }
-        rows += [(texts[label.uid], label.value, label.drawn) for label in piece if texts.get(label.uid)]
+        held = [(texts.get(label.uid) or label.text, label) for label in piece]
+        rows += [(text, label.value, label.drawn) for text, label in held if text]
     return rows
 
 

@@ -143,7 +143,7 @@ def labels_page(request: MemberRequest, task: str) -> HttpResponse:
         "title": TASK[task],
         "narrowed": _narrowed(task, asked),
         "n": found.count(),
-        "rows": [(label, words.get(label.post_id, ""), *_said(label)) for label in rows[:PAGE]],
+        "rows": [(label, words.get(label.post_id) or label.text, *_said(label)) for label in rows[:PAGE]],
         "older": older,
     }
     return render(request, "learning/labels.html", context)

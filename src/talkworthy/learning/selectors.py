@@ -117,6 +117,14 @@ def task_pages(*, viewer: Member) -> list[TaskPage]:
     return pages
 
 
+def least_probability(task: str, *, viewer: Member) -> float:
+    """Below which probability an answer is undecided today."""
+    own = Sureness.objects.filter(workspace_id=viewer.workspace_id, task=task).values_list("least", flat=True).first()
+    if own is not None:
+        return own
+    return model(SHIPPED_SURE[task]).undecided_below if task in SHIPPED_SURE else 0.0
+
+
 def trained_or_404(task: str, number: int, *, viewer: Member) -> TrainedModel:
     """A trained model of the viewer's workspace."""
     found = TrainedModel.objects.filter(workspace_id=viewer.workspace_id, task=task, number=number).first()
@@ -160,6 +168,25 @@ def recomputation_or_404(job_id: int, *, viewer: Member) -> Job:
 def _recomputations(viewer: Member) -> QuerySet[Job]:
     found = Job.objects.filter(workspace_id=viewer.workspace_id, kind=Job.Kind.RECOMPUTE)
     return found.select_related("by", "monitor", "workspace").order_by("-pk")
+
+
+def label_imports(*, viewer: Member) -> QuerySet[Job]:
+    """Files whose labels were taken, the newest first."""
+    found = Job.objects.filter(workspace_id=viewer.workspace_id, kind=Job.Kind.LABELS)
+    return found.select_related("by", "workspace").order_by("-pk")
+
+
+def label_import_or_404(job_id: int, *, viewer: Member) -> Job:
+    """An import of labels of the viewer's workspace."""
+    job = label_imports(viewer=viewer).filter(pk=job_id).first()
+    if job is None:
+        raise Http404(_("There is no such import."))
+    return job
+
+
+def labels_brought(job: Job, *, viewer: Member) -> int:
+    """How many labels of an import hold."""
+    return labels(viewer=viewer).filter(kind=Label.Kind.IMPORT, brought_by=job.pk).count()
 
 
 def newest_look(task: str, *, viewer: Member) -> DriftLook | None:

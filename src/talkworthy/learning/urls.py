@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from talkworthy.learning import drift_views, example_views, recompute_views, sample_views, views
+from talkworthy.learning import (
+    drift_views,
+    example_views,
+    import_views,
+    recompute_views,
+    sample_views,
+    views,
+)
 
 app_name = "learning"
 
@@ -11,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/models/<slug:task>/train/", views.train, name="train"),
     path("settings/models/<slug:task>/activate/<int:number>/", views.activate, name="activate"),
     path("settings/models/<slug:task>/sure/", views.sure, name="sure"),
+    path("settings/models/<slug:task>/undecided/", views.sure_preview, name="sure_preview"),
     path("settings/models/<slug:task>/label/", sample_views.sample, name="sample"),
     path("settings/models/<slug:task>/label/draw/", sample_views.draw, name="draw"),
     path("settings/models/<slug:task>/label/step/", sample_views.step, name="step"),
@@ -23,6 +31,10 @@ urlpatterns: list[URLPattern] = [
     path("settings/models/recompute/<int:job_id>/apply/", recompute_views.apply, name="apply_recompute"),
     path("settings/models/recompute/<int:job_id>/undo/", recompute_views.undo, name="undo_recompute"),
     path("settings/models/recompute/<int:job_id>/stop/", recompute_views.stop, name="stop_recompute"),
+    path("settings/models/labels/import/", import_views.import_labels, name="import_labels"),
+    path("settings/models/labels/import/<str:token>/", import_views.label_columns, name="label_columns"),
+    path("settings/models/labels/imported/<int:job_id>/", import_views.imported, name="imported"),
+    path("settings/models/labels/imported/<int:job_id>/undo/", import_views.undo_import, name="undo_import"),
     path("settings/models/labels.csv", views.labels_csv, name="labels_csv"),
     path("touchpoints/<int:touchpoint_id>/examples/", example_views.examples, name="examples"),
     path("touchpoints/<int:touchpoint_id>/examples/switch/", example_views.switch, name="switch_examples"),

@@ -13,7 +13,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from talkworthy.learning import actions, selectors
+from talkworthy.analysis.training.comparing import ENOUGH
+from talkworthy.learning import actions, selectors, sureness
 from talkworthy.listening.actions import Refused
 from talkworthy.listening.labels import TASK
 from talkworthy.listening.selectors import mentions
@@ -52,6 +53,31 @@ def activate(request: MemberRequest, task: str, number: int) -> HttpResponse:
     undo = reverse("learning:activate", args=(request.workspace.slug, task, before.number if before else 0))
     offer_undo(request, _("It answers from the next posts on. Older annotations stay as they are."), undo)
     return redirect("learning:models", request.workspace.slug)
+
+
+@require_safe
+@permission_required(Permission.READ)
+def sure_preview(request: MemberRequest, task: str) -> HttpResponse:
+    """What each least probability would do, before it is saved."""
+    if task not in actions.SURE:
+        raise Http404
+    asked = request.GET.get("least", "").strip().replace(",", ".")
+    held = selectors.least_probability(task, viewer=request.member)
+    try:
+        tried = min(1.0, max(0.0, float(asked) / 100)) if asked else None
+    except ValueError:
+        tried = None
+        messages.error(request, _("A probability is a number from 0 to 100 percent."))
+    found = sureness.steps(task, asked=tried, held=held, viewer=request.member, now=timezone.now())
+    address = reverse("learning:labels", args=(request.workspace.slug, task))
+    context = {
+        "task": task,
+        "title": TASK[task],
+        "asked": asked[:8],
+        "posts": found[0].posts,
+        "steps": [(step, (step.right, step.right.n < ENOUGH, f"{address}?drawn=1")) for step in found],
+    }
+    return render(request, "learning/sure.html", context)
 
 
 @require_POST

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from talkworthy.analysis.meaning import MEANING
+from talkworthy.hooks.manager import call
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.stores import archive_of
 from talkworthy.listening.touchpoints import slugs_of
@@ -70,7 +71,9 @@ def override_node(decision: Decision, *, node: str, answer: str, why: str = "", 
         raise Refused(_("The question has no such answer."))
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(pk=decision.pk)
-        Override.objects.filter(decision=decision, node=node, undone_at=None).update(undone_at=now)
+        earlier = Override.objects.filter(decision=decision, node=node, undone_at=None)
+        call("node_answer_undone", workspace=decision.workspace, overrides=[one.pk for one in earlier], now=now)
+        earlier.update(undone_at=now)
         override = Override.objects.create(
             workspace=decision.workspace,
             decision=decision,
@@ -80,6 +83,16 @@ def override_node(decision: Decision, *, node: str, answer: str, why: str = "", 
             why=why.strip(),
             by=by,
             at=now,
+        )
+        call(
+            "node_answered",
+            workspace=decision.workspace,
+            uid=decision.uid,
+            ask=str(told.get("ask") or ""),
+            answer=answer,
+            override=override.pk,
+            by=by,
+            now=now,
         )
         _follow(decision, by=by, now=now)
         note_change(
@@ -100,6 +113,7 @@ def undo_override(override: Override, *, by: User, now: datetime) -> None:
     with transaction.atomic():
         if not Override.objects.filter(pk=override.pk, undone_at=None).update(undone_at=now):
             return
+        call("node_answer_undone", workspace=override.workspace, overrides=[override.pk], now=now)
         _follow(Decision.objects.select_for_update().get(pk=override.decision_id), by=by, now=now)
         note_change(override.workspace, verb="undo", thing=override, by=by, now=now)
 
