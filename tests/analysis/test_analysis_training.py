@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from talkworthy.analysis.target import towards
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example
 from talkworthy.analysis.training.careful.heads import measured_rows
 from talkworthy.analysis.training.heads import counts_of
+from talkworthy.analysis.training.sets import Row, is_held_back
 from talkworthy.analysis.training.tasks import task
 
 # Four posts over three features: the first stands in both offensive ones, the second in one of each, the third in all.
@@ -59,3 +61,11 @@ def test_what_a_careful_head_is_measured_on_has_its_groups_apart(tmp_path: Path)
     german, english = (Example("offensive", text, None, (1.0,), text) for text in ("de", "en"))
     found = measured_rows(replace(task("offensive"), measured_on=()), [english, german, german], tmp_path)
     assert list(found.values()) == [[english, german], [english], [german]]
+
+
+def test_rows_made_from_one_post_are_held_back_together():
+    post = next(text for number in range(99) if is_held_back(text := f"Acme beats Bolt {number} times"))
+    rows = [Row(towards(post, target), "1", post=post) for target in ("Acme", "Bolt")]
+    assert len({row.text for row in rows}) == 2
+    assert all(is_held_back(row.whole) for row in rows)
+    assert Row("alone", "1").whole == "alone"

@@ -53,9 +53,10 @@ def train(
     texts = [row.text for row in rows]
     features, cues = design_of(task, texts, rarity)
     targets = targets_of(rows, task.labels)
-    unseen = np.array([is_held_back(text) for text in texts])
+    wholes = [row.whole for row in rows]
+    unseen = np.array([is_held_back(whole) for whole in wholes])
     kept = np.flatnonzero(~unseen)
-    fold = np.array([fold_of(text, FOLDS) for text in texts])
+    fold = np.array([fold_of(whole, FOLDS) for whole in wholes])
     counts = counts_of([row.group for row in rows], task)
     told = told_by(readers, features, cues)
     small = len(kept) < 8000

@@ -14,11 +14,17 @@ HELD_BACK = 10  # one row in ten, by the text's own hash, is never fitted: it is
 
 @dataclass(frozen=True)
 class Row:
-    """One labelled text; `group` is its language, project or domain."""
+    """One labelled text; `group` is its language, project or domain, `post` what it was made from, where it was."""
 
     text: str
     label: str
     group: str = ""
+    post: str = ""
+
+    @property
+    def whole(self) -> str:
+        """What says whether the row is held back and in which fold it is: rows made from one post lie together."""
+        return self.post or self.text
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

@@ -124,7 +124,7 @@ def target_rows(data: Path) -> list[Row]:
     rows = []
     for name in ("twitter_train", "restaurants_train"):
         for row in read(data / f"targeted_sentiment/{name}.jsonl.gz"):
-            rows.append(Row(towards(row["text"], row["target"]), names[str(row["polarity"])], name))
+            rows.append(Row(towards(row["text"], row["target"]), names[str(row["polarity"])], name, row["text"]))
     return rows
 
 
@@ -211,7 +211,7 @@ TASKS = (
         "Sarcasm; comparisons that praise one thing and blame another; code-mixing; languages beyond its eight.",
         0.4,
         telling=0.3,
-        counts=tuple((language, 3.0) for language in ("ar", "de", "en", "es", "fr", "hi", "it", "pt")),
+        counts=tuple((language, 2.0) for language in ("ar", "de", "en", "es", "fr", "hi", "it", "pt")),
         measured_on=SENTIMENT_SETS,
     ),
     Task(
@@ -289,6 +289,7 @@ TASKS = (
         helped_by=("sentiment",),
         both=True,
         telling=0.3,
+        taught=True,
         groups_measured=(("en", "the English tweets of that tenth"), ("de", "the German tweets of that tenth")),
         measured_on=OFFENSIVE_SETS,
     ),
@@ -303,6 +304,8 @@ TASKS = (
         0.4,
         helped_by=("sentiment",),
         even=False,
+        telling=0.3,
+        taught=True,
         groups_measured=(("twitter_train", "the tweets of that tenth"),),
     ),
 )
