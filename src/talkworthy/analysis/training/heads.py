@@ -18,6 +18,7 @@ from talkworthy.analysis.training.tasks import YES, Task
 Floats = npt.NDArray[np.float32]
 Rarity = Mapping[str, Floats]
 FOLDS = 5
+FEW = 16_000  # rows up to which all folds are left out in turn, so that what is chosen is chosen on all rows
 # A head that learned from rules says half of what it believes, and the turns of phrase themselves the rest;
 # set by hand, for no labelled set may choose them.
 HALF, RULED_SHIFT = 0.5, -1.0
@@ -59,7 +60,7 @@ def train(
     fold = np.array([fold_of(whole, FOLDS) for whole in wholes])
     counts = counts_of([row.group for row in rows], task)
     told = told_by(readers, features, cues)
-    small = len(kept) < 8000
+    small = len(kept) < FEW
     outside = np.zeros((len(rows), targets.shape[1]), np.float32)
     apart = range(FOLDS) if small else range(1)
     measured_rows = np.zeros(len(rows), np.bool_)

@@ -16,6 +16,7 @@ from talkworthy.analysis.training.sets import Row, key, labelled, read
 
 SENTIMENTS = ("negative", "neutral", "positive")
 YES, NO = "1", "0"
+LANGUAGES = ("ar", "de", "en", "es", "fr", "hi", "it", "pt")
 
 SEMEVAL = "SemEval-2017 task 4, tweets of 2013 to 2016 (repository MIT, the set states none; weights only)"
 UMSAB = "UMSAB / XLM-T, tweets in eight languages (Apache-2.0)"
@@ -63,7 +64,7 @@ class Task:
     telling: float = 0.0
     taught: bool = False
     counts: tuple[tuple[str, float], ...] = ()
-    careful: float = 0.01
+    careful: float = 0.02
     groups_measured: tuple[tuple[str, str], ...] = ()
     parts: tuple[tuple[str, ...], Callable[[Sequence[str]], list[list[str]]]] | None = None
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
@@ -211,7 +212,7 @@ TASKS = (
         "Sarcasm; comparisons that praise one thing and blame another; code-mixing; languages beyond its eight.",
         0.4,
         telling=0.3,
-        counts=tuple((language, 2.0) for language in ("ar", "de", "en", "es", "fr", "hi", "it", "pt")),
+        counts=tuple((language, 3.0) for language in LANGUAGES),
         measured_on=SENTIMENT_SETS,
     ),
     Task(
@@ -290,6 +291,7 @@ TASKS = (
         both=True,
         telling=0.3,
         taught=True,
+        counts=(("de", 1.5),),
         groups_measured=(("en", "the English tweets of that tenth"), ("de", "the German tweets of that tenth")),
         measured_on=OFFENSIVE_SETS,
     ),
