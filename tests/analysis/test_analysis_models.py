@@ -50,11 +50,11 @@ def test_no_set_that_forbids_commercial_use_is_named_in_a_card():
 @pytest.mark.parametrize(
     ("task", "file", "measure", "floor"),
     [
-        ("sentiment", "tweeteval/sentiment_val.jsonl.gz", "macro_recall", 0.66),
-        ("sentiment", "umsab_multilingual_sentiment/val.jsonl.gz", "macro_f1", 0.55),
+        ("sentiment", "tweeteval/sentiment_val.jsonl.gz", "macro_recall", 0.68),
+        ("sentiment", "umsab_multilingual_sentiment/val.jsonl.gz", "macro_f1", 0.57),
         ("language", "umsab_multilingual_sentiment/val.jsonl.gz", "accuracy", 0.93),
         ("language", "afrisenti/dev.jsonl.gz", "accuracy", 0.95),
-        ("offensive", "tweeteval/offensive_val.jsonl.gz", "macro_f1", 0.68),
+        ("offensive", "tweeteval/offensive_val.jsonl.gz", "macro_f1", 0.73),
         ("suggestion", "suggestion_mining/forum_val.jsonl.gz", "f1", 0.66),
     ],
 )
@@ -64,7 +64,7 @@ def test_a_model_is_no_worse_than_stated(shared: Path, task: str, file: str, mea
 
 @pytest.mark.parametrize("file", ["tweeteval/sentiment_val.jsonl.gz", "umsab_multilingual_sentiment/val.jsonl.gz"])
 def test_sentiment_is_calibrated(shared: Path, file: str):
-    assert evaluate_file("sentiment", shared / file)["calibration_error"] < 0.06
+    assert evaluate_file("sentiment", shared / file)["calibration_error"] < 0.05
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():

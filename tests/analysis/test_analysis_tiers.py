@@ -12,7 +12,7 @@ from talkworthy.analysis.tiers import CASCADE, was_careful
 
 Posts = Callable[..., pa.RecordBatch]
 SURE = "I love love love it, thank you so much, best support ever!"
-UNSURE = "Well, that was not what the flight crew had promised me in the evening."
+UNSURE = "It is fine I suppose, but the old one was better"
 RUDE = "The crew was rude and the rest of the day was a day"
 LATE = "I want a refund, you charged me twice and nobody answers!"
 
@@ -68,7 +68,7 @@ def test_a_missing_careful_model_is_told_plainly():
 @pytest.mark.parametrize(
     ("task", "file", "measure", "floor"),
     [
-        ("offensive", "tweeteval/offensive_val.jsonl.gz", "macro_f1", 0.74),
+        ("offensive", "tweeteval/offensive_val.jsonl.gz", "macro_f1", 0.77),
         ("suggestion", "suggestion_mining/forum_val.jsonl.gz", "f1", 0.70),
     ],
 )

@@ -3,7 +3,7 @@
 Rules say what is at stake (self-harm, safety, legal, security, outage, hurry, leaving:
 `lexicons/<code>/urgency.txt`), models how likely the writer speaks of it as their own trouble. With p the
 strongest phrase's points, m the more likely of complaint and request for help, n the chance of negative feeling
-and s the number of further kinds of phrases found:
+(its odds halved, for of posts fewer are negative than one in three) and s the number of further kinds of phrases found:
 
     urgency = p · (0.55 + 0.45 · max(m, n)) + 5 · s    where a phrase was found,
     urgency = 35 · m · (0.5 + 0.5 · n)                 where none was,
@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.float32]
 
 CERTAIN = "self-harm"
 INNOCENT = "innocent"
+RARE = 0.5
+"""What odds of negative feeling are worth: sentiment answers as if feelings were equally frequent, and it is rarer."""
 SMALL_BATCH = 256
 ANY = "..."  # as folding writes …
 GAP = r"\W+(?:\w+\W+){0,4}?"
@@ -140,13 +142,14 @@ def _is_denied(before: str) -> bool:
 
 def level(found: Sequence[Alarm], *, wish: float, negative: float) -> int:
     """The urgency of one post from its alarms, the more likely of complaint and help, and its negative chance."""
+    felt = RARE * negative / (RARE * negative + 1 - negative)
     if not found:
-        return round(35 * wish * (0.5 + 0.5 * negative))
+        return round(35 * wish * (0.5 + 0.5 * felt))
     strongest = max(alarm.points for alarm in found)
     kinds = {alarm.kind for alarm in found}
     if CERTAIN in kinds:
         return min(100, round(strongest + 5 * (len(kinds) - 1)))
-    return min(100, round(strongest * (0.55 + 0.45 * max(wish, negative)) + 5 * (len(kinds) - 1)))
+    return min(100, round(strongest * (0.55 + 0.45 * max(wish, felt)) + 5 * (len(kinds) - 1)))
 
 
 def levels(texts: Sequence[str], tier: str = FAST) -> npt.NDArray[np.int8]:

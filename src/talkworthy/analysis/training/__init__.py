@@ -75,11 +75,11 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Pat
         card = _card(name, version, told["purpose"], (), told["sources"], told["failures"])
         return _saved(out, card | {"scores": told["scores"]}, arrays)
     if name in CAREFUL:
-        return _train_careful_head(task(name.removeprefix(careful_name(""))), data, out, version, kept)
-    return _train_head(task(name), data, out, version, kept)
+        return _train_careful_head(task(name.removeprefix(careful_name(""))), data, out, kept)
+    return _train_head(task(name), data, out, kept)
 
 
-def _train_head(chosen: Task, data: Path, out: Path, version: str, kept: Path | None) -> dict[str, Any]:
+def _train_head(chosen: Task, data: Path, out: Path, kept: Path | None) -> dict[str, Any]:
     trained = heads.train(
         chosen,
         chosen.rows(data),
@@ -87,7 +87,7 @@ def _train_head(chosen: Task, data: Path, out: Path, version: str, kept: Path | 
         readers_of(chosen, out, data, kept),
         {name: rows(data) for name, rows in chosen.measured_on},
     )
-    card = _card(chosen.name, version, chosen.purpose, chosen.labels, chosen.sources, chosen.failures)
+    card = _card(chosen.name, chosen.version, chosen.purpose, chosen.labels, chosen.sources, chosen.failures)
     card |= {
         "threshold": trained.threshold,
         "undecided_below": chosen.undecided_below,
@@ -98,13 +98,13 @@ def _train_head(chosen: Task, data: Path, out: Path, version: str, kept: Path | 
     return _saved(out, card, trained.arrays)
 
 
-def _train_careful_head(chosen: Task, data: Path, out: Path, version: str, kept: Path | None) -> dict[str, Any]:
+def _train_careful_head(chosen: Task, data: Path, out: Path, kept: Path | None) -> dict[str, Any]:
     from talkworthy.analysis.training.careful import heads as careful_heads
 
     trained = careful_heads.train(chosen, data, out, kept)
     told = f"Careful: network {trained.blend.own:.2f}, fast head {trained.blend.fast:.2f}."
     name, purpose = careful_name(chosen.name), f"{chosen.purpose} {told}"
-    card = _card(name, version, purpose, chosen.labels, chosen.sources, chosen.failures)
+    card = _card(name, chosen.version, purpose, chosen.labels, chosen.sources, chosen.failures)
     card |= {"task": chosen.name, "threshold": trained.threshold, "undecided_below": chosen.undecided_below}
     for where, measured in trained.measured.items():
         card["scores"] += scores_of(where or HELD_BACK, measured, chosen)

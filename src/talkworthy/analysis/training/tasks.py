@@ -67,6 +67,7 @@ class Task:
     careful: float = 0.02
     groups_measured: tuple[tuple[str, str], ...] = ()
     parts: tuple[tuple[str, ...], Callable[[Sequence[str]], list[list[str]]]] | None = None
+    version: str = "1.0.0"
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
 
 
@@ -213,6 +214,7 @@ TASKS = (
         0.4,
         telling=0.3,
         counts=tuple((language, 3.0) for language in LANGUAGES),
+        version="1.1.0",
         measured_on=SENTIMENT_SETS,
     ),
     Task(
@@ -292,6 +294,7 @@ TASKS = (
         telling=0.3,
         taught=True,
         counts=(("de", 1.5),),
+        version="1.1.0",
         groups_measured=(("en", "the English tweets of that tenth"), ("de", "the German tweets of that tenth")),
         measured_on=OFFENSIVE_SETS,
     ),
@@ -305,10 +308,9 @@ TASKS = (
         "Targets far from the words that judge them; comparisons; targets that are not named; English only.",
         0.4,
         helped_by=("sentiment",),
-        even=False,
         telling=0.3,
-        taught=True,
         groups_measured=(("twitter_train", "the tweets of that tenth"),),
+        version="1.1.0",
     ),
 )
 

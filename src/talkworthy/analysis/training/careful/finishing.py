@@ -48,4 +48,4 @@ def finish(
     inner = {name.removeprefix("encoder."): value for name, value in weights.items() if name.startswith("encoder.")}
     card, arrays = encoder_files(base, inner, version)
     packing.save(models, card, arrays)
-    return [train(name, data, models, version=version) for name in CAREFUL]
+    return [train(name, data, models) for name in CAREFUL]
