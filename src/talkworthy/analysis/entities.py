@@ -164,7 +164,7 @@ def emissions(seen: Looked, weights: Floats, meaning: Floats) -> Floats:
         for column in range(places.shape[1]):
             found[at] += weights[places[:, column]]
     for at, shift in enumerate(_NEIGHBOURS):
-        said = seen.vectors @ meaning[at]
+        said = np.einsum("wd,dl->wl", seen.vectors, meaning[at])  # a word's sum does not depend on how many there are
         other, inside = neighbour(seen, shift)
         found[-1][inside] += said[seen.word[other[inside]]]
     return found
@@ -183,14 +183,10 @@ def _read(
     texts: Sequence[str], written: Sequence[Sequence[tuple[str, int, int]]], seen: Looked, held: Tagger
 ) -> Iterator[list[Entity]]:
     said = emissions(seen, held.weights, held.meaning)
-    total = said.sum(axis=0)
+    labels, chances = decoded(said.sum(axis=0), seen.starts, held.follows)
     for at, text in enumerate(texts):
         start, end = int(seen.starts[at]), int(seen.starts[at + 1])
-        if start == end:
-            yield []
-            continue
-        label, chance = decoded(total[start:end], held.follows)
-        spoken = said[:, start:end]
+        label, chance, spoken = labels[start:end], chances[start:end], said[:, start:end]
         yield [
             Entity(
                 text[written[at][first][1] : written[at][last - 1][2]],
@@ -205,33 +201,36 @@ def _read(
         ]
 
 
-def decoded(emission: Floats, follows: Floats) -> tuple[Places, Floats]:
-    """The likeliest labels of one text, and the probability that each has at its place."""
-    count = len(emission)
-    best = emission[0] + follows[0]
-    back = np.zeros((count, len(LABELS)), np.int64)
-    for at in range(1, count):
-        ways = best[:, None] + follows[1:]
-        back[at] = ways.argmax(axis=0)
-        best = ways.max(axis=0) + emission[at]
-    label = np.zeros(count, np.int64)
-    label[-1] = best.argmax()
-    for at in range(count - 1, 0, -1):
-        label[at - 1] = back[at, label[at]]
-    return label, _marginal(emission, follows)[np.arange(count), label]
-
-
-def _marginal(emission: Floats, follows: Floats) -> Floats:
-    """The probability of each label at each place, over all ways through the text."""
-    count = len(emission)
+def decoded(emission: Floats, starts: Places, follows: Floats) -> tuple[Places, Floats]:
+    """The likeliest labels of each text, and the probability that each has at its place; texts take a step together."""
+    label, chance = np.zeros(len(emission), np.int64), np.ones(len(emission), np.float32)
+    sizes = np.diff(starts)
+    order = np.argsort(-sizes, kind="stable")
+    begins, sizes = starts[:-1][order], sizes[order]
+    steps = [begins[: int((sizes > at).sum())] + at for at in range(int(sizes[0]) if len(sizes) else 0)]
+    best, back = emission.copy(), np.zeros((len(emission), len(LABELS)), np.int64)
     forward, backward = emission.copy(), np.zeros_like(emission)
-    forward[0] += follows[0]
-    for at in range(1, count):
-        forward[at] += np.logaddexp.reduce(forward[at - 1][:, None] + follows[1:], axis=0)
-    for at in range(count - 2, -1, -1):
-        backward[at] = np.logaddexp.reduce(follows[1:] + (emission[at + 1] + backward[at + 1])[None], axis=1)
-    found = forward + backward
-    return np.asarray(np.exp(found - np.logaddexp.reduce(found, axis=1)[:, None]), np.float32)
+    for at, rows in enumerate(steps):
+        if at == 0:
+            best[rows] += follows[0]
+            forward[rows] += follows[0]
+            continue
+        ways = best[rows - 1][:, :, None] + follows[1:]
+        back[rows] = ways.argmax(axis=1)
+        best[rows] += ways.max(axis=1)
+        forward[rows] += np.logaddexp.reduce(forward[rows - 1][:, :, None] + follows[1:], axis=1)
+    for rows in steps[:0:-1]:
+        ahead = follows[1:] + (emission[rows] + backward[rows])[:, None, :]
+        backward[rows - 1] = np.logaddexp.reduce(ahead, axis=2)
+    ends = begins[sizes > 0] + sizes[sizes > 0] - 1
+    label[ends] = best[ends].argmax(axis=1)
+    for rows in steps[:0:-1]:
+        label[rows - 1] = back[rows, label[rows]]
+    if len(emission):
+        found = forward + backward
+        found -= np.logaddexp.reduce(found, axis=1)[:, None]
+        chance = np.exp(found[np.arange(len(found)), label])
+    return label, np.asarray(chance, np.float32)
 
 
 def spans(label: Sequence[int] | Places) -> list[tuple[int, int, str]]:

@@ -265,8 +265,10 @@ def scores_of(where: str, posts: Sequence[Written], arrays: Arrays) -> list[dict
     seen = entities.look([post.words for post in posts], known)
     total = entities.emissions(seen, weights, arrays["meaning"].astype(np.float32)).sum(axis=0)
     true, found, both = set(), set(), set()
+    labels, chances = entities.decoded(total, seen.starts, arrays["follows"])
     for at, post in enumerate(posts):
-        label, chance = entities.decoded(total[seen.starts[at] : seen.starts[at + 1]], arrays["follows"])
+        place = slice(int(seen.starts[at]), int(seen.starts[at + 1]))
+        label, chance = labels[place], chances[place]
         true |= {(at, *span) for span in entities.spans(post.labels)}
         found |= {(at, *span) for span in entities.spans(label) if chance[span[0] : span[1]].min() >= UNDECIDED_BELOW}
     both = true & found
