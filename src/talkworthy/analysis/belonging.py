@@ -1,8 +1,9 @@
 """Whether posts belong to something of which a person gave a few examples: a probability, and the nearest examples.
 
-A ridge over two likenesses (what a text means, and its words with their letters) sets the examples against what does
-not belong and against other posts at large; its answer and the nearest examples become a probability with weights
-that were fitted once, on other sets of texts (the `belonging` model). So the first answers come after three examples.
+A ridge over two likenesses (what a text means and is about, and its words with their letters) sets the examples
+against what does not belong and against other posts at large; its answer and the nearest examples become a probability
+with weights that were fitted once, on other sets of texts (the `belonging` model). So the first answers come after
+three examples.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from talkworthy.analysis import similarity
-from talkworthy.analysis.meaning import MEANING
+from talkworthy.analysis.meaning import MATTER, MEANING
 from talkworthy.analysis.registry import Model, model
 
 Floats = npt.NDArray[np.float32]
@@ -24,7 +25,7 @@ FEWEST = 3
 """Examples that belong, before anything is said."""
 MOST_OTHERS = 600
 """Other posts that stand for all that does not belong; more change little and cost time."""
-MEANT, WORDED = 1.0, 1.0
+MEANT, WORDED = 1.5, 1.0
 RIDGE = 0.5
 NEAREST = 3
 
@@ -39,7 +40,8 @@ class Looked:
     @classmethod
     def at(cls, texts: Sequence[str]) -> "Looked":
         """The two looks at some texts."""
-        return cls(MEANING.vectors(texts), similarity.vectors(texts))
+        meant = np.hstack([MEANING.vectors(texts), MATTER.vectors(texts)]) / np.float32(np.sqrt(2))
+        return cls(meant, similarity.vectors(texts))
 
     def taken(self, places: Sequence[int]) -> "Looked":
         """Some of the texts, in this order."""
