@@ -28,6 +28,16 @@ class TimelineRow:
     by_us: bool = False
 
 
+@dataclass(frozen=True)
+class TiedData:
+    """What an erasure touches beyond the posts of the person."""
+
+    uids: Sequence[str] = ()
+    """Posts that are erased along: our own answers, which name who is answered."""
+    look_at: Sequence[tuple[str, str]] = ()
+    """What a person must look at: in which kind of place the name stands, and the address. Never the name itself."""
+
+
 spec = pluggy.HookspecMarker(PROJECT)
 
 
@@ -49,6 +59,14 @@ def data_forgotten(  # type: ignore[empty-body] # a specification has none
 
     Called outside a transaction, maybe twice. Answers how many rows of what were removed, for the receipt.
     """
+
+
+@spec
+def data_tied(  # type: ignore[empty-body] # a specification has none
+    workspace: Any, uids: Sequence[str], authors: Sequence[tuple[str, str]]
+) -> "TiedData":
+    """Asked before somebody's data is erased, while it can still be found: what goes with it, and what nobody can
+    decide but a person."""
 
 
 @spec

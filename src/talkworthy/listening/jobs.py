@@ -222,6 +222,7 @@ def _erase(job: Job, listener: Listener) -> Mapping[str, Any]:
     authors = [(channel, account) for channel, account in request.get("accounts", ())]
     if request["author_id"]:
         authors.append((request["channel"], request["author_id"]))
+    _find_tied(job, archive, authors)
     with listener.turn:
         gone = _rows_of(archive, authors, request["uids"])
         uids = sorted({*request["uids"], *request.get("found", ()), *gone["uid"].to_pylist()})
@@ -244,7 +245,20 @@ def _erase(job: Job, listener: Listener) -> Mapping[str, Any]:
     Job.objects.filter(pk=job.pk).update(
         request={"why": request["why"], "channel": request["channel"], "uids": [], "author_id": "erased"}
     )
-    return {**_told(receipts), **desk, "tables": tables}
+    return {**_told(receipts), **desk, "tables": tables, "look_at": request["look_at"]}
+
+
+def _find_tied(job: Job, archive: Archive, authors: Sequence[tuple[str, str]]) -> None:
+    """Ask the rooms what goes along and what a person must look at, once, while the person's words are still there."""
+    request = job.request
+    if "look_at" in request:
+        return
+    theirs = _rows_of(archive, authors, request["uids"])["uid"].to_pylist()
+    asked = {"workspace": job.workspace, "uids": sorted({*request["uids"], *theirs}), "authors": authors}
+    answers = call("data_tied", **asked)
+    request["uids"] = sorted({*request["uids"], *(uid for answer in answers for uid in answer.uids)})
+    request["look_at"] = [list(row) for answer in answers for row in answer.look_at]
+    Job.objects.filter(pk=job.pk).update(request=request)
 
 
 def _asked(authors: Sequence[tuple[str, str]], uids: Sequence[str]) -> list[tuple[bool, tuple[str, str] | None]]:

@@ -9,12 +9,13 @@ import pyarrow.compute as pc
 from django.db.models import Q
 
 from talkworthy.hooks import joins
-from talkworthy.hooks.specs import TimelineRow
+from talkworthy.hooks.specs import TiedData, TimelineRow
 from talkworthy.query import QueryError, parse
 from talkworthy.routing.arriving import look_at_arrivals
 from talkworthy.routing.escalating import escalate_due
 from talkworthy.routing.falling_due import ring_due
 from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
+from talkworthy.routing.leftovers import tied_data
 from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule, Wording
 from talkworthy.routing.reckoning import reckon_due
 from talkworthy.routing.rules import sources_named
@@ -71,6 +72,12 @@ def timeline_rows(
 def member_removed(member: Any, heir: Any) -> None:
     """Live cases go back to their team, where others see them; the heir is not buried in them."""
     Case.objects.filter(owner=member, state__in=LIVE).update(owner=None, owned_since=None)
+
+
+@joins
+def data_tied(workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]]) -> TiedData:
+    """Our answers to them, which name them; and where else their name stands, for a person to look at."""
+    return tied_data(workspace, uids, authors)
 
 
 @joins
