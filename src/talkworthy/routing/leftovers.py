@@ -38,8 +38,8 @@ def _names(workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[st
         rows = Message.objects.filter(workspace=workspace, uid__in=piece, direction=Message.Direction.INWARD)
         found |= {name for row in rows.values_list("author_name", "author_handle") for name in row}
     for channel, account in authors:
-        rows = Identity.objects.filter(workspace=workspace, channel=channel, account=account)
-        found |= {name for row in rows.values_list("name", "handle") for name in row}
+        known = Identity.objects.filter(workspace=workspace, channel=channel, account=account)
+        found |= {name for row in known.values_list("name", "handle") for name in row}
     return sorted(name.lstrip("@") for name in found if len(name.lstrip("@")) >= SHORTEST)
 
 
