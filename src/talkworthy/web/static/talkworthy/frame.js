@@ -125,7 +125,7 @@
   }
 
   /* The tab that one is on can be seen, however many there are. */
-  document.querySelectorAll(".tabs [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24; });
+  document.querySelectorAll(".tabs [aria-current]").forEach((tab) => { const tabs = tab.closest(".tabs"); tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - 24; });
 
   /* Times stay fresh. */
   const relative = new Intl.RelativeTimeFormat(root.lang || "en", { style: "short", numeric: "auto" });
