@@ -227,6 +227,7 @@ TASKS = (
         "Complaints without a word of blame; anger at the world at large; languages other than English.",
         telling=0.3,
         taught=True,
+        version="1.1.0",
     ),
     Task(
         "purchase",
@@ -237,6 +238,7 @@ TASKS = (
         "Whether its writer means to buy, or asks before buying.",
         "Learned on one phone, noisy labels; jokes about not being able to afford it.",
         helped_by=("sentiment",),
+        version="1.1.0",
     ),
     Task(
         "suggestion",
@@ -248,6 +250,7 @@ TASKS = (
         "Learned from rules: suggestions without any of their turns of phrase.",
         phrase_weight=3.0,
         measured_on=SUGGESTION_SETS,
+        version="1.1.0",
     ),
     Task(
         "help",
@@ -280,6 +283,7 @@ TASKS = (
         even=False,
         telling=0.3,
         parts=(reports.PARTS, reports.texts_of),
+        version="1.1.0",
     ),
     Task(
         "offensive",

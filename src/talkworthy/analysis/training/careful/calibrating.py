@@ -19,8 +19,9 @@ from talkworthy.analysis.training.tasks import Task
 Floats = npt.NDArray[np.float32]
 Arrays = dict[str, npt.NDArray[Any]]
 
-# A task that learned from rules has no rows that could say how much its parts count.
-BY_HAND = {"suggestion": (0.5, 0.5)}
+# A task that learned from rules has no rows that could say how much its parts count, nor how often rules are silent:
+# own share, that of the fast head, and shift.
+BY_HAND = {"suggestion": (0.5, 0.5, 1.0)}
 EVEN = ("sentiment",)
 PULL = 2e-3  # how strongly an unusual share is held back, for tasks with few rows
 
@@ -44,8 +45,8 @@ def blended(task: Task, raw: Floats, said: Floats, answers: Floats, counts: Floa
     `counts` is how much each row counts.
     """
     if task.name in BY_HAND:
-        own, fast = BY_HAND[task.name]
-        return Blend(own, fast, np.zeros(raw.shape[1], np.float32))
+        own, fast, shift = BY_HAND[task.name]
+        return Blend(own, fast, np.full(raw.shape[1], shift, np.float32))
     weights = counts * balanced(answers) if task.name in EVEN else counts
     known = odds(said)
 
