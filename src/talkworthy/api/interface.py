@@ -6,7 +6,7 @@ from typing import Any
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-from talkworthy.api import cases, corrections, jobs, monitors, posts, series, sources
+from talkworthy.api import cases, conversations, corrections, jobs, monitors, people, posts, rules, series, sources
 from talkworthy.api.problems import CODES, MEDIA_TYPE, listen_for_problems
 from talkworthy.api.routes import operation
 from talkworthy.api.shapes import Me
@@ -82,6 +82,6 @@ api = Interface(
 listen_for_problems(api)
 for router in (
     account, posts.router, monitors.router, monitors.marking, corrections.router, sources.router, series.router,
-    cases.router, jobs.router,
+    cases.router, conversations.router, people.router, rules.router, jobs.router,
 ):  # fmt: skip
     api.add_router("", router)

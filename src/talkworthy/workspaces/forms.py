@@ -35,8 +35,11 @@ SCOPE_HELP = {
     "sources:read": gettext_lazy("read sources and their health"),
     "sources:write": gettext_lazy("create and change sources"),
     "series:read": gettext_lazy("read counts over time"),
-    "cases:read": gettext_lazy("read cases with their history and notes"),
+    "cases:read": gettext_lazy("read cases with their conversations, history and notes"),
     "cases:write": gettext_lazy("change cases and note on them"),
+    "people:read": gettext_lazy("read people and what is known of them"),
+    "rules:read": gettext_lazy("read the rules of routing"),
+    "rules:write": gettext_lazy("make, change and switch rules of routing"),
 }
 
 

@@ -71,6 +71,9 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "series:read": frozenset({Permission.READ}),
     "cases:read": frozenset({Permission.READ}),
     "cases:write": frozenset({Permission.WORK_CASES}),
+    "people:read": frozenset({Permission.READ_PEOPLE}),
+    "rules:read": frozenset({Permission.READ}),
+    "rules:write": frozenset({Permission.EDIT_ROUTING}),
 }
 """What a token may be given; a token never allows more than the member who made it may do."""
 

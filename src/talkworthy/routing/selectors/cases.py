@@ -4,13 +4,21 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from talkworthy.routing.models import Case, Escalation
+from talkworthy.routing.models import Case, Conversation, Escalation
 from talkworthy.workspaces.models import Member
 
 
 def cases(*, viewer: Member) -> "QuerySet[Case]":
     """Every case of the viewer's workspace, in the order of the queue."""
     return Case.objects.filter(workspace_id=viewer.workspace_id)
+
+
+def conversation_or_404(number: int, *, viewer: Member) -> Conversation:
+    """A conversation of the viewer's workspace."""
+    found = Conversation.objects.filter(workspace_id=viewer.workspace_id, pk=number).first()
+    if found is None:
+        raise Http404(_("There is no such conversation."))
+    return found
 
 
 def escalation_or_404(number: int, *, viewer: Member) -> Escalation:
