@@ -183,3 +183,13 @@ def test_another_workspaces_sample_is_neither_seen_nor_labelled(filled, sample, 
     assert "No sample was drawn yet" in page
     answer = client_of(dan).post("/elsewhere/settings/models/sentiment/label/step/", {"post": sample.posts[0]})
     assert answer.status_code == 404
+
+
+def test_few_labels_show_an_error_by_chance_and_many_hardly_any(filled, alice):
+    viewer = Member.objects.get(workspace=filled, user=alice)
+    measured(filled, alice, [(("positive", "positive"), 24), (("positive", "negative"), 6)])
+    few = quality("sentiment", Asked(), viewer=viewer)
+    assert few.whole.calibration_error == pytest.approx(0, abs=1e-6) and 0.03 < few.by_chance < 0.09
+    Label.objects.all().delete()
+    measured(filled, alice, [(("positive", "positive"), 29)])
+    assert quality("sentiment", Asked(), viewer=viewer).by_chance is None

@@ -13,6 +13,7 @@ from talkworthy.learning.selectors import labels
 from talkworthy.workspaces.models import Member
 
 UNDECIDED = "undecided"
+DRAWS = 200
 NARROWS = ("language", "channel", "model", "answer", "value")
 """By what the labels of a task can be narrowed."""
 
@@ -62,6 +63,8 @@ class Quality:
     languages: Sequence[Row]
     channels: Sequence[Row]
     models: Sequence[Row]
+    by_chance: float | None
+    """The calibration error that so many labels would show of probabilities that are exactly true."""
 
     @property
     def missing(self) -> int:
@@ -98,7 +101,18 @@ def quality(task: str, asked: Asked, *, viewer: Member) -> Quality:
         languages=_grouped(rows, lambda row: row.language),
         channels=_grouped(rows, lambda row: row.channel),
         models=_grouped(rows, lambda row: row.model),
+        by_chance=_by_chance(
+            [row.probability for row in rows if row.probability is not None and row.answer != UNDECIDED]
+        ),
     )
+
+
+def _by_chance(probabilities: Sequence[float]) -> float | None:
+    """What is left of the error where there is none: few labels in a bin are seldom right as often as they should."""
+    if len(probabilities) < ENOUGH:
+        return None
+    chance, sure = np.random.default_rng(1), np.array(probabilities, np.float32)
+    return float(np.mean([calibration_error(chance.random(len(sure)) < sure, sure) for _draw in range(DRAWS)]))
 
 
 def _of_value(value: str, rows: Sequence[_Held]) -> ValueRow:
