@@ -227,6 +227,7 @@ TASKS = (
         "Complaints without a word of blame; anger at the world at large; languages other than English.",
         telling=0.3,
         taught=True,
+        careful=0.01,
         version="1.1.0",
     ),
     Task(
@@ -238,6 +239,7 @@ TASKS = (
         "Whether its writer means to buy, or asks before buying.",
         "Learned on one phone, noisy labels; jokes about not being able to afford it.",
         helped_by=("sentiment",),
+        careful=0.01,
         version="1.1.0",
     ),
     Task(
@@ -283,6 +285,7 @@ TASKS = (
         even=False,
         telling=0.3,
         parts=(reports.PARTS, reports.texts_of),
+        careful=0.01,
         version="1.1.0",
     ),
     Task(
