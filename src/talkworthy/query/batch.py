@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from itertools import chain, pairwise
 from typing import Any
 
@@ -601,13 +602,13 @@ def rows_in(bits: int) -> list[int]:
 
 
 def _powers(size: int) -> list[int]:
-    """1 << row for each row of a batch of that size; made once."""
-    while len(_POWERS) < size:
-        _POWERS.append(1 << len(_POWERS))
-    return _POWERS
+    """1 << row for each row of a batch of that size and more; made once, and never changed, as threads share it."""
+    return _powers_of(-(-size // ROWS))
 
 
-_POWERS: list[int] = []
+@cache
+def _powers_of(batches_long: int) -> list[int]:
+    return [1 << row for row in range(batches_long * ROWS)]
 
 
 def _joined(written: Sequence[str]) -> str:
