@@ -1,7 +1,7 @@
 """A browser reads: no violation that axe finds, keys do what the sheet says, the policy refuses nothing."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import axe_core_python
@@ -10,6 +10,8 @@ from django.conf import settings as django_settings
 from playwright.sync_api import Page, expect, sync_playwright
 
 from talkworthy.listening.models import Correction
+from talkworthy.listening.stores import archive_of
+from talkworthy.listening.voices import count_voices
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -31,6 +33,7 @@ PAGES = [
     "trends/",
     "trends/memes/",
     "trends/names/",
+    "trends/voices/",
 ]
 
 pytestmark = [
@@ -76,6 +79,8 @@ def violations(page: Page) -> list[str]:
 
 
 def test_no_page_has_a_violation_scrolls_sideways_or_breaks_the_policy(page, room, live_server, said):
+    archive = archive_of(room.workspace)
+    count_voices(room.workspace, archive, progress=lambda done, total: None, now=datetime(2026, 7, 4, tzinfo=UTC))
     for path in PAGES:
         page.goto(f"{live_server.url}/acme/{path.format(monitor=room.google.pk)}")
         page.wait_for_load_state("networkidle") if "listen" not in path else page.wait_for_timeout(300)
