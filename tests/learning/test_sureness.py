@@ -28,14 +28,14 @@ def test_steps_count_posts_below_and_judge_the_labels_above(filled, alice):
     label(filled, "feed:example.org:0", alice, "positive")
     label(filled, "feed:example.org:1", alice, "positive")
     label(filled, "feed:example.org:2", alice, "positive", drawn=False)
+    Label.objects.filter(uid="feed:example.org:0").update(answer="positive", probability=0.9)
+    Label.objects.filter(uid="feed:example.org:1").update(answer="negative", probability=0.5)
     told = found(filled, alice, asked=0.777)
     assert [step.least for step in told] == sorted({*STEPS, 0.777}) and all(step.posts == 12 for step in told)
     assert [step.undecided for step in told] == sorted(step.undecided for step in told)
-    sure = Label.objects.get(uid="feed:example.org:0").probability
-    unsure = Label.objects.get(uid="feed:example.org:1").probability
     for step in told:
-        assert step.right.n == (sure >= step.least) + (unsure >= step.least)
-        assert step.lost == (sure < step.least)
+        assert step.right.n == (step.least <= 0.9) + (step.least <= 0.5)
+        assert step.lost == (step.least > 0.9)
     assert [step.least for step in told if step.now] == [0.4]
 
 
