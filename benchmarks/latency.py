@@ -1,6 +1,6 @@
 """How long it takes from a signed webhook call until the post is on the page, against a running Talkworthy.
 
-    TALKWORTHY_DATA=FOLDER talkworthy run --port PORT &
+    TALKWORTHY_DATA=FOLDER TALKWORTHY_PORT=PORT talkworthy run --empty &
     TALKWORTHY_DATA=FOLDER python benchmarks/latency.py --address http://localhost:PORT [--posts 50]
 
 Run with the same data folder: a webhook source and a session of a member are made there, and the source is deleted
