@@ -57,8 +57,11 @@ def test_the_same_seed_draws_the_same_posts_and_each_once(filled, alice, sample)
     assert AuditEntry.objects.filter(verb="draw").count() == 3
 
 
-def test_posts_older_than_the_period_are_not_drawn(filled, alice):
-    assert sampling.draw_sample(filled, "sentiment", by=alice, now=NOW + timedelta(days=91)) is None
+def test_where_nothing_came_for_long_the_newest_days_are_those_before_the_newest_post(filled, alice, arrive):
+    late = NOW + timedelta(days=900)
+    assert sampling.draw_sample(filled, "sentiment", by=alice, now=late).population == 12
+    arrive(filled, ["bought it last spring and love it"], 9, 60 * 24 * 91)
+    assert sampling.draw_sample(filled, "sentiment", by=alice, now=late).population == 12
 
 
 def test_each_step_labels_the_post_whose_turn_it_is_as_drawn_by_lot(filled, alice, sample):

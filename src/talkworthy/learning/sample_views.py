@@ -61,7 +61,7 @@ def draw(request: MemberRequest, task: str) -> HttpResponse:
     """Draw another sample; the labels of the one before stay."""
     _known(task)
     if sampling.draw_sample(request.workspace, task, by=request.user, now=timezone.now()) is None:
-        messages.error(request, _("There is no post of the last 90 days to draw: collect some first."))
+        messages.error(request, _("There is no post to draw: collect some first."))
     return redirect("learning:sample", request.workspace.slug, task)
 
 

@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from talkworthy.archive import Scan
 from talkworthy.learning.actions import SURE, label_post
 from talkworthy.learning.models import Label, Sample
+from talkworthy.learning.newest import first_of_days
 from talkworthy.listening.actions import Refused, undo_correction
 from talkworthy.listening.models import Correction
 from talkworthy.listening.selectors.mentions import Post
@@ -18,7 +19,6 @@ from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import User, Workspace
 
 SIZE = 100
-DAYS = 90
 URN = 200_000
 """Of more posts the newest so many are drawn from."""
 SKIPPED, GONE = "skipped", "gone"
@@ -27,11 +27,12 @@ SKIPPED, GONE = "skipped", "gone"
 def draw_sample(
     workspace: Workspace, task: str, *, by: User | None, now: datetime, seed: int | None = None
 ) -> Sample | None:
-    """Draw posts of the last days that have an answer, each with the same chance; None where there are none."""
+    """Draw posts of the newest days that have an answer, each with the same chance; None where there are none."""
     if task not in SURE:
         raise Refused(_("“%(task)s” cannot be labelled.") % {"task": task})
-    scan = Scan(columns=("id", task), since=now - timedelta(days=DAYS), until=now, limit=URN)
-    ids = sorted(row["id"] for row in archive_of(workspace).table(scan).to_pylist() if row[task] is not None)
+    archive = archive_of(workspace)
+    scan = Scan(columns=("id", task), since=first_of_days(archive, now=now), until=now, limit=URN)
+    ids = sorted(row["id"] for row in archive.table(scan).to_pylist() if row[task] is not None)
     if not ids:
         return None
     seed = secrets.randbits(32) if seed is None else seed

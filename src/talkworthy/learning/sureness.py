@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,9 @@ import numpy.typing as npt
 from talkworthy.analysis.training.comparing import Share, wilson
 from talkworthy.archive import Scan
 from talkworthy.learning.differing import CHANCES
+from talkworthy.learning.newest import first_of_days
 from talkworthy.learning.quality import UNDECIDED
-from talkworthy.learning.sampling import DAYS, URN
+from talkworthy.learning.sampling import URN
 from talkworthy.learning.selectors import labels
 from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import Member
@@ -47,11 +48,12 @@ class Step:
 def steps(task: str, *, asked: float | None, held: float, viewer: Member, now: datetime) -> list[Step]:
     """The steps in order, with the one that holds and the one that is asked for among them.
 
-    Of posts of the last days; labels are those drawn by lot. A label whose post was undecided tells nothing here:
+    Of posts of the newest days; labels are those drawn by lot. A label whose post was undecided tells nothing here:
     nobody kept what would have been answered.
     """
-    scan = Scan(columns=("id", task, CHANCES[task]), since=now - timedelta(days=DAYS), until=now, limit=URN)
-    posts = archive_of(viewer.workspace).table(scan)
+    archive = archive_of(viewer.workspace)
+    scan = Scan(columns=("id", task, CHANCES[task]), since=first_of_days(archive, now=now), until=now, limit=URN)
+    posts = archive.table(scan)
     chances = posts.filter(posts[task].is_valid())[CHANCES[task]].to_numpy().astype(np.float64)
     told = labels(viewer=viewer, task=task).filter(drawn=True).exclude(answer__in=("", UNDECIDED))
     rows = [

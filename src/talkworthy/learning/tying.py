@@ -10,6 +10,7 @@ from django.db import transaction
 from talkworthy.analysis.belonging import FEWEST, MOST_OTHERS, Belonging, Verdict
 from talkworthy.archive import Scan
 from talkworthy.learning.models import TOUCHPOINT_TASK, Label, LearnedTie, TaughtTouchpoint
+from talkworthy.learning.newest import first_of_days
 from talkworthy.listening.stores import archive_of
 from talkworthy.states.claims import claimed
 from talkworthy.workspaces.models import Workspace
@@ -18,7 +19,6 @@ BELONGS, DOES_NOT = "yes", "no"
 COLUMNS = ("id", "uid", "title", "text")
 NEWEST = 5_000
 """Posts that are looked at when examples change, newest first."""
-BACK = timedelta(days=90)
 PAUSE = timedelta(seconds=30)
 """Between two looks at what arrived."""
 ANEW = timedelta(days=1)
@@ -103,7 +103,7 @@ def look(taught: TaughtTouchpoint, *, now: datetime) -> None:
     posts: list[Post] = []
     if anew or fresh:
         ids = None if anew else tuple((fresh or [])[-NEWEST:])
-        scan = Scan(columns=COLUMNS, since=now - BACK, ids=ids, limit=NEWEST)
+        scan = Scan(columns=COLUMNS, since=first_of_days(archive, now=now), ids=ids, limit=NEWEST)
         posts = archive.table(scan).to_pylist()
     held = learned_from(taught) if taught.answers and (anew or posts) else None
     ties = list(_ties(taught, held, posts, now=now)) if held else []
