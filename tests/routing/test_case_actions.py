@@ -37,6 +37,7 @@ def test_a_settled_conversation_may_get_a_new_case(case: Case, conversation: Con
     assert again.number == 3
 
 
+@pytest.mark.usefixtures("agents")
 def test_each_change_leaves_its_row_with_who_and_what(case: Case, alice: User, bob: User) -> None:
     actions.assign_case(case, owner=member(bob, case.workspace), by=alice, now=NOW, why="knows routers")
     row = CaseChange.objects.get(case=case, what="owner")
@@ -83,6 +84,7 @@ def test_a_state_that_no_way_leads_to_is_refused(case: Case, alice: User) -> Non
         actions.set_state(closed, state="waiting", by=alice, now=NOW)
 
 
+@pytest.mark.usefixtures("agents")
 def test_who_gets_a_case_is_told_unless_they_took_it(case: Case, alice: User, bob: User, carol: User) -> None:
     actions.assign_case(case, owner=member(bob, case.workspace), by=alice, now=NOW)
     actions.take_case(case, member=member(carol, case.workspace), now=LATER)
