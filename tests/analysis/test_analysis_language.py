@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from talkworthy.analysis import words
 from talkworthy.analysis.language import detector, evidence, sums, tables
 from talkworthy.analysis.letter_runs import FAMILIES, LENGTHS, MOST_READ, letter_runs
+from talkworthy.query.languages import LANGUAGES
 
 TEXTS = (
     "My order arrived broken, and nobody’s answering!",
@@ -93,3 +94,7 @@ def test_the_evidence_of_a_word_speaks_for_its_language():
     found = {held.text: held.weight for held in evidence("Wir würden das niemals tun @thefox", "de")}
     assert list(found) == ["Wir", "würden", "das", "niemals", "tun"]
     assert found["würden"] > 0
+
+
+def test_every_language_that_can_be_found_has_a_name() -> None:
+    assert not [code for code in tables().languages if code not in LANGUAGES]

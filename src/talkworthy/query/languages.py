@@ -28,10 +28,12 @@ th tha Thai|ti tir Tigrinya|tk tuk Turkmen|tl tgl Tagalog|tn tsn Tswana|to ton T
 tt tat Tatar|tw twi Twi|ty tah Tahitian|ug uig Uyghur|uk ukr Ukrainian|ur urd Urdu|uz uzb Uzbek|ve ven Venda
 vi vie Vietnamese|vo vol Volapük|wa wln Walloon|wo wol Wolof|xh xho Xhosa|yi yid Yiddish|yo yor Yoruba|za zha Zhuang
 zh zho,chi Chinese|zu zul Zulu
+ace ace Acehnese|ban ban Balinese|bbc bbc Toba Batak|bjn bjn Banjar|bug bug Buginese|mad mad Madurese
+min min Minangkabau|nij nij Ngaju|pcm pcm Nigerian Pidgin
 """
 
 LANGUAGES: dict[str, str] = {}
-"""ISO 639-1 code to English name."""
+"""ISO 639-1 code to English name, and ISO 639-3 where there is none of the languages that posts are found to be in."""
 
 _ALIASES: dict[str, str] = {
     "farsi": "fa",

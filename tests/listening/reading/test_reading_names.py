@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from talkworthy.analysis.entities import Entity
 from talkworthy.analysis.memes import Meme, Term
-from talkworthy.listening.selectors.names import kinds_of, phrase
+from talkworthy.listening.selectors.names import kinds_of, once_each, phrase
 
 HTMX = {"HX-Request": "true"}
 
@@ -18,6 +19,16 @@ def test_a_post_shows_its_names_why_they_were_read_and_where_there_are_more(room
     assert page.count('<strong dir="auto">Berlin</strong>') == 1
     assert '<strong dir="auto">Sarah Miller</strong>' in page
     assert "What spoke for it" in page and "q=%22Sarah+Miller%22" in page
+
+
+def test_a_name_that_was_read_as_two_kinds_is_the_one_that_was_surer():
+    read = [
+        Entity("Ubuntu Edge", 0, 11, "person", 0.5, ()),
+        Entity("Indiegogo", 20, 29, "organisation", 0.8, ()),
+        Entity("ubuntu edge", 40, 51, "place", 0.4, ()),
+        Entity("Ubuntu Edge", 60, 71, "place", 0.45, ()),
+    ]
+    assert once_each(read) == [read[3], read[1]]
 
 
 def test_a_post_in_another_language_is_not_read_for_names(room, client_of):

@@ -50,13 +50,24 @@ class Names:
 
 
 def names_in(row: Post) -> list[Entity]:
-    """The names in a post, each once; none where it is not in a language that is read."""
+    """The names in a post, each once, as what it most surely names; none in a language that is not read."""
     if (row["detected_language"] or "") not in LANGUAGES:
         return []
-    found: dict[tuple[str, str], Entity] = {}
-    for entity in entities([whole(row["title"], row["text"])])[0]:
-        found.setdefault((tokens.fold(entity.text), entity.kind), entity)
-    return list(found.values())
+    return once_each(entities([whole(row["title"], row["text"])])[0])
+
+
+def once_each(found: Sequence[Entity]) -> list[Entity]:
+    """Names in the order of their first places; one that was read as two kinds is of the kind that was surer in sum."""
+    sure: dict[str, dict[str, float]] = {}
+    best: dict[tuple[str, str], Entity] = {}
+    for entity in found:
+        name = tokens.fold(entity.text)
+        kinds = sure.setdefault(name, {})
+        kinds[entity.kind] = kinds.get(entity.kind, 0.0) + entity.probability
+        stood = best.get((name, entity.kind))
+        if stood is None or stood.probability < entity.probability:
+            best[name, entity.kind] = entity
+    return [best[name, max(kinds, key=kinds.__getitem__)] for name, kinds in sure.items()]
 
 
 def names_said(monitors: Sequence[int], period: Period, *, viewer: Member) -> Names:
@@ -85,10 +96,10 @@ def counted(posts: pa.Table, *, fewest: int = FEWEST, most: int = SHOWN) -> Name
     ):
         author = row["author"] or {}
         voice = (row["channel"], author.get("id") or author.get("handle") or number)
-        for key in dict.fromkeys((entity.kind, tokens.fold(entity.text)) for entity in found):
+        for key in ((entity.kind, tokens.fold(entity.text)) for entity in once_each(found)):
             said[key] = said.get(key, 0) + 1
             voices.setdefault(key, set()).add(voice)
-        for entity in found:
+        for entity in once_each(found):
             spellings = written.setdefault((entity.kind, tokens.fold(entity.text)), {})
             spellings[entity.text] = spellings.get(entity.text, 0) + 1
     names = [
