@@ -5,7 +5,8 @@
 Rules have 3 to 30 terms as the monitors of `matching.py` have, each with one to three effects, every tenth of them
 asking the playbook. Mentions are made with the frequencies of natural language and annotated by the default pipeline
 beforehand; `--texts` reads real ones instead, one a line. Mentions come in batches as large as one worker claims at
-once. Nothing of the desk or the archive takes part: it is what the rules and the playbook cost. Everything is seeded.
+once. Of the desk only how far the authors are heard is asked, of none of whom anything is known; it is what the rules
+and the playbook cost. Everything is seeded.
 """
 
 import argparse
@@ -29,13 +30,17 @@ import django  # the settings above come first
 
 django.setup()
 
+from django.core.management import call_command  # noqa: E402
+
 from talkworthy.analysis import default_pipeline  # noqa: E402
+from talkworthy.listening.voices import heard_of  # noqa: E402
 from talkworthy.query import Matcher, compile_query, parse  # noqa: E402
 from talkworthy.routing.playbook import Compiled, compile_playbook, default_tree  # noqa: E402
 from talkworthy.routing.rulebook import RuleBook, facts_of  # noqa: E402
 from talkworthy.routing.rules import Ruling, read_effects  # noqa: E402
 from talkworthy.routing.triage import decide_all, known  # noqa: E402
 from talkworthy.schema import posts_table  # noqa: E402
+from talkworthy.workspaces.models import Workspace  # noqa: E402
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 WARM = 4
@@ -64,14 +69,18 @@ def effects(place: int, chance: random.Random) -> list[dict[str, Any]]:
     return [{"do": "triage"}, *chosen[:2]] if place % 10 == 0 else chosen
 
 
-def rulebook(queries: Sequence[str], compiled: Compiled | None, chance: random.Random) -> RuleBook:
+def rulebook(
+    workspace: Workspace, queries: Sequence[str], compiled: Compiled | None, chance: random.Random
+) -> RuleBook:
     """A book of rules with these conditions, in their order."""
     made = {
         number: compile_query(parse(query, stage="search"), now=NOW) for number, query in enumerate(queries, start=1)
     }
     rulings = {number: Ruling(number, 1, read_effects(effects(number, chance))) for number in made}
     names = {number: f"rule {number}" for number in made}
-    return RuleBook(rulings, names, Matcher(made), {}, 1 if compiled else None, compiled)
+    return RuleBook(
+        workspace, rulings, names, tuple(made.values()), Matcher(made), {}, 1 if compiled else None, compiled
+    )
 
 
 def timed(name: str, run: Any, batches: Sequence[pa.Table]) -> list[Any]:
@@ -105,21 +114,27 @@ def main() -> None:
     )
     stream = mentions(texts)
     batches = [stream.slice(start, given.batch) for start in range(0, stream.num_rows, given.batch)]
+    call_command("migrate", verbosity=0)
+    workspace = Workspace.objects.create(name="Bench", slug="bench")
     compiled = compile_playbook(known(default_tree()), now=NOW)
     queries = made_queries(given.rules, vocabulary, chance)
     print(f"{given.rules:,} rules, {stream.num_rows:,} mentions by {given.batch}; load {os.getloadavg()[0]:.1f}")
-    timed("rules alone", rulebook(queries, None, random.Random(7)).verdicts, batches)
+    timed("rules alone", rulebook(workspace, queries, None, random.Random(7)).verdicts, batches)
     found = timed(
-        "rules, and the playbook where they ask it", rulebook(queries, compiled, random.Random(7)).verdicts, batches
+        "rules, and the playbook where they ask it",
+        rulebook(workspace, queries, compiled, random.Random(7)).verdicts,
+        batches,
     )
     held = sum(len(verdict.plan.rules) for verdict in found)
     asked = sum(verdict.triage is not None for verdict in found)
     print(f"  {held / len(found):.2f} rules held of a mention; the playbook was asked of {asked / len(found):.1%}")
-    timed(
-        "the playbook of every mention",
-        lambda batch: decide_all(compiled, [facts_of(row, {}) for row in batch.to_pylist()]),
-        batches,
-    )
+
+    def decided(batch: pa.Table) -> list[Any]:
+        rows = batch.to_pylist()
+        heard = heard_of(workspace, rows)
+        return decide_all(compiled, [facts_of(row, {}, voice, {}) for row, voice in zip(rows, heard, strict=True)])
+
+    timed("the playbook of every mention", decided, batches)
 
 
 if __name__ == "__main__":
