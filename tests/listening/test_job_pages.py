@@ -61,6 +61,17 @@ def test_whoever_may_start_it_may_stop_it(client_of, bob, carol, workspace):
     assert waiting.state == "stopped"
 
 
+def test_an_import_that_was_stopped_says_where_and_leads_to_its_posts(client_of, carol, workspace):
+    stopped = job(
+        workspace, kind="import", state="stopped", done=944_000, request={"name": "a.jsonl", "format": "jsonl"}
+    )
+    source = Source.objects.create(workspace=workspace, connector="files", name="a.jsonl", key=f"import-{stopped.pk}")
+    page = client_of(carol).get(f"/acme/jobs/{stopped.pk}/").content.decode()
+    assert "It was stopped at 944,000 posts." in page and f"?source=source-{source.pk}" in page
+    early = job(workspace, kind="import", state="stopped", request={"name": "b.jsonl", "format": "jsonl"})
+    assert "before it had done anything" in client_of(carol).get(f"/acme/jobs/{early.pk}/").content.decode()
+
+
 def test_an_erasure_is_seen_by_those_alone_who_may_erase(client_of, alice, bob, workspace):
     erased = job(workspace, kind="erasure", request={"why": "asked"})
     assert client_of(bob).get(f"/acme/jobs/{erased.pk}/").status_code == 404

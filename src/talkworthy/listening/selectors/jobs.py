@@ -58,3 +58,11 @@ def posts_of(channel: str, author_id: str, *, viewer: Member) -> int:
     """How many posts of an account are stored."""
     counted = archive_of(viewer.workspace).count(Scan(channels=(channel,), authors=(author_id,)))
     return int(counted["posts"][0].as_py()) if counted.num_rows else 0
+
+
+def source_brought(job: Job) -> int | None:
+    """The source under which a stopped import's posts stand; None where it brought none."""
+    if job.kind != Job.Kind.IMPORT or job.state != Job.State.STOPPED:
+        return None
+    found = Source.objects.filter(workspace_id=job.workspace_id, key=f"import-{job.pk}", deleted_at=None)
+    return found.values_list("pk", flat=True).first()

@@ -51,6 +51,7 @@ def job(request: MemberRequest, job_id: int) -> HttpResponse:
         "asked": _asked(found),
         "may_stop": _may_start(found, request),
         "has_file": _has_file(found),
+        "brought": selectors.source_brought(found),
     }
     template = "listening/jobs/job.html#state" if request.htmx else "listening/jobs/job.html"
     return render(request, template, page)
