@@ -11,7 +11,7 @@ from talkworthy.listening.collecting import Listener
 from talkworthy.listening.jobs import claim_this, run_job
 from talkworthy.listening.models import Job, Source
 from talkworthy.listening.stores import archive_of
-from talkworthy.listening.uploads import kept_upload
+from talkworthy.listening.uploads import forget_uploads, keep_upload, kept_upload
 from talkworthy.workspaces.models import AuditEntry, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +70,19 @@ def test_an_import_that_was_stopped_says_where_and_leads_to_its_posts(client_of,
     assert "It was stopped at 944,000 posts." in page and f"?source=source-{source.pk}" in page
     early = job(workspace, kind="import", state="stopped", request={"name": "b.jsonl", "format": "jsonl"})
     assert "before it had done anything" in client_of(carol).get(f"/acme/jobs/{early.pk}/").content.decode()
+
+
+def test_a_file_that_nobody_will_read_is_removed_after_a_day(workspace):
+    tokens = [
+        keep_upload(workspace, SimpleUploadedFile(f"{name}.jsonl", b"{}")) for name in ("left", "waits", "stopped")
+    ]
+    left, waits, stopped = (kept_upload(workspace, token) for token in tokens)
+    job(workspace, kind="import", request={"path": str(waits)})
+    job(workspace, kind="import", state="stopped", request={"path": str(stopped)})
+    now = timezone.now()
+    assert forget_uploads(workspace, now=now) == 0 and left.exists() and stopped.exists()
+    assert forget_uploads(workspace, now=now + timedelta(days=2)) == 2
+    assert waits.exists() and not left.exists() and not stopped.exists()
 
 
 def test_an_erasure_is_seen_by_those_alone_who_may_erase(client_of, alice, bob, workspace):

@@ -5,13 +5,16 @@ import secrets
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q
 from django.utils.text import slugify
 
+from talkworthy.listening.models import Job
 from talkworthy.listening.streams import opened
 from talkworthy.schema.formats import suggest_mapping
 from talkworthy.schema.formats.csv import head_of, sniff_delimiter
@@ -25,6 +28,10 @@ EXAMPLES = 3
 
 LOOKED_AT = 200_000
 """Bytes of a file of rows from which its columns are guessed."""
+
+
+LEFT = timedelta(days=1)
+"""How long a file is kept that no work will read: its columns were not named, or its import failed or was stopped."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,19 @@ def keep_upload(workspace: Workspace, upload: "UploadedFile[Any]") -> str:
 def kept_upload(workspace: Workspace, token: str) -> Path:
     """Where an upload lies; the token is a bare file name."""
     return Path(settings.DATA) / "imports" / str(workspace.uid) / Path(token).name
+
+
+def forget_uploads(workspace: Workspace, *, now: datetime) -> int:
+    """Remove the files that were left and that no work waits for; returns how many."""
+    is_open = Q(state__in=(Job.State.WAITING, Job.State.RUNNING))
+    jobs = Job.objects.filter(workspace=workspace, request__has_key="path")
+    awaited = {Path(path) for path in jobs.filter(is_open).values_list("request__path", flat=True)}
+    ended = {Path(path) for path in jobs.filter(~is_open).values_list("request__path", flat=True)}
+    left = [path for path in {*ended, *kept_upload(workspace, "any").parent.glob("*")} - awaited if path.is_file()]
+    old = [path for path in left if path.stat().st_mtime < (now - LEFT).timestamp()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 def columns_of(path: Path) -> list[Column]:

@@ -52,6 +52,7 @@ from talkworthy.listening.models import Source
 from talkworthy.listening.planning import next_fetch, next_try
 from talkworthy.listening.stores import http_for, payloads_of
 from talkworthy.listening.understanding import Understanders
+from talkworthy.listening.uploads import forget_uploads
 from talkworthy.workspaces.credentials import LockedCredentials
 from talkworthy.workspaces.models import Workspace
 
@@ -212,6 +213,7 @@ class Worker:
         for workspace in Workspace.objects.all():
             listener = self.listener(workspace)
             cube.prune_batches(workspace, now=timezone.now())
+            forget_uploads(workspace, now=timezone.now())
             kept = Keeper(listener.archive, retention=Retention(posts=workspace.retention_days)).run_once()
             if kept.retired_posts:
                 with listener.turn:
