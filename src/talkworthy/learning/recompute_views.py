@@ -1,6 +1,6 @@
 """Pages of recomputing: which posts and models, what would change with its posts, and the change."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -85,26 +85,14 @@ def recomputed(request: MemberRequest, job_id: int) -> HttpResponse:
 @permission_required(Permission.TRAIN_MODELS)
 def apply(request: MemberRequest, job_id: int) -> HttpResponse:
     """Write what a preview said."""
-    preview = selectors.recomputation_or_404(job_id, viewer=request.member)
-    try:
-        job = actions.apply_recomputation(preview, by=request.user, now=timezone.now())
-    except Refused as error:
-        messages.error(request, str(error))
-        return redirect("learning:recomputed", request.workspace.slug, job_id)
-    return redirect("learning:recomputed", request.workspace.slug, job.pk)
+    return _begun(actions.apply_recomputation, request, job_id)
 
 
 @require_POST
 @permission_required(Permission.TRAIN_MODELS)
 def undo(request: MemberRequest, job_id: int) -> HttpResponse:
     """Recompute with what had answered before."""
-    done = selectors.recomputation_or_404(job_id, viewer=request.member)
-    try:
-        job = actions.undo_recomputation(done, by=request.user, now=timezone.now())
-    except Refused as error:
-        messages.error(request, str(error))
-        return redirect("learning:recomputed", request.workspace.slug, job_id)
-    return redirect("learning:recomputed", request.workspace.slug, job.pk)
+    return _begun(actions.undo_recomputation, request, job_id)
 
 
 @require_POST
@@ -114,6 +102,17 @@ def stop(request: MemberRequest, job_id: int) -> HttpResponse:
     job = selectors.recomputation_or_404(job_id, viewer=request.member)
     stop_job(job, by=request.user, now=timezone.now())
     return redirect("learning:recomputed", request.workspace.slug, job_id)
+
+
+def _begun(begin: Callable[..., Job], request: MemberRequest, job_id: int) -> HttpResponse:
+    """Begin the next job from one that stands, and go to it; where that is refused, stay and say why."""
+    stood = selectors.recomputation_or_404(job_id, viewer=request.member)
+    try:
+        job = begin(stood, by=request.user, now=timezone.now())
+    except Refused as error:
+        messages.error(request, str(error))
+        job = stood
+    return redirect("learning:recomputed", request.workspace.slug, job.pk)
 
 
 def _asked(job: Job) -> list[tuple[str, str]]:

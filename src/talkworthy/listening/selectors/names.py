@@ -96,11 +96,11 @@ def counted(posts: pa.Table, *, fewest: int = FEWEST, most: int = SHOWN) -> Name
     ):
         author = row["author"] or {}
         voice = (row["channel"], author.get("id") or author.get("handle") or number)
-        for key in ((entity.kind, tokens.fold(entity.text)) for entity in once_each(found)):
+        for entity in once_each(found):
+            key = (entity.kind, tokens.fold(entity.text))
             said[key] = said.get(key, 0) + 1
             voices.setdefault(key, set()).add(voice)
-        for entity in once_each(found):
-            spellings = written.setdefault((entity.kind, tokens.fold(entity.text)), {})
+            spellings = written.setdefault(key, {})
             spellings[entity.text] = spellings.get(entity.text, 0) + 1
     names = [
         Name(max(written[key], key=lambda form: written[key][form]), key[0], count, len(voices[key]))
