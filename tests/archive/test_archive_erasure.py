@@ -128,6 +128,15 @@ def test_posts_of_an_erased_account_from_before_do_not_arrive_later(cast: Any, r
     assert cast.append(row(2, author={"id": PERSON}), row(3, author={"id": "carol"})).refused == 1
 
 
+def test_an_account_without_an_id_is_erased_by_its_handle(cast: Any, row: Any) -> None:
+    told = {"author": {"handle": "eve@example.org"}}
+    cast.append(row(1, **told), row(2, author={"id": "eve@example.net"}))
+    cast.archive.erase(author=("test", "eve@example.org"))
+    Keeper(cast.archive).run_once()
+    assert [post["uid"] for post in cast.archive.table(Scan()).to_pylist()] == [uid(2)]
+    assert cast.append(row(3, **told)).refused == 1
+
+
 def test_an_erasure_waits_for_a_payload_that_is_not_parsed_yet(cast: Any, row: Any, payload: Any) -> None:
     cast.append(row(1, SECRET))
     ref = cast.archive.payloads.keep("other", [payload(SECRET)])

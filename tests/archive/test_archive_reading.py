@@ -78,20 +78,30 @@ def test_the_newest_posts_of_an_author_are_found_without_reading_everybodys(cast
     assert texts_of(cast.archive, authors=("nobody",)) == []
 
 
+def test_an_author_without_an_id_is_found_by_the_handle(cast: Any, row: Any) -> None:
+    cast.append(*(row(n, f"post {n}", author={"handle": f"ann{n % 40}"}) for n in range(100)))
+    cast.append(row(100, "post 100", **by(7)), row(101, "post 101"))
+    assert texts_of(cast.archive, authors=("ann7",)) == ["post 87", "post 47", "post 7"]
+    Keeper(cast.archive).run_once(everything=True)
+    assert texts_of(Archive(cast.archive.path, threads=1), authors=("ann7",)) == ["post 87", "post 47", "post 7"]
+    counted = cast.archive.count(Scan(authors=("ann7", "a7")), by=("author",)).to_pylist()
+    assert [(one["author"], one["posts"]) for one in counted] == [("ann7", 3), ("a7", 1)]
+
+
 def test_an_index_of_an_older_version_learns_the_authors_from_the_keeper(cast: Any, row: Any) -> None:
     cast.append(*(row(n, f"post {n}", **by(n)) for n in range(5)))
     Keeper(cast.archive).run_once(everything=True)
     manifest = cast.archive.path / "index" / "manifest.json"
     older = json.loads(manifest.read_bytes())
-    del older["runs"]["author"]
+    del older["runs"]["account"]
     manifest.write_text(json.dumps(older))
     archive = Archive(cast.archive.path, threads=1)
     cast.archive = archive
     cast.append(row(9, "post 9", **by(3)))
-    assert not archive.index.has("author")
+    assert not archive.index.has("account")
     assert texts_of(archive, authors=("a3",)) == ["post 9", "post 3"]
     Keeper(archive).run_once()
-    assert archive.index.has("author")
+    assert archive.index.has("account")
     assert texts_of(archive, authors=("a3",)) == ["post 9", "post 3"]
     cast.append(row(10, "post 10", **by(3)))
     Keeper(archive).run_once(everything=True)

@@ -47,7 +47,7 @@ class Narrowed(Schema):
     intent: list[str] = []
     source: list[str] = Field([], description="As it stands in a post, such as source-12.")
     site: list[str] = []
-    author: list[str] = Field([], description="The author's id in the channel.")
+    author: list[str] = Field([], description="The author's id in the channel, else the handle.")
     hashtag: list[str] = []
     since: str = Field("", description="Published at or after: a date or an ISO 8601 time.")
     until: str = Field("", description="Published before; a date counts whole.")

@@ -105,8 +105,13 @@ def _digest(uid: str) -> bytes:
     return hashlib.blake2b(uid.encode(), digest_size=8).digest()
 
 
+def accounts_of(authors: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """What each author is known by on its channel: the id, the handle where the channel gives none."""
+    return pc.coalesce(pc.struct_field(authors, "id"), pc.struct_field(authors, "handle"))
+
+
 def account_digests(channels: Sequence[str | None], authors: Sequence[str | None]) -> npt.NDArray[np.int64]:
-    """The hash of each account; an account tombstone without a channel stands for the author id in every channel."""
+    """The hash of each account; an account tombstone without a channel stands for it in every channel."""
     return digests(
         [f"account\n{channel or ''}\n{author or ''}" for channel, author in zip(channels, authors, strict=True)]
     )

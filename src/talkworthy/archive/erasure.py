@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from talkworthy.archive.columns import accounts_of
 from talkworthy.archive.durable import write_durably
 from talkworthy.archive.index import Numbers
 from talkworthy.archive.overlay import ERASED
@@ -137,7 +138,7 @@ class Erasure:
     def _without(self, rows: pa.Table) -> pa.Table:
         erased = pc.is_in(rows["uid"], pa.array(self.uids, pa.string()))
         if self.author and "author" in rows.schema.names:
-            by = pc.fill_null(pc.equal(pc.struct_field(rows["author"], "id"), self.author), False)
+            by = pc.fill_null(pc.equal(accounts_of(rows["author"]), self.author), False)
             if self.channel:
                 by = pc.and_(by, pc.equal(rows["channel"], self.channel))
             erased = pc.or_(erased, by)

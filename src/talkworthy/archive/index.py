@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from talkworthy.archive.columns import digests
+from talkworthy.archive.columns import accounts_of, digests
 from talkworthy.archive.durable import Damaged, sync_file, write_durably
 from talkworthy.archive.table import Snapshot
 from talkworthy.schema import SENTIMENTS
@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 Numbers = npt.NDArray[np.int64]
 
-UID, MENTION, THREAD, AUTHOR = KINDS = ("uid", "mention", "thread", "author")
-INDEXED = ("id", "uid", "monitors", "channel", "sentiment", "root", "in_reply_to", "author.id")
+UID, MENTION, THREAD, ACCOUNT = KINDS = ("uid", "mention", "thread", "account")
+INDEXED = ("id", "uid", "monitors", "channel", "sentiment", "root", "in_reply_to", "author.id", "author.handle")
 FLUSH_AT = 65_536
 _GROWTH = 4
 _EMPTY = np.empty((2, 0), np.int64)
@@ -331,8 +331,8 @@ def _threads(posts: pa.Table) -> tuple[Numbers, Numbers]:
     return np.concatenate([keys for keys, _ in found]), np.concatenate([ids for _, ids in found])
 
 
-def _of_authors(posts: pa.Table) -> tuple[Numbers, Numbers]:
-    return _hashed(pc.struct_field(posts["author"], "id"), _numpy(posts["id"]))
+def _of_accounts(posts: pa.Table) -> tuple[Numbers, Numbers]:
+    return _hashed(accounts_of(posts["author"]), _numpy(posts["id"]))
 
 
 def _hashed(uids: pa.ChunkedArray, ids: Numbers) -> tuple[Numbers, Numbers]:
@@ -349,11 +349,11 @@ _FOUND: Mapping[str, Callable[[pa.Table], tuple[Numbers, Numbers]]] = {
     UID: _uids,
     MENTION: _mentions,
     THREAD: _threads,
-    AUTHOR: _of_authors,
+    ACCOUNT: _of_accounts,
 }
 _READ = {
     UID: ("id", "uid"),
     MENTION: ("id", "monitors", "channel", "sentiment"),
     THREAD: ("id", "root", "in_reply_to"),
-    AUTHOR: ("id", "author.id"),
+    ACCOUNT: ("id", "author.id", "author.handle"),
 }

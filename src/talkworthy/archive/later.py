@@ -106,8 +106,9 @@ def _place(post: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _is_by(post: Mapping[str, Any], stone: Mapping[str, Any]) -> bool:
-    author = (post["author"] or {}).get("id")
-    return author == stone["author_id"] and stone["channel"] in (None, "", post["channel"])
+    author = post["author"] or {}
+    account = author.get("id") if author.get("id") is not None else author.get("handle")
+    return account == stone["author_id"] and stone["channel"] in (None, "", post["channel"])
 
 
 def as_changes(changes: pa.Table) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from talkworthy.archive.columns import CORRECTABLE, account_digests
+from talkworthy.archive.columns import CORRECTABLE, account_digests, accounts_of
 from talkworthy.archive.duck import Duck
 from talkworthy.archive.index import Numbers
 from talkworthy.archive.scan import Overlay
@@ -65,7 +65,7 @@ class Overlays:
             late = collected[stone.positions] > stone.deleted_at
             admitted[stone.positions[np.logical_not(late) | stone.erased]] = False
         if pc.any(stones["account"]).as_py():
-            authors = pc.struct_field(posts["author"], "id").to_pylist()
+            authors = accounts_of(posts["author"]).to_pylist()
             for channels in (posts["channel"].to_pylist(), [""] * posts.num_rows):
                 for stone in _applying(stones, True, account_digests(channels, authors)):
                     admitted[stone.positions[published[stone.positions] <= stone.deleted_at]] = False

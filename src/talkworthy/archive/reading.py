@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from talkworthy.archive.columns import FILED, STORED, digests
 from talkworthy.archive.duck import Duck, MissingFile
-from talkworthy.archive.index import AUTHOR, MENTION, Index, Numbers, mention_keys
+from talkworthy.archive.index import ACCOUNT, MENTION, Index, Numbers, mention_keys
 from talkworthy.archive.overlay import Overlays, felt_or_tied
 from talkworthy.archive.scan import By, Overlay, Scan, conditions, grouped, select, tables
 from talkworthy.archive.table import ROW_GROUP, DataFile, Snapshot, Table
@@ -147,10 +147,10 @@ class Reader:
     def _indexed(self, scan: Scan) -> "_Indexed | None":
         """The keys of the index of which a matching post has at least one: those of authors, else of mentions."""
         with self.index_guard:
-            kinds = [kind for kind in (AUTHOR, MENTION) if self.index.has(kind)]
+            kinds = [kind for kind in (ACCOUNT, MENTION) if self.index.has(kind)]
         asked = len(conditions(scan)) - (scan.since is not None) - (scan.until is not None)
-        if scan.authors and AUTHOR in kinds:
-            return _Indexed(AUTHOR, digests(scan.authors), asked == 1)
+        if scan.authors and ACCOUNT in kinds:
+            return _Indexed(ACCOUNT, digests(scan.authors), asked == 1)
         monitors = scan.monitors_all[:1] or scan.monitors_any
         if not monitors or MENTION not in kinds:
             return None

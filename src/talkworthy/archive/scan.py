@@ -53,6 +53,7 @@ class Scan:
     kinds: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
+    """Their ids on the channel; their handles where it gives none."""
     hashtags: tuple[str, ...] = ()
     contains: tuple[tuple[str, ...], ...] = ()
     order: Literal["newest", "oldest"] | None = "newest"
@@ -156,6 +157,8 @@ _MONITORS = """CASE WHEN c.id IS NULL THEN p.monitors ELSE list_sort(list_distin
  list_filter(coalesce(p.monitors, []::INTEGER[]), lambda m: NOT list_contains(c.lost, m)), c.gained))) END"""
 
 
+ACCOUNT_OF = "coalesce(author.id, author.handle)"
+"""What an author is known by on its channel: the id, the handle where the channel gives none."""
 LONG = 500
 """More ids than these are handed over as a table: as text they take longer to read than their rows."""
 
@@ -173,6 +176,8 @@ def conditions(scan: Scan) -> list[str]:
         for column, values in _equalities(scan).items()
         if values
     ]
+    if scan.authors:
+        found.append(f"{ACCOUNT_OF} IN ({', '.join(map(quoted, scan.authors))})")
     if scan.since is not None:
         found.append(f"published_at >= {_moment(scan.since)}")
     if scan.until is not None:
@@ -201,7 +206,6 @@ def _equalities(scan: Scan) -> dict[str, tuple[str, ...]]:
         "intent": scan.intents,
         "kind": scan.kinds,
         "site": scan.sites,
-        "author.id": scan.authors,
     }
 
 
@@ -210,6 +214,7 @@ def _needed(scan: Scan) -> set[str]:
     needed = {column.split(".")[0] for column, values in _equalities(scan).items() if values}
     flags = {
         "published_at": scan.since is not None or scan.until is not None,
+        "author": bool(scan.authors),
         "monitors": bool(scan.monitors_any or scan.monitors_all),
         "hashtags": bool(scan.hashtags),
         "folded": bool(scan.contains),
@@ -226,7 +231,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     "intent": ("intent", "intent"),
     "monitor": ("unnest(monitors)", "monitors"),
     "site": ("site", "site"),
-    "author": ("author.id", "author"),
+    "author": (ACCOUNT_OF, "author"),
     "hashtag": ("unnest(list_distinct(list_transform(hashtags, lambda t: lower(t))))", "hashtags"),
     "source": ("source", "source"),
     "kind": ("kind", "kind"),

@@ -1,12 +1,16 @@
 """Names in posts: on a post's page with what spoke for them, and those that a period names most."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
 
 from talkworthy.analysis.entities import Entity
 from talkworthy.analysis.memes import Meme, Term
-from talkworthy.listening.selectors.names import kinds_of, once_each, phrase
+from talkworthy.listening.selectors.names import counted, kinds_of, once_each, phrase
 
 HTMX = {"HX-Request": "true"}
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_a_post_shows_its_names_why_they_were_read_and_where_there_are_more(room, client_of):
@@ -56,6 +60,18 @@ def test_the_names_that_several_people_say_lead_to_their_posts(room, client_of):
     part = client.get("/acme/trends/names/?period=30d&of=0", headers=HTMX).content.decode()
     assert ">London</a>" in part and "<html" not in part
     assert "/acme/trends/names/" in client.get("/acme/trends/").content.decode()
+
+
+def test_posts_without_an_author_are_no_crowd():
+    def read(number: int, site: str, author: dict[str, str] | None) -> dict[str, Any]:
+        told = {"channel": "feed", "site": site, "author": author, "title": None, "detected_language": "en"}
+        return {**told, "text": f"I flew to London again, day {number}", "published_at": NOON}
+
+    of_one_site = [read(number, "a.example", None) for number in range(3)]
+    assert counted(pa.Table.from_pylist(of_one_site)).names == ()
+    of_three = [*of_one_site, read(4, "b.example", None), read(5, "a.example", {"id": None, "handle": "a.example"})]
+    (london,) = counted(pa.Table.from_pylist(of_three)).names
+    assert (london.written, london.posts, london.voices) == ("London", 5, 3)
 
 
 def test_a_stranger_finds_no_names(room, client_of):

@@ -20,7 +20,7 @@ from talkworthy.listening.searching import columns_for, matching, narrowed
 from talkworthy.listening.selectors import series
 from talkworthy.listening.stores import archive_of
 from talkworthy.listening.ties import Ties
-from talkworthy.listening.voices import ties_for
+from talkworthy.listening.voices import account_of, ties_for
 from talkworthy.query import CompiledQuery, compile_query, parse
 from talkworthy.workspaces.models import Member
 
@@ -230,10 +230,10 @@ def thread_of(post: Post, *, viewer: Member) -> list[Post]:
 
 def posts_of_author(post: Post, *, viewer: Member, limit: int = 5) -> list[Post]:
     """The newest other posts of a post's author in the same channel."""
-    author = (post["author"] or {}).get("id")
-    if not author:
+    account = account_of(post["author"] or {})
+    if not account:
         return []
-    scan = Scan(columns=COLUMNS, authors=(author,), channels=(post["channel"],), limit=limit + 1)
+    scan = Scan(columns=COLUMNS, authors=(account,), channels=(post["channel"],), limit=limit + 1)
     rows = archive_of(viewer.workspace).table(scan).to_pylist()
     return [row for row in rows if row["id"] != post["id"]][:limit]
 

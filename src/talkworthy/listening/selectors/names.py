@@ -13,6 +13,7 @@ from talkworthy.archive import Scan
 from talkworthy.listening.periods import Period
 from talkworthy.listening.selectors.mentions import Post
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.voices import account_of
 from talkworthy.query import tokens
 from talkworthy.workspaces.models import Member
 
@@ -21,7 +22,7 @@ NEWEST = 2_000
 SHOWN = 12
 FEWEST = 2
 KEPT_FOR = 300
-COLUMNS = ("channel", "author", "title", "text", "detected_language", "published_at")
+COLUMNS = ("channel", "site", "author", "title", "text", "detected_language", "published_at")
 
 
 @dataclass(frozen=True)
@@ -85,17 +86,18 @@ def names_said(monitors: Sequence[int], period: Period, *, viewer: Member) -> Na
 
 
 def counted(posts: pa.Table, *, fewest: int = FEWEST, most: int = SHOWN) -> Names:
-    """The names that several people said, by kind and folded spelling; each post once a name."""
+    """The names that several people said, by kind and folded spelling; each post once a name.
+
+    Posts whose author nobody told are of one voice a site: nobody knows how many people they are.
+    """
     rows = posts.to_pylist()
     read = [row for row in rows if (row["detected_language"] or "") in LANGUAGES]
     written: dict[tuple[str, str], dict[str, int]] = {}
     said: dict[tuple[str, str], int] = {}
-    voices: dict[tuple[str, str], set[object]] = {}
-    for number, (row, found) in enumerate(
-        zip(read, entities([whole(row["title"], row["text"]) for row in read]), strict=True)
-    ):
-        author = row["author"] or {}
-        voice = (row["channel"], author.get("id") or author.get("handle") or number)
+    voices: dict[tuple[str, str], set[tuple[str, str, bool]]] = {}
+    for row, found in zip(read, entities([whole(row["title"], row["text"]) for row in read]), strict=True):
+        account = account_of(row["author"] or {})
+        voice = (row["channel"], account or row["site"] or "", bool(account))
         for entity in once_each(found):
             key = (entity.kind, tokens.fold(entity.text))
             said[key] = said.get(key, 0) + 1
