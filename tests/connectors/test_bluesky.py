@@ -15,8 +15,10 @@ import pytest
 
 from talkworthy.connectors import bluesky as module
 from talkworthy.connectors.bluesky import Bluesky
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Parsed, Payload, ResumeLost, TryLater
+from talkworthy.connectors.contract import Parsed
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, ResumeLost, TryLater
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.schema import OBSERVATION, POST, TOMBSTONE
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)

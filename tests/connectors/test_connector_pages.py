@@ -8,8 +8,9 @@ from types import ModuleType
 
 import httpx
 
-from talkworthy.connectors.contract import Connector, Payload
+from talkworthy.connectors.contract import Connector
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.registry import own_connectors
 
 ROOT = Path(__file__).parents[2]

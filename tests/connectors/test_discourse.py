@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Parsed, Payload, Request, TryLater
+from talkworthy.connectors.contract import Parsed, Request
 from talkworthy.connectors.discourse import Discourse, without_quotes
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, TryLater
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)
 T = int(NOON.timestamp())

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from talkworthy.connectors import email as module
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Payload, TryLater
 from talkworthy.connectors.email import Email, _said, _without_quotes
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, TryLater
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import plain
+from talkworthy.connectors.payload import Payload
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SHARED = Path(os.environ.get("TALKWORTHY_SHARED", Path(__file__).parents[2] / ".." / "shared"))

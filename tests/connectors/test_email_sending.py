@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from talkworthy.connectors import email as module
-from talkworthy.connectors.contract import AskForCredentials, Attachment, GiveUp, Outgoing, TryLater, Unsure
+from talkworthy.connectors.contract import Attachment, Outgoing
 from talkworthy.connectors.email import connector
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater, Unsure
 from talkworthy.connectors.http import Http
 from talkworthy.schema import POST
 

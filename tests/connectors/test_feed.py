@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import GiveUp, Malformed, Payload, Request
+from talkworthy.connectors.contract import Request
+from talkworthy.connectors.errors import GiveUp, Malformed
 from talkworthy.connectors.feed import connector
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 URL = "https://blog.example/feed.xml"

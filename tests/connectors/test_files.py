@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from talkworthy.connectors.contract import GiveUp, Malformed, Page, Payload
+from talkworthy.connectors.contract import Page
+from talkworthy.connectors.errors import GiveUp, Malformed
 from talkworthy.connectors.files import connector
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.schema import posts_table
 from talkworthy.schema.formats import write_parquet
 

@@ -13,9 +13,11 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Parsed, Payload, Request, TryLater
+from talkworthy.connectors.contract import Parsed, Request
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, TryLater
 from talkworthy.connectors.github import EVENTS, GitHub
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)
 RECORDED = Path(__file__).parents[1] / "recorded" / "github"

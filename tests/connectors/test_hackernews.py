@@ -9,9 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import Malformed, Parsed, Payload, TryLater
+from talkworthy.connectors.contract import Parsed
+from talkworthy.connectors.errors import Malformed, TryLater
 from talkworthy.connectors.hackernews import HITS, TRIES, HackerNews
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)
 T = int(NOON.timestamp())

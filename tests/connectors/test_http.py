@@ -11,7 +11,7 @@ import httpcore
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, TryLater
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater
 from talkworthy.connectors.guard import AddressRefused
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.replies import TooLarge

@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Page, Parsed, Payload, TryLater
+from talkworthy.connectors.contract import Page, Parsed
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, TryLater
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.mastodon import Mastodon
+from talkworthy.connectors.payload import Payload
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "mastodon" / "replies.json").read_text())

@@ -12,10 +12,12 @@ import libipld
 import pytest
 
 from talkworthy.connectors.bluesky import Bluesky
-from talkworthy.connectors.contract import Connector, ConnectorError, Malformed, Page, Payload
+from talkworthy.connectors.contract import Connector, Page
 from talkworthy.connectors.email import Email
+from talkworthy.connectors.errors import ConnectorError, Malformed
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.mastodon import Mastodon
+from talkworthy.connectors.payload import Payload
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)
 MASTODON = json.loads((Path(__file__).parents[1] / "recorded" / "mastodon" / "replies.json").read_text())

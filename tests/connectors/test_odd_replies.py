@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import Connector, ConnectorError, Malformed, Payload
+from talkworthy.connectors.contract import Connector
+from talkworthy.connectors.errors import ConnectorError, Malformed
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.registry import own_connectors
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from talkworthy.connectors.contract import Malformed
+from talkworthy.connectors.errors import Malformed
 from talkworthy.connectors.reading import (
     Count,
     Gone,

@@ -12,8 +12,10 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Parsed, Payload, TryLater
+from talkworthy.connectors.contract import Parsed
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, TryLater
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.reddit import RECHECK, Reddit
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)

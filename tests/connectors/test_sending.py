@@ -6,15 +6,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import (
-    AskForCredentials,
-    Attachment,
-    ConnectorError,
-    GiveUp,
-    Outgoing,
-    TryLater,
-    Unsure,
-)
+from talkworthy.connectors.contract import Attachment, Outgoing
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, TryLater, Unsure
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.registry import own_connectors
 from talkworthy.schema import POST

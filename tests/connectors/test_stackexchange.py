@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Malformed, Parsed, Payload, TryLater
+from talkworthy.connectors.contract import Parsed
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, TryLater
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.stackexchange import StackExchange, host_of
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from talkworthy.connectors.contract import Malformed, Parsed, Payload, Request
+from talkworthy.connectors.contract import Parsed, Request
+from talkworthy.connectors.errors import Malformed
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.webhook import connector, pointed
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)

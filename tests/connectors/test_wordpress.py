@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Page, Parsed
+from talkworthy.connectors.contract import Page, Parsed
+from talkworthy.connectors.errors import AskForCredentials, GiveUp
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.wordpress import connector
 

@@ -12,17 +12,12 @@ import httpx
 import pytest
 
 from talkworthy.connectors.contract import (
-    AskForCredentials,
     Capabilities,
     Connector,
-    ConnectorError,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
     Receiving,
     Request,
     Sending,
@@ -32,7 +27,9 @@ from talkworthy.connectors.contract import (
     Streaming,
     Subscribing,
 )
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.registry import connectors, own_connectors
 from talkworthy.schema import KINDS, OBSERVATION, POST, TOMBSTONE
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from talkworthy.archive import Scan
-from talkworthy.connectors.contract import Page, Payload
+from talkworthy.connectors.contract import Page
+from talkworthy.connectors.payload import Payload
 from talkworthy.listening import actions, collecting, cube
 from talkworthy.listening.collecting import Listener, fetch_source, keep_page, parse_pending, source_key
 from talkworthy.listening.models import HourCube, Source

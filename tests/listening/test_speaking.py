@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from talkworthy.connectors.contract import Page, Payload
+from talkworthy.connectors.contract import Page
+from talkworthy.connectors.payload import Payload
 from talkworthy.listening import actions
 from talkworthy.listening.collecting import Listener, keep_page, parse_pending, source_key
 from talkworthy.listening.stores import archive_of, payloads_of

@@ -11,7 +11,8 @@ import pytest
 
 from talkworthy.connectors import bluesky
 from talkworthy.connectors.bluesky import Bluesky
-from talkworthy.connectors.contract import AskForCredentials, Parsed, ResumeLost
+from talkworthy.connectors.contract import Parsed
+from talkworthy.connectors.errors import AskForCredentials, ResumeLost
 from talkworthy.connectors.http import Http
 
 pytestmark = pytest.mark.peer

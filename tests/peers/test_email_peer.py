@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from imapclient import IMAPClient
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, Page, TryLater
+from talkworthy.connectors.contract import Page
 from talkworthy.connectors.email import Email
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater
 from talkworthy.connectors.http import Http
 
 pytestmark = pytest.mark.peer

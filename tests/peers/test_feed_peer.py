@@ -12,9 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import Answer, Payload, Request
+from talkworthy.connectors.contract import Answer, Request
 from talkworthy.connectors.feed import connector
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 
 pytestmark = pytest.mark.peer
 

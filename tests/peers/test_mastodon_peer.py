@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import GiveUp
+from talkworthy.connectors.errors import GiveUp
 from talkworthy.connectors.http import Http
 from talkworthy.connectors.mastodon import Mastodon
 

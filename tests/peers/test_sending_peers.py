@@ -15,9 +15,11 @@ import pytest
 from imapclient import IMAPClient
 
 from talkworthy.connectors.bluesky import connector as bluesky
-from talkworthy.connectors.contract import Attachment, GiveUp, Outgoing, Payload, Unsure
+from talkworthy.connectors.contract import Attachment, Outgoing
 from talkworthy.connectors.email import connector as email
+from talkworthy.connectors.errors import GiveUp, Unsure
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.wordpress import connector as wordpress
 from talkworthy.schema import POST
 
@@ -178,7 +180,7 @@ def test_a_mail_server_that_knows_no_such_person_is_given_up(post: Http):
 
 
 def test_a_wrong_password_asks_for_another(post: Http):
-    from talkworthy.connectors.contract import AskForCredentials
+    from talkworthy.connectors.errors import AskForCredentials
 
     with pytest.raises(AskForCredentials):
         wrong = MAILBOX | {"smtp_password": "wrong"}

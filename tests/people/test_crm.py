@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from talkworthy.connectors.contract import TryLater
+from talkworthy.connectors.errors import TryLater
 from talkworthy.people import actions, selectors
 from talkworthy.people.actions.crm import add_crm
 from talkworthy.people.crm import syncing

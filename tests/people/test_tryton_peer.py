@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, TryLater
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater
 from talkworthy.connectors.http import Http
 from talkworthy.people.crm.tryton import Tryton
 

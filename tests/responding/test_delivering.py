@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, TryLater, Unsure
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater, Unsure
 from talkworthy.notifying.models import Notification
 from talkworthy.responding import actions, delivering
 from talkworthy.responding.models import ApprovalRule, Autonomy, Delivery, Draft, Sender

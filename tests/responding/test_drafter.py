@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from talkworthy.connectors.contract import GiveUp
+from talkworthy.connectors.errors import GiveUp
 from talkworthy.connectors.http import Http
 from talkworthy.responding import actions, drafter
 from talkworthy.responding.actions import machines

@@ -6,7 +6,8 @@ from typing import ClassVar
 import pytest
 
 from talkworthy.connectors import registry
-from talkworthy.connectors.contract import Capabilities, Checked, Page, Parsed, Payload
+from talkworthy.connectors.contract import Capabilities, Checked, Page, Parsed
+from talkworthy.connectors.payload import Payload
 
 
 class Scripted:

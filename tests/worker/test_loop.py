@@ -7,15 +7,9 @@ import pytest
 from django.utils import timezone
 
 from talkworthy.archive import Scan
-from talkworthy.connectors.contract import (
-    AskForCredentials,
-    GiveUp,
-    Malformed,
-    Page,
-    Payload,
-    ResumeLost,
-    TryLater,
-)
+from talkworthy.connectors.contract import Page
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, ResumeLost, TryLater
+from talkworthy.connectors.payload import Payload
 from talkworthy.hooks.manager import joined
 from talkworthy.listening import actions, cube
 from talkworthy.listening.collecting import source_key

@@ -15,7 +15,9 @@ from talkworthy.api.problems import Problem
 from talkworthy.api.tokens import Caller
 from talkworthy.archive import unfit
 from talkworthy.archive.columns import STORED
-from talkworthy.connectors.contract import Connector, Malformed, Page, Parsed, Payload
+from talkworthy.connectors.contract import Connector, Page, Parsed
+from talkworthy.connectors.errors import Malformed
+from talkworthy.connectors.payload import Payload
 from talkworthy.listening.actions import create_source
 from talkworthy.listening.collecting import connector_of, keep_page, settings_of
 from talkworthy.listening.models import Source

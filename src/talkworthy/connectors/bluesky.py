@@ -14,7 +14,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
@@ -22,37 +22,36 @@ import libipld
 import pyarrow as pa
 
 from talkworthy.connectors.contract import (
-    AskForCredentials,
     Attachment,
     Capabilities,
     Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
-    ResumeLost,
     SendingLimits,
     Sent,
     SetAside,
     Setting,
+)
+from talkworthy.connectors.errors import (
+    AskForCredentials,
+    ConnectorError,
+    GiveUp,
+    Malformed,
+    ResumeLost,
     TryLater,
     Unsure,
 )
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import site
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.posting import accepted, answered, post_once
 from talkworthy.connectors.reading import COUNTS, counted, integer, listed, moment, read_json, text
 from talkworthy.connectors.reading import record as mapping
+from talkworthy.connectors.replies import Response
+from talkworthy.connectors.websocket import WebSocket
 from talkworthy.schema import OBSERVATION, TOMBSTONE, post_uid, posts_table
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
-    from talkworthy.connectors.websocket import WebSocket
 
 POSTS = "app.bsky.feed.post"
 REPOSTS = "app.bsky.feed.repost"
@@ -230,7 +229,7 @@ class Bluesky:
         scopes=("app password",),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Read one page, or for the streams what they have ready within a few seconds."""
         ways = {"search": _searched, "author": _authored, "mentions": _mentioned, **dict.fromkeys(STREAMS, _caught_up)}
         way = _option(settings, "way")
@@ -238,7 +237,7 @@ class Bluesky:
             raise GiveUp(f"“{way}” is no way of reading Bluesky; choose one of the list.")
         return _belonging(ways[way](http, settings, _own_cursor(cursor, settings), now=now), settings)
 
-    def stream(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
+    def stream(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
         """Stay on a stream; search, authors and mentions have none and raise GiveUp."""
         way = _option(settings, "way")
         if way not in STREAMS:
@@ -257,7 +256,7 @@ class Bluesky:
             return _parsed_events(_line_events(payload.body), payload, reposts=reposts)
         return _parsed_reply(payload, reposts=reposts)
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Sign in where needed and read a little."""
         way = _option(settings, "way")
         try:
@@ -272,11 +271,11 @@ class Bluesky:
             ok=True, message=f"Bluesky answers; the first page holds {count} posts.", details={"posts": str(count)}
         )
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Write the record under a key that follows from the reply: a second try meets the first."""
         return _sent(http, settings, outgoing, now=now)
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Read the record of that key: it is there, or it is not."""
         return _found(http, settings, outgoing, now=now)
 
@@ -301,7 +300,7 @@ def _belonging(page: Page, settings: Mapping[str, Any]) -> Page:
 
 
 def _jetstream(
-    http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, patience: float = HEARTBEAT
+    http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, patience: float = HEARTBEAT
 ) -> Generator[Page, None, None]:
     """Pages of Jetstream events; the cursor is the time of the last event in microseconds."""
     start = datetime.now(UTC)
@@ -345,7 +344,7 @@ def _jetstream_start(settings: Mapping[str, Any], cursor: Cursor | None, *, now:
 
 
 def _firehose(
-    http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, patience: float = HEARTBEAT
+    http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, patience: float = HEARTBEAT
 ) -> Generator[Page, None, None]:
     """Pages of repository frames that concern posts; the cursor is the number of the last frame read."""
     names = _Names(http, settings) if _wants_names(settings) else None
@@ -429,7 +428,7 @@ def _frames_payload(frames: Sequence[bytes], url: str, meta: Mapping[str, Any]) 
     )
 
 
-def _batches(socket: "WebSocket", patience: float) -> Iterator[list[bytes | str]]:
+def _batches(socket: WebSocket, patience: float) -> Iterator[list[bytes | str]]:
     """Messages as they come, in batches that wait at most half a second; an empty batch as a heartbeat.
 
     A connection that ends gives what it said before: the last message may say why it ends.
@@ -455,7 +454,7 @@ def _batches(socket: "WebSocket", patience: float) -> Iterator[list[bytes | str]
     raise over
 
 
-def _caught_up(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+def _caught_up(http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
     """Read a stream until it is quiet or has caught up, for those who ask now and then."""
     payloads: list[Payload] = []
     after: Cursor | None = cursor
@@ -484,7 +483,7 @@ def _lag(cursor: Cursor | None, now: datetime) -> timedelta:
     return now - at if at else timedelta(0)
 
 
-def _checked_stream(http: "Http", settings: Mapping[str, Any], way: str) -> Checked:
+def _checked_stream(http: Http, settings: Mapping[str, Any], way: str) -> Checked:
     page = _caught_up(http, settings, None, now=datetime.now(UTC))
     count = sum(len(each.body) for each in page.payloads)
     return Checked(
@@ -495,7 +494,7 @@ def _checked_stream(http: "Http", settings: Mapping[str, Any], way: str) -> Chec
 class _Names:
     """Handles and names of authors, asked for once an hour at most; while nobody answers they stay unknown."""
 
-    def __init__(self, http: "Http", settings: Mapping[str, Any]) -> None:
+    def __init__(self, http: Http, settings: Mapping[str, Any]) -> None:
         self.http, self.settings = http, settings
         self.known: dict[str, tuple[float, Mapping[str, Any]]] = {}
         self.rest_until = 0.0
@@ -527,7 +526,7 @@ class _Names:
 # --- asking ----------------------------------------------------------------------------------------------------------
 
 
-def _searched(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+def _searched(http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
     """One page of a search, newest first; the sweep goes back to where the last one began."""
     query = _option(settings, "query")
     if not query:
@@ -540,7 +539,7 @@ def _searched(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, 
     return sweep.page(payload, reply, [_listed_at(post) for post in listed(reply.get("posts"))])
 
 
-def _mentioned(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+def _mentioned(http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
     """One page of notifications: mentions, replies and quotes."""
     sweep = _Sweep.of(cursor, settings)
     params = [("limit", str(PAGE)), *(("reasons", reason) for reason in REASONS)]
@@ -551,7 +550,7 @@ def _mentioned(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None,
     )
 
 
-def _authored(http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+def _authored(http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
     """One page of one account's posts; accounts take turns, and each has its own place in the cursor."""
     actors = _lines(settings, "actors")
     if not actors:
@@ -611,7 +610,7 @@ class _Sweep:
 
 
 def _asked(
-    http: "Http",
+    http: Http,
     settings: Mapping[str, Any],
     method: str,
     params: Sequence[tuple[str, str]],
@@ -622,7 +621,7 @@ def _asked(
 ) -> tuple[Mapping[str, Any], Payload]:
     """Call a method of the public interface; the reply, and the same as a payload to keep."""
 
-    def ask(place: str | None) -> "Response":
+    def ask(place: str | None) -> Response:
         query = [*params, *([("cursor", place)] if place else [])]
         url = _address(settings, "service" if signed else "appview", f"/xrpc/{method}", query)
         reply = http.get(url, headers=_signed_in(http, settings) if signed else {})
@@ -643,7 +642,7 @@ _SESSIONS: "WeakKeyDictionary[Http, dict[tuple[str, str, str], Mapping[str, str]
 """Tokens of this process, as long as its door to the network lives: sign-ins are counted by the servers."""
 
 
-def _signed_in(http: "Http", settings: Mapping[str, Any], *, again: bool = False) -> dict[str, str]:
+def _signed_in(http: Http, settings: Mapping[str, Any], *, again: bool = False) -> dict[str, str]:
     """Headers of a session; `again` renews it, by its refresh token where that still works."""
     handle, password = _option(settings, "handle"), _option(settings, "password")
     if not handle or not password:
@@ -656,7 +655,7 @@ def _signed_in(http: "Http", settings: Mapping[str, Any], *, again: bool = False
 
 
 def _session(
-    http: "Http", settings: Mapping[str, Any], old: Mapping[str, str] | None, handle: str, password: str
+    http: Http, settings: Mapping[str, Any], old: Mapping[str, str] | None, handle: str, password: str
 ) -> Mapping[str, str]:
     if old:
         url = _address(settings, "service", "/xrpc/com.atproto.server.refreshSession")
@@ -680,7 +679,7 @@ def _tokens(body: bytes) -> Mapping[str, str]:
         raise TryLater("The server signed us in without giving a session.") from error
 
 
-def _dids(http: "Http", settings: Mapping[str, Any], *, most: int | None = None) -> list[str]:
+def _dids(http: Http, settings: Mapping[str, Any], *, most: int | None = None) -> list[str]:
     """The DIDs of the accounts in the settings; handles are resolved."""
     actors = _lines(settings, "actors")
     if most is not None and len(actors) > most:
@@ -688,7 +687,7 @@ def _dids(http: "Http", settings: Mapping[str, Any], *, most: int | None = None)
     return [actor if actor.startswith("did:") else _resolved(http, settings, actor) for actor in actors]
 
 
-def _resolved(http: "Http", settings: Mapping[str, Any], handle: str) -> str:
+def _resolved(http: Http, settings: Mapping[str, Any], handle: str) -> str:
     url = _address(
         settings, "appview", "/xrpc/com.atproto.identity.resolveHandle", [("handle", handle.lstrip("@").lower())]
     )
@@ -1278,7 +1277,7 @@ _HANDLE = re.compile(r"(?<![\w@/.])@((?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0
 _TAG = re.compile(r"(?<![\w&/])#([^\W\d_][\w-]{0,63})")
 
 
-def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+def _sent(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
     parent = _record_answered(http, settings, outgoing)
     root = mapping(mapping(parent["value"]).get("reply")).get("root") or {"uri": parent["uri"], "cid": parent["cid"]}
     written = {
@@ -1311,7 +1310,7 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
     return _as_sent(accepted(response.raise_for_status()), now)
 
 
-def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+def _found(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
     place = [
         ("repo", _option(settings, "handle").lstrip("@")),
         ("collection", POSTS),
@@ -1335,7 +1334,7 @@ def _own_key(outgoing: Outgoing, now: datetime) -> str:
     return letters
 
 
-def _record_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, Any]:
+def _record_answered(http: Http, settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, Any]:
     """Address, hash and words of the post that is answered, as they are now."""
     uri = str(answered(outgoing, "bluesky").get("native_id") or "")
     found = _AT_URI.fullmatch(uri)
@@ -1352,7 +1351,7 @@ def _record_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoi
     return dict(record)
 
 
-def _marked(http: "Http", settings: Mapping[str, Any], words: str) -> list[dict[str, Any]]:
+def _marked(http: Http, settings: Mapping[str, Any], words: str) -> list[dict[str, Any]]:
     """Links, mentions and hashtags, by where they stand in the bytes."""
     found: list[tuple[re.Match[str], dict[str, str]]] = [
         (match, {"$type": "app.bsky.richtext.facet#link", "uri": match[0]}) for match in _LINK.finditer(words)
@@ -1377,7 +1376,7 @@ def _marked(http: "Http", settings: Mapping[str, Any], words: str) -> list[dict[
     ]
 
 
-def _pictures(http: "Http", settings: Mapping[str, Any], files: Sequence[Attachment]) -> dict[str, Any] | None:
+def _pictures(http: Http, settings: Mapping[str, Any], files: Sequence[Attachment]) -> dict[str, Any] | None:
     """The pictures as an embed; uploading posts nothing, so it may be repeated."""
     images = []
     for file in files:
@@ -1394,7 +1393,7 @@ def _pictures(http: "Http", settings: Mapping[str, Any], files: Sequence[Attachm
     return {"$type": "app.bsky.embed.images", "images": images} if images else None
 
 
-def _write(http: "Http", settings: Mapping[str, Any], method: str, **options: Any) -> "Response":
+def _write(http: Http, settings: Mapping[str, Any], method: str, **options: Any) -> Response:
     """Call a method that writes; a session that ran out is renewed, as such a call wrote nothing."""
     url = _address(settings, "service", f"/xrpc/{method}")
     headers = options.pop("headers", {})
@@ -1404,7 +1403,7 @@ def _write(http: "Http", settings: Mapping[str, Any], method: str, **options: An
     return response
 
 
-def _read(http: "Http", settings: Mapping[str, Any], method: str, query: Sequence[tuple[str, str]]) -> "Response":
+def _read(http: Http, settings: Mapping[str, Any], method: str, query: Sequence[tuple[str, str]]) -> Response:
     url = _address(settings, "service", f"/xrpc/{method}", query)
     response = http.get(url, headers=_signed_in(http, settings))
     if response.status in (400, 401) and _error(response.body) in ("ExpiredToken", "InvalidToken"):

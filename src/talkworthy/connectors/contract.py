@@ -8,18 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.schema import OBSERVATION, POST, TOMBSTONE
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-
-JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-Cursor = Mapping[str, Any]
-"""Where the next fetch goes on: JSON that only the connector reads."""
 
 
 class Kind(StrEnum):
@@ -67,18 +62,6 @@ class Capabilities:
     met_live: bool = False
     """Whether this connector has met the live service or a real server of its kind."""
     limits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Payload:
-    """Bytes as they came. `meta` holds what `parse` needs besides (which endpoint, which page)."""
-
-    body: bytes
-    content_type: str = "application/json"
-    url: str | None = None
-    fetched_at: datetime
-    headers: Mapping[str, str] = field(default_factory=dict)
-    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,42 +204,6 @@ class Sent:
     at: datetime | None = None
 
 
-class ConnectorError(Exception):
-    """A fetch that did not work; the class says what the caller does now."""
-
-
-class TryLater(ConnectorError):
-    """The channel is busy, slow or down: come back after `after` seconds."""
-
-    def __init__(self, message: str, *, after: float = 60.0) -> None:
-        super().__init__(message)
-        self.after = after
-
-
-class GiveUp(ConnectorError):
-    """It will not work without a change: the address is gone (410), the settings are wrong."""
-
-
-class AskForCredentials(ConnectorError):
-    """The channel refuses what we showed: a person must sign in again or give a new token."""
-
-
-class Malformed(ConnectorError):
-    """A payload that cannot be read at all."""
-
-
-class Unsure(ConnectorError):
-    """A reply left, and nobody knows whether the channel took it: look with `find_sent` before trying again."""
-
-
-class ResumeLost(ConnectorError):
-    """The cursor is too old for the channel: what lay between is lost, and `cursor` goes on from now."""
-
-    def __init__(self, message: str, *, cursor: Cursor | None = None) -> None:
-        super().__init__(message)
-        self.cursor = cursor
-
-
 @runtime_checkable
 class Connector(Protocol):
     """A channel we can listen to."""
@@ -270,13 +217,13 @@ class Connector(Protocol):
     settings: ClassVar[tuple[Setting, ...]]
     capabilities: ClassVar[Capabilities]
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Bring what came since `cursor`; raise TryLater, GiveUp, AskForCredentials or ResumeLost."""
 
     def parse(self, payload: Payload, settings: Mapping[str, Any]) -> Parsed:
         """Read one payload. Pure; raises Malformed where nothing of it can be read."""
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Try the settings without keeping anything."""
 
 
@@ -284,7 +231,7 @@ class Connector(Protocol):
 class Streaming(Protocol):
     """A connector that can stay connected and be told at once."""
 
-    def stream(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
+    def stream(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
         """Yield pages as they come, with an empty one at least every 15 seconds so that the caller can stop it.
 
         The caller keeps a page durable before it asks for the next. Ends or raises when the connection breaks.
@@ -304,7 +251,7 @@ class Subscribing(Protocol):
     """A receiving connector that must ask to be called and renew it (WebSub)."""
 
     def subscribe(
-        self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, callback: str, now: datetime
+        self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, callback: str, now: datetime
     ) -> Page:
         """Ask for, or renew, delivery to the address `callback`; a page without payloads moves the cursor."""
 
@@ -315,13 +262,13 @@ class Sending(Protocol):
 
     sending: ClassVar[SendingLimits]
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Post it once; raise TryLater (nothing was posted), GiveUp, AskForCredentials, or Unsure.
 
         What was surely not accepted raises TryLater; where the connection broke after the request had left, Unsure.
         """
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Whether this reply is already there: asked before any second try. None: it is not; raises like `fetch`."""
 
 
@@ -329,5 +276,5 @@ class Sending(Protocol):
 class Limiting(Protocol):
     """A sending connector whose servers differ in what they take, and say so."""
 
-    def limits(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Mapping[str, Any]:
+    def limits(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Mapping[str, Any]:
         """Fields of SendingLimits as this very server has them, as JSON; raises like `fetch`."""

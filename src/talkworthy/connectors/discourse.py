@@ -9,31 +9,26 @@ import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from talkworthy.connectors.contract import (
     Answer,
-    AskForCredentials,
     Capabilities,
     Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
     Request,
     SendingLimits,
     Sent,
     Setting,
-    TryLater,
-    Unsure,
 )
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed, TryLater, Unsure
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import absolute, clean, links, plain, site
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.posting import accepted, answered, first_of, marker, post_once, reason
 from talkworthy.connectors.reading import (
     Gone,
@@ -48,11 +43,8 @@ from talkworthy.connectors.reading import (
     record,
     text,
 )
+from talkworthy.connectors.replies import Response
 from talkworthy.schema import post_uid
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
 
 PAGES_A_FETCH = 5
 TOPICS_A_FETCH = 10
@@ -162,7 +154,7 @@ class Discourse:
         scopes=("posts: edit, or a key without limits",),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Bring what is new, look for what vanished, and read again what was liked."""
         walk = _Walk(http, settings, cursor, now)
         try:
@@ -191,7 +183,7 @@ class Discourse:
             raise Malformed("no posts of a Discourse forum")
         return gather(posts, reader.destroyed if event == "post_destroyed" else reader.read)
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Read the forum's card and what the source would read."""
         try:
             walk = _Walk(http, settings, None, now)
@@ -208,11 +200,11 @@ class Discourse:
         message = f"{walk.host} answers, with {len(walk.categories)} categories."
         return Checked(ok=True, message=message + (f" Nothing stands in {', '.join(empty)}." if empty else ""))
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Write a post below the one that it answers; a mark that the forum does not show holds the key."""
         return _sent(http, settings, outgoing, now=now)
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Look for the mark among the last posts of the topic."""
         return _found(http, settings, outgoing, now=now)
 
@@ -244,7 +236,7 @@ class Discourse:
 class _Walk:
     """One fetch: what was brought, and the cursor as far as it is covered."""
 
-    def __init__(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
+    def __init__(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
         self.http, self.settings, self.now = http, settings, now
         self.base = base_of(settings)
         self.host = site(self.base) or ""
@@ -406,10 +398,10 @@ class _Walk:
                 self._keep(response)
             self.state = {**self.state, "liked": liked[liked.index(number) + 1 :]}
 
-    def _keep(self, response: "Response", **about: Any) -> None:
+    def _keep(self, response: Response, **about: Any) -> None:
         self.payloads.append(response.payload(fetched_at=self.now, categories=self.categories, **about))
 
-    def get(self, path: str, params: Mapping[str, Any]) -> "Response":
+    def get(self, path: str, params: Mapping[str, Any]) -> Response:
         """One reply below 400."""
         response = self._ask(path, params)
         if response.status in (401, 403):
@@ -418,7 +410,7 @@ class _Walk:
             raise GiveUp(f"{self.host} has no {path}: the address is wrong, or the forum hides it")
         return response.raise_for_status()
 
-    def _ask(self, path: str, params: Mapping[str, Any]) -> "Response":
+    def _ask(self, path: str, params: Mapping[str, Any]) -> Response:
         key, account = text(self.settings.get("api_key")), text(self.settings.get("api_username"))
         headers = {"Api-Key": key, "Api-Username": account or "system"} if key else {}
         response = self.http.get(self.base + path, params=params, headers=headers, accept="application/json")
@@ -623,7 +615,7 @@ def _lines(given: Any) -> Iterable[str]:
 # sending
 
 
-def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+def _sent(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
     base, (topic, number) = base_of(settings), _answered_place(outgoing)
     body = {
         "topic_id": topic,
@@ -653,7 +645,7 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
     return _as_sent(settings, accepted(response), topic)
 
 
-def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+def _found(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
     base, (topic, _number) = base_of(settings), _answered_place(outgoing)
     response = http.get(
         f"{base}/t/{topic}/last.json",

@@ -23,7 +23,7 @@ from email.message import Message
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, getaddresses, parseaddr, parsedate_to_datetime
 from socket import socket as Socket  # noqa: N812 - the class
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import nh3
 from imapclient import SEEN, IMAPClient
@@ -33,31 +33,23 @@ from mailparser_reply.constants import MAIL_LANGUAGES
 from mailparser_reply.parser import EmailMessage
 
 from talkworthy.connectors.contract import (
-    AskForCredentials,
     Capabilities,
     Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
     SendingLimits,
     Sent,
     Setting,
-    TryLater,
-    Unsure,
 )
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed, TryLater, Unsure
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import links, plain, shortened, storable
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.posting import answered
 from talkworthy.connectors.reading import moment
 from talkworthy.schema import post_uid, posts_table
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
 
 BATCH = 50
 BATCH_BYTES = 20_000_000
@@ -258,12 +250,12 @@ class Email:
         scopes=("the password of the mailbox, or one for SMTP",),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Read the next mails of the folder, 50 at most."""
         with _opened(http, settings) as client:
             return _page(client, settings, cursor, now=now)
 
-    def stream(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
+    def stream(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
         """Read what is new, then wait on the same connection until the server tells of more."""
         with _opened(http, settings) as client:
             waits = client.has_capability("IDLE")
@@ -290,7 +282,7 @@ class Email:
         row = _post(mail, headers, payload, tongues=_tongues(settings))
         return Parsed(posts=posts_table([row]))
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Sign in and look at the folder; nothing is fetched or marked."""
         try:
             with _opened(http, settings) as client:
@@ -302,11 +294,11 @@ class Email:
         message = f"Signed in as {user}; {folder} holds {held} mails, and new ones are heard {told}."
         return Checked(ok=True, message=message, details={"mails": str(held)})
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Hand the mail to the SMTP server under an id that follows from the reply; a copy goes into the sent mail."""
         return _sent(http, settings, outgoing, now=now)
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Look for its id in the sent mail; a mail server cannot be asked, so what is not found is Unsure."""
         return _found(http, settings, outgoing, now=now)
 
@@ -346,7 +338,7 @@ class _Client(IMAPClient):  # type: ignore[misc]
 
 
 @contextmanager
-def _opened(http: "Http", settings: Mapping[str, Any]) -> Iterator["_Client"]:
+def _opened(http: Http, settings: Mapping[str, Any]) -> Iterator["_Client"]:
     """A client that is signed in; signs out at the end."""
     host, user, password = (_option(settings, name) for name in ("host", "user", "password"))
     if not host or not user:
@@ -982,7 +974,7 @@ class _Post(smtplib.SMTP):
         return self._given
 
 
-def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+def _sent(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
     mail, recipient = _written(settings, outgoing, now)
     sender = _sender(settings)[1]
     with _post_office(http, settings) as office:
@@ -1004,7 +996,7 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
     return _as_sent(mail, now)
 
 
-def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+def _found(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
     own = _message_id(settings, outgoing)
     with _opened(http, settings) as client:
         for folder in dict.fromkeys((_sent_folder(client, settings), _option(settings, "folder"))):
@@ -1067,7 +1059,7 @@ def _one_line(words: str) -> str:
 
 
 @contextmanager
-def _post_office(http: "Http", settings: Mapping[str, Any]) -> Iterator[_Post]:
+def _post_office(http: Http, settings: Mapping[str, Any]) -> Iterator[_Post]:
     """A mail server that is ready to take a mail; until the mail was handed over, whatever breaks is TryLater."""
     host, security = _option(settings, "smtp_host"), _option(settings, "smtp_security")
     if not host:
@@ -1115,7 +1107,7 @@ def _bytes_of(said: str | bytes) -> bytes:
     return said if isinstance(said, bytes) else said.encode()
 
 
-def _keep_copy(http: "Http", settings: Mapping[str, Any], mail: _Letter, now: datetime) -> None:
+def _keep_copy(http: Http, settings: Mapping[str, Any], mail: _Letter, now: datetime) -> None:
     with _opened(http, settings) as client:
         folder = _sent_folder(client, settings)
         if folder is None:

@@ -15,34 +15,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import feedparser
 import pyarrow as pa
 
-from talkworthy.connectors.contract import (
-    Answer,
-    Capabilities,
-    Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
-    Kind,
-    Malformed,
-    Page,
-    Parsed,
-    Payload,
-    Request,
-    SetAside,
-    Setting,
-)
+from talkworthy.connectors.contract import Answer, Capabilities, Checked, Kind, Page, Parsed, Request, SetAside, Setting
+from talkworthy.connectors.errors import ConnectorError, GiveUp, Malformed
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import absolute, clean, links, plain, site, storable
+from talkworthy.connectors.payload import Cursor, Payload
+from talkworthy.connectors.replies import Response
 from talkworthy.schema import TOMBSTONE, post_uid, posts_table
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
 
 FEED_TYPES = ("application/atom+xml", "application/rss+xml", "application/feed+json", "application/rdf+xml")
 ACCEPT = ", ".join((*FEED_TYPES, "application/xml;q=0.9", "*/*;q=0.5"))
@@ -94,7 +79,7 @@ class Feed:
         ),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Ask for the feed; a page without payload when nothing changed. GiveUp when it is gone (410)."""
         known = dict(cursor or {})
         response = _asked(http, settings, known)
@@ -150,7 +135,7 @@ class Feed:
             aside=tuple(aside),
         )
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Ask once; of a web page, name the feeds that it offers."""
         try:
             response = _asked(http, settings, {}).raise_for_status()
@@ -166,7 +151,7 @@ class Feed:
         return Checked(ok=True, message=f"{read.title or 'The feed'} has {len(read.entries)} entries.", details=details)
 
     def subscribe(
-        self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, callback: str, now: datetime
+        self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, callback: str, now: datetime
     ) -> Page:
         """Ask the feed's hub for delivery, or renew it; nothing where no hub or no secret is known."""
         known = dict(cursor or {})
@@ -213,7 +198,7 @@ class Feed:
 # asking
 
 
-def _asked(http: "Http", settings: Mapping[str, Any], known: Mapping[str, Any]) -> "Response":
+def _asked(http: Http, settings: Mapping[str, Any], known: Mapping[str, Any]) -> Response:
     url = str(known.get("url") or settings.get("url") or "").strip()
     if not url:
         raise GiveUp("Give the address of the feed.")
@@ -226,22 +211,22 @@ def _asked(http: "Http", settings: Mapping[str, Any], known: Mapping[str, Any]) 
     return http.get(url, headers=headers, accept=ACCEPT, auth=(str(name), str(password or "")) if name else None)
 
 
-def _validators(response: "Response") -> dict[str, Any]:
+def _validators(response: Response) -> dict[str, Any]:
     return {"etag": response.headers.get("etag"), "modified": response.headers.get("last-modified")}
 
 
-def _wait(response: "Response") -> float:
+def _wait(response: Response) -> float:
     """Seconds until the next visit: as long as the server says that its answer stays fresh, up to a day."""
     age = re.search(r"max-age\s*=\s*(\d{1,9})", response.headers.get("cache-control", ""))
     return min(max(float(age[1]) if age else POLL, POLL), LONGEST_WAIT)
 
 
-def _is_page(response: "Response") -> bool:
+def _is_page(response: Response) -> bool:
     start = response.body[:2_000].lower()
     return b"<html" in start or b"<!doctype html" in start
 
 
-def _offered(response: "Response") -> list[str]:
+def _offered(response: Response) -> list[str]:
     """Feeds that a web page names in its head."""
     found: list[str] = []
     for tag in re.findall(r"<link\b[^<>]{0,2000}>", response.text[:300_000], re.IGNORECASE):
@@ -253,7 +238,7 @@ def _offered(response: "Response") -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _offer(response: "Response") -> str:
+def _offer(response: Response) -> str:
     offered = _offered(response)
     return f"It offers: {', '.join(offered[:5])}" if offered else ""
 
@@ -301,7 +286,7 @@ def _body_hash(body: bytes) -> str:
 # WebSub
 
 
-def _hub(response: "Response", read: "_Read | None", before: object) -> dict[str, Any]:
+def _hub(response: Response, read: "_Read | None", before: object) -> dict[str, Any]:
     """The hub and topic that a feed names, in its headers or in itself, with what is known of them."""
     told = response.links
     hub = told.get("hub") or (read.hub if read else None)

@@ -13,26 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+from typing import IO, Any, ClassVar, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from talkworthy.connectors.contract import (
-    Capabilities,
-    Checked,
-    Cursor,
-    GiveUp,
-    Kind,
-    Malformed,
-    Page,
-    Parsed,
-    Payload,
-    SetAside,
-    Setting,
-    TryLater,
-)
+from talkworthy.connectors.contract import Capabilities, Checked, Kind, Page, Parsed, SetAside, Setting
+from talkworthy.connectors.errors import GiveUp, Malformed, TryLater
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import clean, cleaned, plain
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.schema import POST, TOMBSTONE
 from talkworthy.schema.formats import (
     Mapping as CsvMapping,
@@ -49,9 +39,6 @@ from talkworthy.schema.formats import (
     suggest_mapping,
 )
 from talkworthy.schema.formats.csv import head_of, sniff_delimiter
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
 
 BLOCK = 2_000_000
 """Bytes of one payload, unpacked, as far as the format lets itself be cut."""
@@ -131,7 +118,7 @@ class Files:
         ),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Bring the next blocks of files that are new, longer or changed."""
         files = _files(_path(settings))
         known = {name: _Place(*place) for name, place in ((cursor or {}).get("files") or {}).items()}
@@ -182,7 +169,7 @@ class Files:
         posts = pa.Table.from_batches([_own(batch, settings) for batch in batches], schema=POST)
         return Parsed(posts=posts, aside=tuple(aside))
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Look what lies in the folder."""
         try:
             files = _files(_path(settings))

@@ -11,32 +11,27 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from talkworthy.connectors.contract import (
     Answer,
-    AskForCredentials,
     Capabilities,
     Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
     Request,
     SendingLimits,
     Sent,
     Setting,
-    TryLater,
-    Unsure,
 )
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed, TryLater, Unsure
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markdown import rendered
 from talkworthy.connectors.markup import absolute, links, plain, site
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.posting import accepted, answered, first_of, marker, post_once, reason, since
 from talkworthy.connectors.reading import (
     Gone,
@@ -52,11 +47,8 @@ from talkworthy.connectors.reading import (
     record,
     text,
 )
+from talkworthy.connectors.replies import Response
 from talkworthy.schema import post_uid
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
 
 API = "https://api.github.com"
 VERSION = "2022-11-28"
@@ -182,7 +174,7 @@ class GitHub:
         scopes=("issues: write", "pull requests: write", "discussions: write"),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Ask each repository for what changed."""
         walk = _Walk(http, settings, cursor, now)
         try:
@@ -208,7 +200,7 @@ class GitHub:
             return gather([found], reader.delivered)
         raise Malformed("neither issues nor comments nor a delivery of GitHub's")
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Read each repository's card."""
         try:
             walk = _Walk(http, settings, None, now)
@@ -227,11 +219,11 @@ class GitHub:
             ok=True, message=message + (f" Neither issues nor discussions: {', '.join(mute)}." if mute else "")
         )
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Comment on the issue, pull request or discussion; a mark that nobody sees holds the key."""
         return _sent(http, settings, outgoing, now=now)
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Look for the mark among the comments since."""
         return _found(http, settings, outgoing, now=now)
 
@@ -263,7 +255,7 @@ class GitHub:
 class _Walk:
     """One fetch: what was brought, and the cursor as far as it is covered."""
 
-    def __init__(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
+    def __init__(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
         self.http, self.settings, self.now = http, settings, now
         self.api = (text(settings.get("api")) or API).rstrip("/")
         self.token = text(settings.get("token"))
@@ -380,7 +372,7 @@ class _Walk:
         self.payloads.append(response.payload(fetched_at=self.now, private=self.states[name].get("private") is True))
         return record(reply.get("data"))
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, *, etag: str | None = None) -> "Response":
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, etag: str | None = None) -> Response:
         """One reply of the REST interface: below 400, or 410."""
         headers = self._headers() | ({"If-None-Match": etag} if etag else {})
         response = _judged(self.http.get(self.api + path, params=params, auth=self.token, headers=headers))
@@ -573,7 +565,7 @@ def _deeper(talks: Sequence[Mapping[str, Any]], since: str) -> list[list[Any]]:
     return found
 
 
-def _judged(response: "Response") -> "Response":
+def _judged(response: Response) -> Response:
     """The reply, or TryLater where GitHub's first or second limit is reached, which it tells with 403 too."""
     if response.status not in (403, 429):
         return response
@@ -673,7 +665,7 @@ mutation($on: ID!, $body: String!, $under: ID) {
 """
 
 
-def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+def _sent(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
     place = _answered_place(outgoing)
     body = f"{_addressed(outgoing)}\n\n{marker(outgoing.key)}"
     if place.sort == "discussions":
@@ -683,7 +675,7 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
     return _as_sent(settings, accepted(response), "issuecomment", response)
 
 
-def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+def _found(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
     place = _answered_place(outgoing)
     if place.sort == "discussions":
         talk = _discussion(http, settings, place)
@@ -734,7 +726,7 @@ def _addressed(outgoing: Outgoing) -> str:
     return outgoing.text if not handle or handle.lower() in named else f"@{handle} {outgoing.text}"
 
 
-def _sent_in_discussion(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, place: _Spot, body: str) -> Sent:
+def _sent_in_discussion(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, place: _Spot, body: str) -> Sent:
     talk = _discussion(http, settings, place)
     under = None
     for top in (record(one) for one in listed(record(talk.get("comments")).get("nodes"))):
@@ -750,7 +742,7 @@ def _sent_in_discussion(http: "Http", settings: Mapping[str, Any], outgoing: Out
     return _as_sent(settings, comment, "discussioncomment", response)
 
 
-def _discussion(http: "Http", settings: Mapping[str, Any], place: _Spot) -> Mapping[str, Any]:
+def _discussion(http: Http, settings: Mapping[str, Any], place: _Spot) -> Mapping[str, Any]:
     owner, _, name = place.name.partition("/")
     asked = {"query": _DISCUSSION, "variables": {"owner": owner, "name": name, "number": place.number}}
     response = _judged(http.post(_graph(settings), json=asked, auth=_token(settings), headers=_HEADERS))
@@ -775,7 +767,7 @@ def _judge_errors(reply: Mapping[str, Any]) -> None:
         raise GiveUp(f"GitHub does not take it: {said}")
 
 
-def _taken(response: "Response") -> "Response":
+def _taken(response: Response) -> Response:
     """The reply to a comment, or what it means that it was not taken."""
     response = _judged(response)
     if response.status in (404, 410):

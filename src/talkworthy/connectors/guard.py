@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import httpcore
 import httpx
 
-from talkworthy.connectors.contract import GiveUp, TryLater
+from talkworthy.connectors.errors import GiveUp, TryLater
 
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f\\]")
 Resolve: TypeAlias = Callable[[str, int], list[str]]

@@ -3,22 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from talkworthy.connectors.contract import (
-    Capabilities,
-    Checked,
-    ConnectorError,
-    Cursor,
-    Kind,
-    Malformed,
-    Page,
-    Parsed,
-    Payload,
-    Setting,
-    TryLater,
-)
+from talkworthy.connectors.contract import Capabilities, Checked, Kind, Page, Parsed, Setting
+from talkworthy.connectors.errors import ConnectorError, Malformed, TryLater
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import absolute, clean, links, plain, site
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -34,11 +25,8 @@ from talkworthy.connectors.reading import (
     record,
     text,
 )
+from talkworthy.connectors.replies import Response
 from talkworthy.schema import post_uid
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
 
 SEARCH = "https://hn.algolia.com/api/v1/search_by_date"
 ITEMS = "https://hacker-news.firebaseio.com/v0"
@@ -114,7 +102,7 @@ class HackerNews:
         ),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Search or walk on, then read again what changed."""
         walk = _Walk(http, settings, cursor, now)
         try:
@@ -142,7 +130,7 @@ class HackerNews:
             raise Malformed("a reply of the search without hits")
         return gather(hits, lambda hit: _hit(hit, taken_at))
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Ask for the newest item and, where there are words, for one hit of each."""
         try:
             newest = http.get(f"{ITEMS}/maxitem.json").raise_for_status().json()
@@ -159,7 +147,7 @@ class HackerNews:
 class _Walk:
     """One fetch: what it has brought, and the cursor as far as it is covered."""
 
-    def __init__(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
+    def __init__(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
         before = dict(cursor or {})
         self.http, self.settings, self.now = http, settings, now
         self.words = _words(settings)
@@ -233,11 +221,11 @@ class _Walk:
             self._keep(response)
             self._watch([number])
 
-    def _keep(self, response: "Response") -> None:
+    def _keep(self, response: Response) -> None:
         if response.body.strip() != b"null":
             self.payloads.append(response.payload(fetched_at=self.now, item=True))
 
-    def _get(self, path: str) -> "Response":
+    def _get(self, path: str) -> Response:
         return self.http.get(f"{ITEMS}/{path}.json").raise_for_status()
 
     def _json(self, path: str) -> Any:
@@ -282,7 +270,7 @@ def _query(words: str, settings: Mapping[str, Any], floor: int, upper: int | Non
     }
 
 
-def _hits_of(http: "Http", words: str, settings: Mapping[str, Any]) -> int:
+def _hits_of(http: Http, words: str, settings: Mapping[str, Any]) -> int:
     query = _query(words, settings, 0, None) | {"hitsPerPage": 1}
     return integer(record(http.get(SEARCH, params=query).raise_for_status().json()).get("nbHits")) or 0
 

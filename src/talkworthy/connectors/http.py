@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import httpx
 
-from talkworthy.connectors.contract import GiveUp, TryLater
+from talkworthy.connectors.errors import GiveUp, TryLater
 from talkworthy.connectors.guard import AddressRefused, Backend, Guard, Resolve, Transport, resolved, where
 from talkworthy.connectors.replies import (
     Broken,

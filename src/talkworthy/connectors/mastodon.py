@@ -13,32 +13,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import nh3
 
 from talkworthy.connectors.contract import (
-    AskForCredentials,
     Attachment,
     Capabilities,
     Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
     SendingLimits,
     Sent,
     Setting,
-    TryLater,
-    Unsure,
 )
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed, TryLater, Unsure
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import absolute, clean, plain, shortened, site
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.posting import accepted, answered, first_of, multipart, post_once, reason, same_words, since
 from talkworthy.connectors.reading import (
     Gone,
@@ -54,12 +49,9 @@ from talkworthy.connectors.reading import (
     record,
     text,
 )
+from talkworthy.connectors.replies import Response
+from talkworthy.connectors.websocket import WebSocket
 from talkworthy.schema import native_parts, post_uid
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
-    from talkworthy.connectors.websocket import WebSocket
 
 LIMIT = 40
 """Posts in one page, the most that Mastodon gives."""
@@ -223,7 +215,7 @@ class Mastodon:
         scopes=("read", "write:statuses", "write:media"),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Read one page of one timeline; several hashtags, lists or accounts take turns."""
         targets = _targets(settings)
         key = f"{_server(settings)} {_what(settings)}"
@@ -243,7 +235,7 @@ class Mastodon:
         after = {"key": key, "turn": onward % len(targets), "places": places}
         return Page(payloads=tuple(payloads), cursor=after, more=more or onward < len(targets), note=note)
 
-    def stream(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
+    def stream(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None) -> Iterator[Page]:
         """Connect, catch up by pages, then hear what comes; WebSocket first, server-sent events where there is none."""
         what = _what(settings)
         if what not in STREAMS:
@@ -278,7 +270,7 @@ class Mastodon:
             raise Malformed("the reply holds no posts")
         return gather(body, reader.item)
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Find out what the server runs, then read one page."""
         try:
             base = _server(settings)
@@ -294,15 +286,15 @@ class Mastodon:
         message = f"{base} runs {kind.software} {kind.version}; its first page holds {posts} posts."
         return Checked(ok=True, message=message, details=details | {"posts": str(posts)})
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Post a reply under the status that it answers, naming its author; files first, with their descriptions."""
         return _sent(http, settings, outgoing, now=now)
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Look among the answers to the status, and the newest of our own statuses."""
         return _found(http, settings, outgoing, now=now)
 
-    def limits(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Mapping[str, Any]:
+    def limits(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Mapping[str, Any]:
         """What this server takes: its length of a post, its files, and whether it knows keys."""
         return _limits(http, settings)
 
@@ -311,7 +303,7 @@ class Mastodon:
 
 
 def _step(
-    http: "Http", settings: Mapping[str, Any], target: str, place: _Place, *, now: datetime
+    http: Http, settings: Mapping[str, Any], target: str, place: _Place, *, now: datetime
 ) -> tuple[list[Payload], _Place, bool]:
     """One page of a timeline: of what came before while that is wanted, else of what came since."""
     history = _number(settings, "history")
@@ -343,7 +335,7 @@ def _step(
 
 
 def _look_back(
-    http: "Http",
+    http: Http,
     settings: Mapping[str, Any],
     path: str,
     params: Sequence[tuple[str, str]],
@@ -367,7 +359,7 @@ def _look_back(
     return payloads, replace(place, looked=int(now.timestamp()), recent=recent)
 
 
-def _is_gone(http: "Http", settings: Mapping[str, Any], id: str) -> bool:
+def _is_gone(http: Http, settings: Mapping[str, Any], id: str) -> bool:
     """Whether the server says that a post is no more; a refusal of any other kind says nothing."""
     reply = http.get(f"{_server(settings)}/api/v1/statuses/{quote(id, safe='')}", auth=_token(settings))
     return reply.status in (404, 410)
@@ -377,7 +369,7 @@ def _is_gone(http: "Http", settings: Mapping[str, Any], id: str) -> bool:
 class _Read:
     """A page of a timeline as it came, and the ids in it."""
 
-    reply: "Response"
+    reply: Response
     ids: tuple[str, ...]
     newest: str | None
     oldest: str | None
@@ -386,7 +378,7 @@ class _Read:
         return self.reply.payload(fetched_at=now)
 
 
-def _page(http: "Http", settings: Mapping[str, Any], path: str, params: Sequence[tuple[str, str]]) -> _Read:
+def _page(http: Http, settings: Mapping[str, Any], path: str, params: Sequence[tuple[str, str]]) -> _Read:
     query = urlencode([*params, ("limit", str(LIMIT))])
     reply = http.get(f"{_server(settings)}{path}?{query}", auth=_token(settings), accept="application/json")
     if reply.status == 422 and not _token(settings):
@@ -413,7 +405,7 @@ def _order(id: str) -> tuple[int, str]:
 
 
 def _timeline(
-    http: "Http", settings: Mapping[str, Any], target: str, place: _Place
+    http: Http, settings: Mapping[str, Any], target: str, place: _Place
 ) -> tuple[str, list[tuple[str, str]], _Place]:
     """Path and parameters of a timeline; names of lists and accounts are looked up once."""
     what = _what(settings)
@@ -435,7 +427,7 @@ def _timeline(
     return f"/api/v1/accounts/{number}/statuses", [], place
 
 
-def _list_id(http: "Http", settings: Mapping[str, Any], title: str) -> str:
+def _list_id(http: Http, settings: Mapping[str, Any], title: str) -> str:
     reply = http.get(f"{_server(settings)}/api/v1/lists", auth=_token(settings)).raise_for_status()
     for each in map(record, listed(reply.json())):
         if title in (each.get("id"), each.get("title")):
@@ -443,7 +435,7 @@ def _list_id(http: "Http", settings: Mapping[str, Any], title: str) -> str:
     raise GiveUp(f"The account has no list called “{title}”.")
 
 
-def _account_id(http: "Http", settings: Mapping[str, Any], name: str) -> str:
+def _account_id(http: Http, settings: Mapping[str, Any], name: str) -> str:
     """The id of an account on this server; servers without a lookup are searched."""
     base, token = _server(settings), _token(settings)
     reply = http.get(f"{base}/api/v1/accounts/lookup", params={"acct": name}, auth=token)
@@ -464,7 +456,7 @@ def _account_id(http: "Http", settings: Mapping[str, Any], name: str) -> str:
 # --- the stream ----------------------------------------------------------------------------------------------------
 
 
-def _socket(http: "Http", settings: Mapping[str, Any], base: str, target: str) -> "WebSocket":
+def _socket(http: Http, settings: Mapping[str, Any], base: str, target: str) -> WebSocket:
     """A WebSocket; the token travels in headers, since addresses end up in logs."""
     token = _token(settings)
     query = urlencode(_subscription(http, settings, target))
@@ -472,7 +464,7 @@ def _socket(http: "Http", settings: Mapping[str, Any], base: str, target: str) -
     return http.websocket(f"{base}/api/v1/streaming?{query}", auth=token, subprotocols=protocols)
 
 
-def _subscription(http: "Http", settings: Mapping[str, Any], target: str) -> dict[str, str]:
+def _subscription(http: Http, settings: Mapping[str, Any], target: str) -> dict[str, str]:
     what = _what(settings)
     if what == "hashtag":
         return {"stream": "hashtag", "tag": target}
@@ -483,7 +475,7 @@ def _subscription(http: "Http", settings: Mapping[str, Any], target: str) -> dic
 
 def _follow(
     connector: Mastodon,
-    http: "Http",
+    http: Http,
     settings: Mapping[str, Any],
     cursor: Cursor | None,
     batches: Iterator[list[str]],
@@ -503,7 +495,7 @@ def _follow(
         yield Page(payloads=(kept,) if batch else (), cursor=cursor)
 
 
-def _socket_batches(socket: "WebSocket") -> Iterator[list[str]]:
+def _socket_batches(socket: WebSocket) -> Iterator[list[str]]:
     """Messages as lines, in batches of what came within a moment; an empty batch as a heartbeat."""
     over: ConnectorError | None = None
     while over is None:
@@ -520,7 +512,7 @@ def _socket_batches(socket: "WebSocket") -> Iterator[list[str]]:
     raise over
 
 
-def _event_batches(http: "Http", settings: Mapping[str, Any], base: str, target: str) -> Iterator[list[str]]:
+def _event_batches(http: Http, settings: Mapping[str, Any], base: str, target: str) -> Iterator[list[str]]:
     """Server-sent events as the same lines that a WebSocket carries."""
     told = _subscription(http, settings, target)
     path = told.pop("stream").replace(":", "/")
@@ -580,7 +572,7 @@ class _Instance:
     speaks: bool = True
 
 
-def _instance(http: "Http", base: str) -> _Instance:
+def _instance(http: Http, base: str) -> _Instance:
     """Ask in the newest way first: /api/v2/instance, /api/v1/instance, then nodeinfo."""
     for version in ("v2", "v1"):
         told = _answer(http, f"{base}/api/{version}/instance")
@@ -598,7 +590,7 @@ def _instance(http: "Http", base: str) -> _Instance:
     return _Instance(software=text(about.get("name")) or "?", version=text(about.get("version")) or "?", speaks=False)
 
 
-def _answer(http: "Http", url: str) -> Mapping[str, Any]:
+def _answer(http: Http, url: str) -> Mapping[str, Any]:
     reply = http.get(url, accept="application/json")
     if reply.status != 200:
         return {}
@@ -608,7 +600,7 @@ def _answer(http: "Http", url: str) -> Mapping[str, Any]:
         return {}
 
 
-def _streaming_base(http: "Http", settings: Mapping[str, Any]) -> str:
+def _streaming_base(http: Http, settings: Mapping[str, Any]) -> str:
     """Where the server streams; a token never goes to an unencrypted place because a reply says so."""
     base = _server(settings)
     secure = base.startswith("https:")
@@ -899,7 +891,7 @@ WAITS = 5
 """Looks at a file that the server is still working on."""
 
 
-def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+def _sent(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
     base, token = _server(settings), _sending_token(settings)
     parent = _status_answered(http, settings, outgoing)
     body: dict[str, Any] = {
@@ -925,7 +917,7 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
     return _as_sent(settings, accepted(response.raise_for_status()))
 
 
-def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+def _found(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
     base, token = _server(settings), _sending_token(settings)
     me = record(http.get(f"{base}/api/v1/accounts/verify_credentials", auth=token).raise_for_status().json())
     parent = _status_answered(http, settings, outgoing)
@@ -957,7 +949,7 @@ def _without_addresses(words: str) -> str:
     return re.sub(r"https?://\S+|@[\w.-]+(?:@[\w.-]+)?", " ", words)
 
 
-def _status_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, Any]:
+def _status_answered(http: Http, settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, Any]:
     """The status that is answered, as the server of the account knows it, with its id there."""
     post, base, token = answered(outgoing, "mastodon"), _server(settings), _sending_token(settings)
     if post.get("origin") == native_parts(post_uid("mastodon", _host(base), "0"))[1]:  # a port is written otherwise
@@ -984,7 +976,7 @@ def _addressed(words: str, account: Mapping[str, Any], host: str) -> str:
     return words if not name or known_as & named else f"@{name} {words}"
 
 
-def _uploaded(http: "Http", settings: Mapping[str, Any], file: Attachment) -> str:
+def _uploaded(http: Http, settings: Mapping[str, Any], file: Attachment) -> str:
     """The id of an uploaded file. Nothing is posted by it, so whatever breaks is tried again."""
     base, token = _server(settings), _sending_token(settings)
     content, kind = multipart({"description": file.alt}, "file", file)
@@ -1019,7 +1011,7 @@ def _sending_token(settings: Mapping[str, Any]) -> str:
     return token
 
 
-def _limits(http: "Http", settings: Mapping[str, Any]) -> dict[str, Any]:
+def _limits(http: Http, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the instance tells of itself; what it does not tell is left as declared."""
     base = _server(settings)
     told_of = _answer(http, f"{base}/api/v2/instance") or _answer(http, f"{base}/api/v1/instance")

@@ -5,20 +5,18 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from talkworthy.connectors.contract import Attachment, ConnectorError, GiveUp, Outgoing, TryLater, Unsure
-from talkworthy.connectors.replies import TooLarge, has_left
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
+from talkworthy.connectors.contract import Attachment, Outgoing
+from talkworthy.connectors.errors import ConnectorError, GiveUp, TryLater, Unsure
+from talkworthy.connectors.http import Http
+from talkworthy.connectors.replies import Response, TooLarge, has_left
 
 SLACK = timedelta(minutes=5)
 """How far a channel's clock may be behind ours when it is searched."""
 
 
-def post_once(http: "Http", url: str, **options: Any) -> "Response":
+def post_once(http: Http, url: str, **options: Any) -> Response:
     """POST, and never twice. TryLater where surely nothing arrived or the channel asks for a pause; else Unsure.
 
     A server that fails may have kept what it was given: every 5xx is Unsure, unless it says when to come back.
@@ -36,7 +34,7 @@ def post_once(http: "Http", url: str, **options: Any) -> "Response":
     return response
 
 
-def accepted(response: "Response") -> dict[str, Any]:
+def accepted(response: Response) -> dict[str, Any]:
     """The JSON object of a reply that accepted something; Unsure where it cannot be read."""
     try:
         found = json.loads(response.body)
@@ -47,7 +45,7 @@ def accepted(response: "Response") -> dict[str, Any]:
     return found
 
 
-def reason(response: "Response", *names: str) -> str:
+def reason(response: Response, *names: str) -> str:
     """What a reply says of itself under one of the names, cut short; empty where it says nothing."""
     try:
         found = json.loads(response.body)

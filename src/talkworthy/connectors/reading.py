@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from talkworthy.connectors.contract import Malformed, Parsed, SetAside
+from talkworthy.connectors.contract import Parsed, SetAside
+from talkworthy.connectors.errors import Malformed
 from talkworthy.schema import OBSERVATION, TOMBSTONE, posts_table
 
 FRAGMENT_BYTES = 4_000

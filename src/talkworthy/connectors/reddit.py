@@ -3,30 +3,25 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from talkworthy.connectors.contract import (
-    AskForCredentials,
     Capabilities,
     Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
     SendingLimits,
     Sent,
     Setting,
-    TryLater,
-    Unsure,
 )
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed, TryLater, Unsure
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markdown import rendered
 from talkworthy.connectors.markup import absolute, links, plain, site
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.posting import accepted, answered, first_of, post_once, same_words, since
 from talkworthy.connectors.reading import (
     Gone,
@@ -41,11 +36,8 @@ from talkworthy.connectors.reading import (
     record,
     text,
 )
+from talkworthy.connectors.replies import Response
 from talkworthy.schema import post_uid
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
 
 TOKENS = "https://www.reddit.com/api/v1/access_token"
 API = "https://oauth.reddit.com"
@@ -164,7 +156,7 @@ class Reddit:
         scopes=("submit", "history", "read"),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Walk each listing down to what is known, then ask again for some of the newest."""
         walk = _Walk(http, settings, cursor, now)
         try:
@@ -186,7 +178,7 @@ class Reddit:
             raise Malformed("no listing of Reddit's")
         return gather(children, lambda child: _read(child, payload.fetched_at))
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Sign in and read one post of each listing."""
         try:
             walk = _Walk(http, settings, None, now)
@@ -201,11 +193,11 @@ class Reddit:
         message = "Reddit answers." + (f" Nothing stands in {', '.join(silent)}." if silent else "")
         return Checked(ok=True, message=message)
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Comment below the post or comment that it answers, as the account of the refresh token."""
         return _sent(http, settings, outgoing, now=now)
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Look among the newest comments of the account."""
         return _found(http, settings, outgoing, now=now)
 
@@ -213,7 +205,7 @@ class Reddit:
 class _Walk:
     """One fetch: a token that lives as long as it, what was brought, and the cursor as far as it is covered."""
 
-    def __init__(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
+    def __init__(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
         before = dict(cursor or {})
         self.http, self.settings, self.now = http, settings, now
         self.agent = f"linux:talkworthy:0.1 (by /u/{_ascii(settings.get('account')) or 'unknown'})"
@@ -268,7 +260,7 @@ class _Walk:
         self.looked = int(self.now.timestamp())
         self.turn = start + len(names) if start + len(names) < len(self.watched) else 0
 
-    def get(self, path: str, params: Mapping[str, Any]) -> "Response":
+    def get(self, path: str, params: Mapping[str, Any]) -> Response:
         """Ask with the token; TryLater as Reddit's own counters say."""
         if self.wait:
             raise TryLater("Reddit's requests are spent for now", after=self.wait)
@@ -498,11 +490,11 @@ def _subreddits(given: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _children(response: "Response") -> list[Mapping[str, Any]]:
+def _children(response: Response) -> list[Mapping[str, Any]]:
     return [record(child) for child in listed(record(record(response.json()).get("data")).get("children"))]
 
 
-def _number(response: "Response", header: str) -> float | None:
+def _number(response: Response, header: str) -> float | None:
     try:
         return max(float(response.headers.get(header, "")), 0.0)
     except ValueError:
@@ -516,7 +508,7 @@ def _ascii(value: Any) -> str:
 # sending
 
 
-def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+def _sent(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
     walk, thing = _writer(http, settings, now), _thing_answered(outgoing)
     response = post_once(
         http,
@@ -535,7 +527,7 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
     return _as_sent(data)
 
 
-def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+def _found(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
     walk, thing = _writer(http, settings, now), _thing_answered(outgoing)
     account = _ascii(settings.get("account"))
     comments = _children(walk.get(f"/user/{account}/comments", {"limit": LIMIT, "sort": "new", "raw_json": 1}))
@@ -547,7 +539,7 @@ def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now
     return None
 
 
-def _writer(http: "Http", settings: Mapping[str, Any], now: datetime) -> _Walk:
+def _writer(http: Http, settings: Mapping[str, Any], now: datetime) -> _Walk:
     if text(settings.get("refresh_token")) is None:
         raise AskForCredentials("Answering needs a refresh token of the account with the scope “submit”.")
     return _Walk(http, settings, None, now)

@@ -19,8 +19,9 @@ from urllib.parse import urljoin
 import httpcore
 import httpx
 
-from talkworthy.connectors.contract import AskForCredentials, ConnectorError, GiveUp, Payload, TryLater
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, TryLater
 from talkworthy.connectors.guard import where
+from talkworthy.connectors.payload import Payload
 
 _KEPT_HEADERS = ("content-type", "date", "etag", "last-modified", "link", "location")
 

@@ -7,24 +7,13 @@ import html as entities
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from talkworthy.connectors.contract import (
-    AskForCredentials,
-    Capabilities,
-    Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
-    Kind,
-    Malformed,
-    Page,
-    Parsed,
-    Payload,
-    Setting,
-    TryLater,
-)
+from talkworthy.connectors.contract import Capabilities, Checked, Kind, Page, Parsed, Setting
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed, TryLater
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import absolute, clean, links, plain, site
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.reading import (
     Gone,
     Piece,
@@ -39,11 +28,8 @@ from talkworthy.connectors.reading import (
     record,
     text,
 )
+from talkworthy.connectors.replies import Response
 from talkworthy.schema import post_uid
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
 
 API = "https://api.stackexchange.com/2.3"
 FILTER = "withbody"
@@ -137,7 +123,7 @@ class StackExchange:
         ),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Do what is still to do, else look for active questions; stop at once when the API asks for a pause."""
         walk = _Walk(http, settings, cursor, now)
         try:
@@ -159,7 +145,7 @@ class StackExchange:
         reader = _Reader(host=host, taken_at=payload.fetched_at, questions=record(payload.meta.get("questions")))
         return gather(items, reader.read, gone=reader.missing(items, record(payload.meta.get("asked"))))
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Ask for one question of each search."""
         walk = _Walk(http, settings, None, now)
         try:
@@ -174,7 +160,7 @@ class StackExchange:
 class _Walk:
     """One fetch: what it has brought, what it still has to ask, and what the API allows."""
 
-    def __init__(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
+    def __init__(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
         before = dict(cursor or {})
         self.http, self.settings, self.now = http, settings, now
         self.site = _site_name(text(settings.get("site")) or "stackoverflow")
@@ -388,7 +374,7 @@ def _site_name(given: str) -> str:
     return given.strip().lower().removeprefix("https://").strip("/")
 
 
-def _wrapper(response: "Response") -> dict[str, Any]:
+def _wrapper(response: Response) -> dict[str, Any]:
     """The wrapper object, or the error that it stands for."""
     if response.status >= 500 and not response.body.lstrip().startswith(b"{"):
         response.raise_for_status()

@@ -12,30 +12,17 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from talkworthy.connectors.contract import (
-    Answer,
-    Capabilities,
-    Checked,
-    Cursor,
-    Kind,
-    Malformed,
-    Page,
-    Parsed,
-    Payload,
-    Request,
-    SetAside,
-    Setting,
-)
+from talkworthy.connectors.contract import Answer, Capabilities, Checked, Kind, Page, Parsed, Request, SetAside, Setting
+from talkworthy.connectors.errors import Malformed
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import clean, cleaned, plain
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.schema import POST, TOMBSTONE, post_uid
 from talkworthy.schema.formats import from_activitystreams, owned, post_from_json, read_time
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
 
 MAX_BODY = 10_000_000
 REMEMBERED = 500
@@ -108,7 +95,7 @@ class Webhook:
         ),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Nothing: others call us."""
         return Page(cursor=cursor, wait=3_600)
 
@@ -153,7 +140,7 @@ class Webhook:
             aside=tuple(SetAside(reason=reason, fragment=_fragment(piece)) for reason, piece in found.aside),
         )
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Look at the settings; nothing is called."""
         secret = str(settings.get("secret") or "")
         if len(secret) < SHORTEST_SECRET:

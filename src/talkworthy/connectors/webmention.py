@@ -9,35 +9,20 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import mf2py
 import pyarrow as pa
 from bs4 import BeautifulSoup
 
-from talkworthy.connectors.contract import (
-    Answer,
-    Capabilities,
-    Checked,
-    ConnectorError,
-    Cursor,
-    Kind,
-    Malformed,
-    Page,
-    Parsed,
-    Payload,
-    Request,
-    SetAside,
-    Setting,
-    TryLater,
-)
+from talkworthy.connectors.contract import Answer, Capabilities, Checked, Kind, Page, Parsed, Request, SetAside, Setting
+from talkworthy.connectors.errors import ConnectorError, Malformed, TryLater
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import MAX_DEPTH, absolute, clean, depth, links, plain, site, storable
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.schema import OBSERVATION, TOMBSTONE, post_uid, posts_table
 from talkworthy.schema.formats import read_time
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
 
 MAX_PAGE = 1_000_000
 PENDING = 1_000
@@ -112,7 +97,7 @@ class Webmention:
             cursor={**(cursor or {}), "pending": pending},
         )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Read the sources of the claims that wait, a few at a time."""
         known = dict(cursor or {})
         pending = list(known.get("pending") or [])
@@ -158,7 +143,7 @@ class Webmention:
             return Parsed(posts=posts_table([_bare(uid, source, target, markup, payload)]))
         return _entry(uid, source, target, markup, payload)
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Look whether our first site tells others where to send Webmentions."""
         hosts = _hosts(settings)
         if not hosts:
@@ -216,7 +201,7 @@ def _is_ours(address: str, settings: Mapping[str, Any]) -> bool:
     return site(address) in _hosts(settings)
 
 
-def _source(http: "Http", claim: list[Any], now: datetime) -> Payload:
+def _source(http: Http, claim: list[Any], now: datetime) -> Payload:
     response = http.get(claim[0], accept="text/html, application/json;q=0.8, */*;q=0.5", max_bytes=MAX_PAGE)
     if response.status != 410:
         response.raise_for_status()

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
-from talkworthy.connectors.contract import TryLater
+from talkworthy.connectors.errors import TryLater
 from talkworthy.connectors.guard import where
 from talkworthy.connectors.replies import error_of
 

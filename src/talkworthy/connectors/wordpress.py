@@ -10,38 +10,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from talkworthy.connectors.contract import (
-    AskForCredentials,
     Capabilities,
     Checked,
-    ConnectorError,
-    Cursor,
-    GiveUp,
     Kind,
-    Malformed,
     Outgoing,
     Page,
     Parsed,
-    Payload,
     SendingLimits,
     Sent,
     SetAside,
     Setting,
-    TryLater,
-    Unsure,
 )
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, Malformed, TryLater, Unsure
+from talkworthy.connectors.http import Http
 from talkworthy.connectors.markup import absolute, clean, links, plain, site, storable
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.posting import accepted, answered, first_of, post_once, reason, same_words, since
+from talkworthy.connectors.replies import Response
 from talkworthy.schema import TOMBSTONE, post_uid, posts_table
-
-if TYPE_CHECKING:
-    from talkworthy.connectors.http import Http
-    from talkworthy.connectors.replies import Response
 
 PER_PAGE = 100
 POLL = 120.0
@@ -102,7 +94,7 @@ class WordPress:
         scopes=("application password",),
     )
 
-    def fetch(self, http: "Http", settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
+    def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """One page: the newest comments with their edits and deletions, or on the way back to those known."""
         known = dict(cursor or {})
         known["root"] = known.get("root") or _root(http, settings)
@@ -141,7 +133,7 @@ class WordPress:
             aside=tuple(aside),
         )
 
-    def check(self, http: "Http", settings: Mapping[str, Any], *, now: datetime) -> Checked:
+    def check(self, http: Http, settings: Mapping[str, Any], *, now: datetime) -> Checked:
         """Find the REST interface and read one comment."""
         try:
             response = _asked(http, settings, _root(http, settings), {"per_page": 1})
@@ -150,11 +142,11 @@ class WordPress:
         total = response.headers.get("x-wp-total", "?")
         return Checked(ok=True, message=f"{site(response.url)} shows {total} comments.", details={"comments": total})
 
-    def send(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+    def send(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
         """Write a comment below the one that it answers, as the user of the application password."""
         return _sent(http, settings, outgoing, now=now)
 
-    def find_sent(self, http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+    def find_sent(self, http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
         """Look among the newest answers to that comment; WordPress itself refuses the same words twice."""
         return _found(http, settings, outgoing, now=now)
 
@@ -162,7 +154,7 @@ class WordPress:
 # asking
 
 
-def _root(http: "Http", settings: Mapping[str, Any]) -> str:
+def _root(http: Http, settings: Mapping[str, Any]) -> str:
     """Where the REST interface lies: as the site says in its headers, else the usual place."""
     url = str(settings.get("url") or "").strip()
     if absolute(url) is None:
@@ -175,7 +167,7 @@ def _root(http: "Http", settings: Mapping[str, Any]) -> str:
     return response.url.split("?", 1)[0].rstrip("/") + "/wp-json/"
 
 
-def _asked(http: "Http", settings: Mapping[str, Any], root: str, params: Mapping[str, Any]) -> "Response":
+def _asked(http: Http, settings: Mapping[str, Any], root: str, params: Mapping[str, Any]) -> Response:
     route = "wp/v2/comments"
     name, password = settings.get("username"), str(settings.get("password") or "")
     auth = (str(name), password.replace(" ", "")) if name else None
@@ -197,7 +189,7 @@ def _asked(http: "Http", settings: Mapping[str, Any], root: str, params: Mapping
     return response
 
 
-def _code(response: "Response") -> str:
+def _code(response: Response) -> str:
     try:
         answer = json.loads(response.body)
     except (ValueError, RecursionError):
@@ -214,7 +206,7 @@ def _those(payload: Payload | None) -> tuple[Payload, ...]:
 
 
 def _compared(
-    response: "Response", comments: Sequence[Mapping[str, Any]], recent: Mapping[str, str], now: datetime
+    response: Response, comments: Sequence[Mapping[str, Any]], recent: Mapping[str, str], now: datetime
 ) -> Payload | None:
     """The newest comments with what is edited and gone since the last visit; None where nothing changed."""
     hashes = _remembered(comments)
@@ -226,7 +218,7 @@ def _compared(
     return response.payload(fetched_at=now, edited=edited, gone=gone)
 
 
-def _listed(response: "Response") -> list[dict[str, Any]]:
+def _listed(response: Response) -> list[dict[str, Any]]:
     return [each for each in response.json() if isinstance(each, dict) and type(each.get("id")) is int]
 
 
@@ -344,7 +336,7 @@ def _word(value: object) -> str | None:
 # sending
 
 
-def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
+def _sent(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent:
     root, auth, parent = _root(http, settings), _pair(settings), _comment_answered(http, settings, outgoing)
     body = {"post": parent["post"], "parent": parent["id"], "content": outgoing.text}
     response = post_once(http, f"{root.rstrip('/')}/wp/v2/comments", json=body, auth=auth, accept="application/json")
@@ -363,7 +355,7 @@ def _sent(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now:
     return _as_sent(settings, accepted(response))
 
 
-def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
+def _found(http: Http, settings: Mapping[str, Any], outgoing: Outgoing, *, now: datetime) -> Sent | None:
     root, parent = _root(http, settings), _comment_answered(http, settings, outgoing)
     params = {"parent": parent["id"], "per_page": PER_PAGE, "order": "desc", "orderby": "id"}
     address = f"{root.rstrip('/')}/wp/v2/comments"
@@ -384,7 +376,7 @@ def _found(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing, *, now
     return _as_sent(settings, there) if there else None
 
 
-def _comment_answered(http: "Http", settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, int]:
+def _comment_answered(http: Http, settings: Mapping[str, Any], outgoing: Outgoing) -> dict[str, int]:
     """The comment that is answered and the post that it stands under."""
     number = str(answered(outgoing, "wordpress").get("native_id") or "")
     if not (number.isascii() and number.isdigit()):

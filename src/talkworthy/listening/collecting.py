@@ -21,9 +21,10 @@ from django.db.models import F
 
 from talkworthy import archive as river
 from talkworthy.archive import Archive, PayloadRef, PayloadStore, Spooled
-from talkworthy.connectors import contract
-from talkworthy.connectors.contract import Connector, Malformed, Parsed
+from talkworthy.connectors.contract import Answer, Connector, Page, Parsed, SetAside
+from talkworthy.connectors.errors import GiveUp, Malformed
 from talkworthy.connectors.http import Http
+from talkworthy.connectors.payload import Payload
 from talkworthy.connectors.registry import connector_named
 from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, speaking
@@ -48,7 +49,7 @@ AHEAD = 3
 FRAGMENTS_SHOWN = 5
 
 
-class MissingConnector(contract.GiveUp):
+class MissingConnector(GiveUp):
     """The connector of a source is not installed (any more)."""
 
 
@@ -81,7 +82,7 @@ def settings_of(source: Source) -> dict[str, Any]:
     return {**source.settings, **opened(source.secrets)}
 
 
-def keep_page(store: PayloadStore, source: Source, page: contract.Page | contract.Answer) -> PayloadRef | None:
+def keep_page(store: PayloadStore, source: Source, page: Page | Answer) -> PayloadRef | None:
     """Make a page durable, with the cursor that covers it. None where it holds neither payload nor cursor."""
     if not page.payloads and page.cursor is None:
         return None
@@ -94,13 +95,13 @@ def keep_page(store: PayloadStore, source: Source, page: contract.Page | contrac
     return store.keep(source_key(source), kept, page.cursor)
 
 
-def fetch_source(source: Source, http: Http, *, now: datetime) -> contract.Page:
+def fetch_source(source: Source, http: Http, *, now: datetime) -> Page:
     """Bring what came since the cursor, page by page, each durable before the next is asked for.
 
     Returns the last page. Raises the connector's errors; what was kept before stays kept.
     """
     connector, settings, store = connector_of(source), settings_of(source), payloads_of(source.workspace)
-    page = contract.Page()
+    page = Page()
     for _turn in range(PAGES_A_TURN):
         page = connector.fetch(http, settings, store.cursor(source_key(source)), now=now)
         keep_page(store, source, page)
@@ -162,7 +163,7 @@ def _parse(ref: PayloadRef, source: Source, connector: Connector, archive: Archi
 
 
 def _read(connector: Connector, payload: river.Payload, settings: Mapping[str, Any]) -> Parsed:
-    given = contract.Payload(
+    given = Payload(
         body=payload.body,
         content_type=payload.content_type,
         url=payload.url,
@@ -173,7 +174,7 @@ def _read(connector: Connector, payload: river.Payload, settings: Mapping[str, A
     return connector.parse(given, settings)
 
 
-def _reasons(aside: Sequence[contract.SetAside]) -> str:
+def _reasons(aside: Sequence[SetAside]) -> str:
     """Why pieces of a payload were left out; the rest of it went on, and a replay reads all of it again."""
     lines = [f"{broken.reason}: {broken.fragment[:160].decode(errors='replace')}" for broken in aside[:FRAGMENTS_SHOWN]]
     more = [f"and {len(aside) - FRAGMENTS_SHOWN} more"] if len(aside) > FRAGMENTS_SHOWN else []

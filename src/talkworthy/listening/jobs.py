@@ -16,7 +16,7 @@ from talkworthy.analysis.meaning import MEANING
 from talkworthy.archive import Archive, Scan
 from talkworthy.archive.erasure import Receipt, begin_erasure, erasure_receipt
 from talkworthy.archive.keeper import Keeper
-from talkworthy.connectors.contract import ConnectorError
+from talkworthy.connectors.errors import ConnectorError
 from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, replay
 from talkworthy.listening.collecting import AHEAD, Listener, source_key

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from standardwebhooks import Webhook
 
-from talkworthy.connectors.contract import ConnectorError, TryLater
+from talkworthy.connectors.errors import ConnectorError, TryLater
 from talkworthy.connectors.http import Http
 from talkworthy.notifying.actions import notify, secrets_of
 from talkworthy.notifying.models import Endpoint, Notification, WebhookDelivery

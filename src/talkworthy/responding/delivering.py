@@ -18,16 +18,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from talkworthy.connectors.contract import (
-    AskForCredentials,
-    Attachment,
-    GiveUp,
-    Outgoing,
-    Sending,
-    Sent,
-    TryLater,
-    Unsure,
-)
+from talkworthy.connectors.contract import Attachment, Outgoing, Sending, Sent
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater, Unsure
 from talkworthy.connectors.http import Http
 from talkworthy.listening.collecting import settings_of, source_key
 from talkworthy.listening.models import Source

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from talkworthy.connectors.contract import AskForCredentials, ConnectorError, GiveUp, TryLater
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, TryLater
 from talkworthy.connectors.http import Http
 
 PATIENCE = 60.0

@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from talkworthy.connectors.contract import AskForCredentials, ConnectorError, Receiving, Request
+from talkworthy.connectors.contract import Receiving, Request
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError
 from talkworthy.listening.collecting import MissingConnector, connector_of, keep_page, settings_of, source_key
 from talkworthy.listening.models import Source
 from talkworthy.listening.stores import payloads_of

@@ -25,15 +25,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from talkworthy.archive.keeper import Keeper, Retention
-from talkworthy.connectors.contract import (
-    AskForCredentials,
-    ConnectorError,
-    GiveUp,
-    ResumeLost,
-    Streaming,
-    Subscribing,
-    TryLater,
-)
+from talkworthy.connectors.contract import Streaming, Subscribing
+from talkworthy.connectors.errors import AskForCredentials, ConnectorError, GiveUp, ResumeLost, TryLater
 from talkworthy.hooks.manager import joined
 from talkworthy.listening import cube
 from talkworthy.listening.alerts import mail_alerts, raise_alerts

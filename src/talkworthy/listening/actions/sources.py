@@ -8,7 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from talkworthy.connectors.contract import Checked, ConnectorError, Kind
+from talkworthy.connectors.contract import Checked, Kind
+from talkworthy.connectors.errors import ConnectorError
 from talkworthy.connectors.registry import connector_named
 from talkworthy.listening.actions.problems import Refused
 from talkworthy.listening.collecting import source_key

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.db import transaction
 
-from talkworthy.connectors.contract import ConnectorError
+from talkworthy.connectors.errors import ConnectorError
 from talkworthy.connectors.http import Http
 from talkworthy.people import actions, merging
 from talkworthy.people.crm.comparing import FIELDS, Move, Step, compared

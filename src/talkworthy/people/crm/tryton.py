@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from talkworthy.connectors.contract import AskForCredentials, GiveUp, TryLater
+from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater
 from talkworthy.connectors.http import Http
 
 MARK = "talkworthy:"

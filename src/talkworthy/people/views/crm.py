@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from talkworthy.connectors.contract import ConnectorError
+from talkworthy.connectors.errors import ConnectorError
 from talkworthy.people import actions
 from talkworthy.people.actions.crm import add_crm, change_crm, exchange_now, remove_crm
 from talkworthy.people.crm import syncing

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from talkworthy.connectors.contract import ConnectorError
+from talkworthy.connectors.errors import ConnectorError
 from talkworthy.connectors.http import Http
 from talkworthy.listening.stores import http_for
 from talkworthy.responding import drafter as model

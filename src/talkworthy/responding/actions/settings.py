@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from talkworthy.connectors.contract import ConnectorError, Limiting
+from talkworthy.connectors.contract import Limiting
+from talkworthy.connectors.errors import ConnectorError
 from talkworthy.connectors.registry import connector_named
 from talkworthy.listening.collecting import settings_of
 from talkworthy.listening.models import Source
