@@ -46,6 +46,22 @@ def test_the_one_time_password_is_no_password_of_one_s_own(client_of, newcomer):
     assert User.objects.get(pk=newcomer.pk).must_change_password
 
 
+def test_labels_of_the_account_stand_in_a_sentence_s_case_and_once(client_of, newcomer):
+    page = client_of(newcomer).get("/account/password/change/").content.decode()
+    assert "The one-time password" in page and "New password, once more" in page
+    assert "Current Password" not in page and "placeholder=" not in page
+
+
+def test_who_has_chosen_a_password_comes_to_the_workspace(client_of, newcomer):
+    answer = change(client_of(newcomer), "abcd-efgh-jkmn-pqrs", NEW)
+    assert answer.headers["Location"] == "/"
+
+
+def test_a_wrong_password_is_told_with_what_to_do(bob):
+    answer = Client().post("/account/login/", {"login": "bob@example.org", "password": "wrong"})
+    assert b"do not belong together" in answer.content and b"bob@example.org" in answer.content
+
+
 def test_nobody_makes_an_account_for_themselves(db):
     answer = Client().post("/account/signup/", {"email": "eve@example.org", "password1": NEW})
     assert not User.objects.filter(email="eve@example.org").exists() and answer.status_code == 200

@@ -18,7 +18,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from requests import RequestException
 
 from talkworthy.workspaces.models import User
@@ -26,6 +28,20 @@ from talkworthy.workspaces.models import User
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are given, not taken: nobody signs up by themselves."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": gettext_lazy(
+            "This address and this password do not belong together. Try again, or let us send you a link for a new one."
+        ),
+        "enter_current_password": gettext_lazy("That is not the password that you have now. Type it once more."),
+        "incorrect_password": gettext_lazy("That is not your password. Type it once more."),
+        "incorrect_code": gettext_lazy(
+            "This code is not right, or too old. Wait for the next one of the app, and type that."
+        ),
+        "too_many_login_attempts": gettext_lazy(
+            "Too many attempts failed. Wait five minutes, or let us send you a link for a new password."
+        ),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never: an administrator adds members."""
@@ -37,6 +53,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise ValidationError(_("That is the one-time password. Choose another one, known to you alone."))
         cleaned: str = super().clean_password(password, user)
         return cleaned
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        """On to the workspace: whoever has changed the password is done here."""
+        return reverse("home")
 
     def get_user_search_fields(self) -> list[str]:
         """What a search for people looks at."""

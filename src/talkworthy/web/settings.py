@@ -95,6 +95,13 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "talkworthy.web.accounts.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "talkworthy.web.account_forms.LoginForm",
+    "change_password": "talkworthy.web.account_forms.ChangePasswordForm",
+    "reset_password": "talkworthy.web.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "talkworthy.web.account_forms.ResetPasswordKeyForm",
+    "reauthenticate": "talkworthy.web.account_forms.ReauthenticateForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
