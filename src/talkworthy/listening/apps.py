@@ -14,9 +14,9 @@ class ListeningConfig(AppConfig):
         """Hand over what a leaving member owned, keep touchpoints' monitors in step, and join the hooks."""
         from talkworthy.hooks import hooks
         from talkworthy.listening import (
+            carrying,  # noqa: F401 - its receivers connect on import
             joining,
             ownership,  # noqa: F401 - its receiver connects on import
-            touchpoints,  # noqa: F401 - its receivers connect on import
         )
 
         if not hooks().is_registered(joining):
