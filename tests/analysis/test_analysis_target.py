@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from talkworthy.analysis import evaluate_file
-from talkworthy.analysis.target import MASK, towards, towards_targets
+from talkworthy.analysis.masking import MASK, towards
+from talkworthy.analysis.target import towards_targets
 from talkworthy.analysis.training.sets import is_held_back, read
 
 BOTH = "I love the Acme phone so much, but the Bolt charger is terrible and broke at once"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from talkworthy.analysis.target import towards
+from talkworthy.analysis.masking import towards
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example
 from talkworthy.analysis.training.careful.heads import measured_rows

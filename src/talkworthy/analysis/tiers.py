@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from talkworthy.analysis import careful, reports
 from talkworthy.analysis.heads import IN_PIPELINE, Heads, scorer_of
+from talkworthy.analysis.masking import towards
 from talkworthy.analysis.registry import Model, model
 from talkworthy.analysis.reports import report_scorer
 from talkworthy.analysis.scoring import full_texts, head
-from talkworthy.analysis.target import towards
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.bool_]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkworthy.analysis import reports
-from talkworthy.analysis.target import towards
+from talkworthy.analysis.masking import towards
 from talkworthy.analysis.training import weak
 from talkworthy.analysis.training.sets import Row, key, labelled, read
 

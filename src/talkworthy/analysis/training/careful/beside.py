@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from talkworthy.analysis.masking import towards
 from talkworthy.analysis.scoring import holds_phrase, probabilities
 from talkworthy.analysis.target import NAME as TARGET
-from talkworthy.analysis.target import towards
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example, Parts
 from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, counts_of, even_counts, fit_rows
