@@ -121,7 +121,9 @@ _ROWS = (
     FieldSpec(
         "influence", Takes.NUMBER, ("influence",), "how far the author is heard", Known.ANALYSIS, low=0, high=100
     ),
-    FieldSpec("theme", Takes.NAME, ("theme",), "conversation that the post belongs to", Known.ANALYSIS),
+    FieldSpec(
+        "theme", Takes.NAME, ("theme",), "theme that the post belongs to; unknown on every post so far", Known.ANALYSIS
+    ),
     FieldSpec("state", Takes.NAME, ("state",), "state of the case", Known.DESK),
     FieldSpec("assignee", Takes.NAME, ("assignee",), "who has the case", Known.DESK),
     FieldSpec("team", Takes.NAME, ("team",), "which team has the case", Known.DESK),
