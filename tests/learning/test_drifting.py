@@ -96,12 +96,20 @@ def test_a_look_is_kept_shown_and_told_once_a_week(looked, alice, client_of, dja
         page = browser.get("/acme/settings/models/sentiment/drift/").content.decode()
     assert "drifts" in page and "<svg" in page and "/acme/listen/?" in page and "sentiment=negative" in page
     assert "warning" in browser.get("/acme/settings/models/").content.decode()
+    file = "/acme/settings/models/sentiment/drift/spread"
+    assert f'href="{file}.png?"' in page
+    assert browser.get(f"{file}.png").content[:4] == b"\x89PNG" and b"<svg" in browser.get(f"{file}.svg").content
+    lines = browser.get(f"{file}.csv").content.decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("Week from,") and len(lines) == 15
+    for none in ("sentiment/drift/no.png", "sentiment/drift/spread.gif", "urgency/drift/spread.png"):
+        assert browser.get(f"/acme/settings/models/{none}").status_code == 404
     alerts = browser.get("/acme/alerts/").content.decode()
     assert "/acme/settings/models/sentiment/drift/" in alerts and "bits apart" in alerts
 
 
 def test_without_a_look_the_page_says_when_it_comes_and_a_stranger_finds_none(filled, carol, dan, client_of):
     assert "Nobody has looked yet" in client_of(carol).get("/acme/settings/models/intent/drift/").content.decode()
+    assert client_of(carol).get("/acme/settings/models/intent/drift/spread.csv").status_code == 404
     assert client_of(dan).get("/acme/settings/models/intent/drift/").status_code == 404
 
 

@@ -1,5 +1,7 @@
 """Posts drawn by lot are labelled one after another, and say how often the models are right."""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,13 +10,14 @@ from django.utils import timezone
 from talkworthy.learning import sampling
 from talkworthy.learning.actions import label_post
 from talkworthy.learning.models import Label, Sample
-from talkworthy.learning.quality import Asked, quality
+from talkworthy.learning.quality import Asked, crossed, quality
 from talkworthy.listening.actions import Refused, correct_annotation
 from talkworthy.listening.models import Correction
 from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import AuditEntry, Member
 
 NOW = datetime(2026, 3, 4, 12, 0, 1, tzinfo=UTC)
+MODELS = "/acme/settings/models/"
 ADDRESS = "/acme/settings/models/sentiment"
 
 
@@ -171,6 +174,31 @@ def test_each_number_leads_to_as_many_labels(filled, alice, client_of, django_as
     assert "60 labels" in rows and rows.count("<tr data-item") == 50
     older = rows.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&")
     assert browser.get(older).content.decode().count("<tr data-item") == 10
+
+
+def test_all_models_stand_beside_languages_and_channels_and_empty_cells_say_so(
+    filled, alice, carol, client_of, django_assert_max_num_queries
+):
+    browser = client_of(alice)
+    assert "How often each model is right" not in browser.get(MODELS).content.decode()
+    measured(filled, alice, [(("positive", "positive"), 60), (("undecided", "positive"), 20)])
+    told = {"value": "help", "answer": "help", "model": "fast 2.0", "language": "fr", "channel": "mail"}
+    Label.objects.create(workspace=filled, uid="b:1", post_id=900, task="intent", drawn=True, **told)
+    languages, channels = crossed(viewer=Member.objects.get(user=alice))
+    assert languages.values == ["de", "en", "fr"] and channels.values == ["feed", "mail"]
+    assert [row[:2] for row in languages.rows] == [("sentiment", "fast 1.0"), ("intent", "fast 2.0")]
+    whole, german, _english, french = languages.rows[0][2]
+    assert (whole.precision.value, whole.precision.n, whole.recall.value, whole.recall.n) == (1.0, 60, 0.75, 80)
+    assert (german.recall.n, french.recall.n) == (40, 0)
+    with django_assert_max_num_queries(14):
+        page = browser.get(MODELS).content.decode()
+    assert "recall 75 %" in page and "no label" in page and "too few (n = 1)" in page
+    assert f"{ADDRESS}/labels/?model=fast+1.0&amp;language=de&amp;drawn=1" in page
+    rows = list(csv.DictReader(io.StringIO(browser.get(f"{MODELS}quality.csv").content.decode("utf-8-sig"))))
+    assert len(rows) == 2 * (1 + 3 + 2)
+    cell = next(row for row in rows if (row["task"], row["value"]) == ("sentiment", "fr"))
+    assert (cell["by"], cell["precision"], cell["recall"], cell["recall_n"]) == ("language", "", "", "0")
+    assert client_of(carol).get(f"{MODELS}quality.csv").status_code == 403
 
 
 def test_too_few_labels_are_said_to_be_too_few(filled, alice, client_of):

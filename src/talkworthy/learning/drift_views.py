@@ -21,7 +21,7 @@ from talkworthy.listening.alerts import drift_told
 from talkworthy.listening.labels import TASK, value_label
 from talkworthy.listening.periods import Bucket, Period
 from talkworthy.listening.selectors.series import Point
-from talkworthy.listening.views.drawing import Drawn, drawn
+from talkworthy.listening.views.drawing import FORMS, Drawn, drawn, exported
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 
@@ -54,6 +54,20 @@ def drift(request: MemberRequest, task: str) -> HttpResponse:
     return render(request, "learning/drift.html", context)
 
 
+@require_safe
+@permission_required(Permission.READ)
+def drift_file(request: MemberRequest, task: str, key: str, form: str) -> HttpResponse:
+    """A chart of the newest look as a file: PNG, SVG, or its table as CSV."""
+    look = selectors.newest_look(task, viewer=request.member) if task in SURE and form in FORMS else None
+    if look is None:
+        raise Http404(_("There is nothing to draw: nobody has looked yet."))
+    since, until = (datetime.fromisoformat(look.figures[name]) for name in ("since", "until"))
+    for chart in _charts(request, task, look.figures, since, until):
+        if chart.key == _key(task, key):
+            return exported(chart, form)
+    raise Http404(_("There is no such chart."))
+
+
 _NAMES = {
     "shares": "spread",
     "confidence": "probability",
@@ -79,8 +93,8 @@ def _charts(
     )
     n = sum(week["posts"] for week in weeks)
     return (
-        _drawn("drift-shares", _("How answers are spread, week by week"), shares, period, n),
-        _drawn("drift-sure", _("How probable answers are, week by week"), [sure], period, n),
+        _drawn(request, task, "spread", _("How answers are spread, week by week"), shares, period, n),
+        _drawn(request, task, "probability", _("How probable answers are, week by week"), [sure], period, n),
     )
 
 
@@ -102,7 +116,13 @@ def _point(week: Mapping[str, Any], share: float) -> Point:
     return Point(Bucket(since, since + WEEK), round(100 * share) if week["posts"] else None)
 
 
-def _drawn(key: str, title: str, lines: Sequence[charts.Line], period: Period, n: int) -> Drawn:
+def _key(task: str, name: str) -> str:
+    return f"drift-{task}-{name}"
+
+
+def _drawn(
+    request: MemberRequest, task: str, key: str, title: str, lines: Sequence[charts.Line], period: Period, n: int
+) -> Drawn:
     words = charts.Words(posts="%", gap=_("no post that this version answered"))
     spec = charts.lines(lines, period, words=words, now=timezone.now())
     rows = [
@@ -111,7 +131,8 @@ def _drawn(key: str, title: str, lines: Sequence[charts.Line], period: Period, n
         for place, point in enumerate(lines[0].points)
     ]
     columns = [_("Week from"), *(f"{line.name}, %" for line in lines)]
-    return drawn(key, title, spec, period=period, n=n, columns=columns, rows=rows)
+    exports = f"{reverse('learning:drift', args=(request.workspace.slug, task))}{key}"
+    return drawn(_key(task, key), title, spec, period=period, n=n, columns=columns, rows=rows, exports=exports)
 
 
 def _week_rows(request: MemberRequest, week: Mapping[str, Any], **narrowed: str) -> str:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from talkworthy.learning import actions, selectors
 from talkworthy.learning.forms import LabelColumnsForm, LabelsForm
 from talkworthy.learning.importing import Unreadable, columns_in
+from talkworthy.learning.job_views import job_page
 from talkworthy.listening.actions import Refused, stop_job
 from talkworthy.listening.uploads import keep_upload, kept_upload
 from talkworthy.workspaces.permissions import Permission
@@ -72,18 +73,12 @@ def label_columns(request: MemberRequest, token: str) -> HttpResponse:
 def imported(request: MemberRequest, job_id: int) -> HttpResponse:
     """How far it is, what was taken, and what was set aside and why."""
     job = selectors.label_import_or_404(job_id, viewer=request.member)
-    is_open = job.state in actions.OPEN
     context = {
         "job": job,
-        "is_open": is_open,
         "found": job.result or job.request,
         "held": selectors.labels_brought(job, viewer=request.member),
     }
-    template = "learning/imported.html#state" if request.htmx and is_open else "learning/imported.html"
-    answer = render(request, template, context)
-    if request.htmx and not is_open:
-        answer["HX-Refresh"] = "true"
-    return answer
+    return job_page(request, "learning/imported.html", context, is_open=job.state in actions.OPEN)
 
 
 @require_POST

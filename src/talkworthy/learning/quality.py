@@ -1,5 +1,6 @@
 """How often a task's answers are right, told from the labels of posts that were drawn by lot, and from these alone."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from django.db.models import QuerySet
 
 from talkworthy.analysis.evaluation import calibration_error
 from talkworthy.analysis.training.comparing import ENOUGH, Share, wilson
+from talkworthy.learning.actions import SURE
 from talkworthy.learning.models import Label
 from talkworthy.learning.selectors import labels
 from talkworthy.workspaces.models import Member
@@ -73,6 +75,27 @@ class Quality:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """Of some labels: how many of the answers are right, and how many of the posts were answered rightly.
+
+    They differ by the posts of which the model said "undecided".
+    """
+
+    precision: Share
+    recall: Share
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """Each task's models beside the languages, or channels, of the labels, those with the most labels first."""
+
+    by: str
+    values: Sequence[str]
+    rows: Sequence[tuple[str, str, Sequence[Cell]]]
+    """Task, model, and a cell for all labels and for each value: of none where there is no such label."""
+
+
+@dataclass(frozen=True)
 class _Held:
     value: str
     answer: str
@@ -105,6 +128,35 @@ def quality(task: str, asked: Asked, *, viewer: Member) -> Quality:
             [row.probability for row in rows if row.probability is not None and row.answer != UNDECIDED]
         ),
     )
+
+
+def crossed(*, viewer: Member) -> list[Crossed]:
+    """Models beside languages and beside channels, told from all labels drawn by lot, in one statement."""
+    found = labels(viewer=viewer).filter(task__in=SURE, drawn=True).exclude(answer="").order_by()
+    named = ("task", "value", "answer", "probability", "language", "channel", "model")
+    models: dict[tuple[str, str], list[_Held]] = {}
+    for task, *row in found.values_list(*named):
+        models.setdefault((task, row[-1]), []).append(_Held(*row))
+    ordered = sorted(models.items(), key=lambda one: (SURE.index(one[0][0]), -len(one[1]), one[0][1]))
+    crossings = []
+    ways: tuple[tuple[str, Callable[[_Held], str]], ...] = (
+        ("language", lambda row: row.language),
+        ("channel", lambda row: row.channel),
+    )
+    for by, told in ways:
+        counts = Counter(told(row) for rows in models.values() for row in rows)
+        values = sorted((value for value in counts if value), key=lambda value: (-counts[value], value))
+        rows = [
+            (task, model, [_cell(held), *(_cell([row for row in held if told(row) == value]) for value in values)])
+            for (task, model), held in ordered
+        ]
+        crossings.append(Crossed(by, values, rows))
+    return crossings
+
+
+def _cell(rows: Sequence[_Held]) -> Cell:
+    right = sum(row.answer == row.value for row in rows)
+    return Cell(wilson(right, sum(row.answer != UNDECIDED for row in rows)), wilson(right, len(rows)))
 
 
 def _by_chance(probabilities: Sequence[float]) -> float | None:

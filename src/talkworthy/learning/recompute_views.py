@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from talkworthy.learning import actions, selectors
 from talkworthy.learning.differing import CALM, URGENT
 from talkworthy.learning.forms import RecomputeForm
+from talkworthy.learning.job_views import job_page
 from talkworthy.listening.actions import Refused, stop_job
 from talkworthy.listening.labels import TASK, URGENT_FROM, value_label
 from talkworthy.listening.models import Job
@@ -66,7 +67,6 @@ def recomputed(request: MemberRequest, job_id: int) -> HttpResponse:
     context = {
         "job": job,
         "asked": _asked(job),
-        "is_open": is_open,
         "left": time_left(job, now=timezone.now()),
         "found": found,
         "applied": job.request["apply"],
@@ -74,11 +74,7 @@ def recomputed(request: MemberRequest, job_id: int) -> HttpResponse:
         "tasks": _by_task(found, words),
         "versions": [(title or _("not analysed"), posts) for title, posts in found.get("versions", ())],
     }
-    template = "learning/recomputed.html#state" if request.htmx and is_open else "learning/recomputed.html"
-    answer = render(request, template, context)
-    if request.htmx and not is_open:
-        answer["HX-Refresh"] = "true"
-    return answer
+    return job_page(request, "learning/recomputed.html", context, is_open=is_open)
 
 
 @require_POST

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -13,14 +14,22 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from talkworthy.analysis.training.comparing import ENOUGH
-from talkworthy.learning import actions, selectors, sureness
+from talkworthy.analysis.training.comparing import ENOUGH, Share
+from talkworthy.learning import actions, quality, selectors, sureness
+from talkworthy.learning.quality import Crossed
 from talkworthy.listening.actions import Refused
-from talkworthy.listening.labels import TASK
+from talkworthy.listening.labels import TASK, channel_title, language_name
 from talkworthy.listening.selectors import mentions
+from talkworthy.listening.views.drawing import plain
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
+MOST_COLUMNS = 12
+"""Languages or channels that stand beside each other on the page, those with the most labels; the file has all."""
+CROSSED_CSV = (
+    "task", "model", "by", "value",
+    "precision", "precision_low", "precision_high", "precision_n", "recall", "recall_low", "recall_high", "recall_n",
+)  # fmt: skip
 CSV = ("task", "uid", "value", "answer", "probability", "model", "kind", "drawn", "language", "channel", "by", "at")
 
 
@@ -30,7 +39,25 @@ def models(request: MemberRequest) -> HttpResponse:
     """What each model learned here, and how it does."""
     found = selectors.task_pages(viewer=request.member)
     pages = [(page, TASK[page.task], [(one, _verdict(one.comparison)) for one in page.trained]) for page in found]
-    return render(request, "learning/models.html", {"pages": pages})
+    context = {"pages": pages, "crossings": [_crossing(request, one) for one in quality.crossed(viewer=request.member)]}
+    return render(request, "learning/models.html", context)
+
+
+@require_safe
+@permission_required(Permission.EXPORT)
+def quality_csv(request: MemberRequest) -> HttpResponse:
+    """How often each model is right by language and channel, a row a cell; shares of no label are left empty."""
+    answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{request.workspace.slug}-quality.csv"'
+    writer = csv.writer(answer)
+    writer.writerow(CROSSED_CSV)
+    for place, one in enumerate(quality.crossed(viewer=request.member)):
+        for task, model, cells in one.rows:
+            for value, cell in zip(("", *one.values), cells, strict=True):
+                if value or not place:
+                    shares = [part for share in (cell.precision, cell.recall) for part in _figures(share)]
+                    writer.writerow([plain(part) for part in (task, model, one.by if value else "", value, *shares)])
+    return answer
 
 
 @require_POST
@@ -122,6 +149,27 @@ def confirm(request: MemberRequest, post_id: int) -> HttpResponse:
     back = request.headers.get("referer", "")
     safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
     return redirect(back if safe else reverse("listening:post", args=(request.workspace.slug, post_id)))
+
+
+def _crossing(request: MemberRequest, one: Crossed) -> dict[str, Any]:
+    """Models beside languages or channels: what stands above, and rows of cells with where their labels are."""
+    title, label = (_("By language"), language_name) if one.by == "language" else (_("By channel"), channel_title)
+    shown = one.values[:MOST_COLUMNS]
+    rows = []
+    for task, model, cells in one.rows:
+        address = reverse("learning:labels", args=(request.workspace.slug, task))
+        named = [{"model": model, "drawn": "1"}, *({"model": model, one.by: value, "drawn": "1"} for value in shown)]
+        told = [(cell, f"{address}?{urlencode(given)}") for cell, given in zip(cells, named, strict=False)]
+        rows.append((TASK[task], model, told))
+    columns = [_("All"), *(label(value) for value in shown)]
+    left_out = len(one.values) - len(shown)
+    return {"title": title, "columns": columns, "rows": rows, "enough": ENOUGH, "left_out": left_out}
+
+
+def _figures(share: Share) -> list[float | int | str]:
+    """A share with its interval and n as a file holds it: no share of nothing."""
+    told = [round(value, 4) for value in (share.value, share.low, share.high)]
+    return [*(told if share.n else ("", "", "")), share.n]
 
 
 def _verdict(comparison: Mapping[str, Any]) -> str:
