@@ -25,10 +25,10 @@ from talkworthy.analysis.training import (
     packing,
     similar,
 )
+from talkworthy.analysis.training.cards import card_of
 from talkworthy.analysis.training.helping import rarity_of, readers_of
 from talkworthy.analysis.training.tasks import TASKS, Task, task
 
-LICENCE = "Apache-2.0"
 HELD_BACK = "the tenth of its own sets that was held back"
 TRAINED = (
     FEATURES,
@@ -53,11 +53,10 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Pat
     if name == FEATURES:
         counted = (held for held in TASKS if held.name != NAME)  # its texts are written for the head alone
         texts = dict.fromkeys(row.text for held in counted for row in held.rows(data))
-        card = _card(
+        card = card_of(
             FEATURES,
             version,
             "How rare each hashed feature is; shared by all heads.",
-            (),
             ("the texts of the sets below, unlabelled",),
             "None of its own.",
         )
@@ -72,8 +71,8 @@ def train(name: str, data: Path, out: Path, *, version: str = "1.0.0", kept: Pat
         return _saved(out, *entities.train(data, version=version))
     if name in (matter.NAME, "similar"):
         told, arrays = matter.train(data) if name == matter.NAME else similar.train(data, out)
-        card = _card(name, version, told["purpose"], (), told["sources"], told["failures"])
-        return _saved(out, card | {"scores": told["scores"]}, arrays)
+        card = card_of(name, version, told["purpose"], told["sources"], told["failures"], scores=told["scores"])
+        return _saved(out, card, arrays)
     if name in CAREFUL:
         return _train_careful_head(task(name.removeprefix(careful_name(""))), data, out, kept)
     return _train_head(task(name), data, out, kept)
@@ -87,7 +86,7 @@ def _train_head(chosen: Task, data: Path, out: Path, kept: Path | None) -> dict[
         readers_of(chosen, out, data, kept),
         {name: rows(data) for name, rows in chosen.measured_on},
     )
-    card = _card(chosen.name, chosen.version, chosen.purpose, chosen.labels, chosen.sources, chosen.failures)
+    card = card_of(chosen.name, chosen.version, chosen.purpose, chosen.sources, chosen.failures, labels=chosen.labels)
     card |= {
         "threshold": trained.threshold,
         "undecided_below": chosen.undecided_below,
@@ -104,7 +103,7 @@ def _train_careful_head(chosen: Task, data: Path, out: Path, kept: Path | None) 
     trained = careful_heads.train(chosen, data, out, kept)
     told = f"Careful: network {trained.blend.own:.2f}, fast head {trained.blend.fast:.2f}."
     name, purpose = careful_name(chosen.name), f"{chosen.purpose} {told}"
-    card = _card(name, chosen.version, purpose, chosen.labels, chosen.sources, chosen.failures)
+    card = card_of(name, chosen.version, purpose, chosen.sources, chosen.failures, labels=chosen.labels)
     card |= {"task": chosen.name, "threshold": trained.threshold, "undecided_below": chosen.undecided_below}
     for where, measured in trained.measured.items():
         card["scores"] += scores_of(where or HELD_BACK, measured, chosen)
@@ -124,24 +123,6 @@ def scores_of(where: str, measured: Measured, chosen: Task) -> list[dict[str, An
         for name, value in figures.items()
         if value is not None
     ]
-
-
-def _card(
-    name: str, version: str, purpose: str, labels: tuple[str, ...], sources: tuple[str, ...], failures: str
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "version": version,
-        "task": name,
-        "purpose": purpose,
-        "labels": list(labels),
-        "licence": LICENCE,
-        "trained_on": list(sources),
-        "scores": [],
-        "failures": failures,
-        "threshold": 0.0,
-        "undecided_below": 0.0,
-    }
 
 
 def _saved(out: Path, card: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 
 from talkworthy.analysis import belonging, evaluation
 from talkworthy.analysis.belonging import MOST_OTHERS, Looked, Ridge
+from talkworthy.analysis.training.cards import card_of
 from talkworthy.analysis.training.sets import Row, labelled
 
 Floats = npt.NDArray[np.float32]
@@ -66,19 +67,17 @@ def train(data: Path, *, version: str = "1.0.0") -> tuple[dict[str, Any], dict[s
     asked = [held for count in COUNTS for held in trials(rows, count)]
     looks = np.concatenate([held.looks(seen) for held in asked])
     weights, threshold, unsure = fitted(looks, np.concatenate([held.truth for held in asked]))
-    card = {
-        "name": belonging.NAME,
-        "version": version,
-        "task": belonging.NAME,
-        "purpose": "Whether a post belongs to a touchpoint of which a person marked a few examples.",
-        "labels": ["belongs"],
-        "licence": "Apache-2.0",
-        "trained_on": list(SOURCES),
-        "scores": measured(labelled(data, "banking77/train.jsonl.gz"), weights, threshold, unsure),
-        "threshold": round(threshold, 3),
-        "undecided_below": round(unsure, 3),
-        "failures": FAILURES,
-    }
+    card = card_of(
+        belonging.NAME,
+        version,
+        "Whether a post belongs to a touchpoint of which a person marked a few examples.",
+        SOURCES,
+        FAILURES,
+        labels=("belongs",),
+        scores=measured(labelled(data, "banking77/train.jsonl.gz"), weights, threshold, unsure),
+        threshold=round(threshold, 3),
+        undecided_below=round(unsure, 3),
+    )
     return card, {"weights": weights}
 
 

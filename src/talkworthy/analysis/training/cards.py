@@ -1,12 +1,43 @@
-"""Model cards as Markdown, as they stand in docs/reference/models.md below its hand-written part."""
+"""What a model's card holds, and cards as Markdown, as they stand in docs/reference/models.md below its own part."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
+from typing import Any
 
 from talkworthy.analysis.registry import Model
 
 BEGIN = "<!-- cards: begin (written by `python -m talkworthy.analysis.training cards`) -->"
 END = "<!-- cards: end -->"
+
+LICENCE = "Apache-2.0"
+
+
+def card_of(
+    name: str,
+    version: str,
+    purpose: str,
+    sources: Sequence[str],
+    failures: str,
+    *,
+    labels: Sequence[str] = (),
+    scores: Sequence[dict[str, Any]] = (),
+    threshold: float = 0.0,
+    undecided_below: float = 0.0,
+) -> dict[str, Any]:
+    """A card, of a model that is named after its task."""
+    return {
+        "name": name,
+        "version": version,
+        "task": name,
+        "purpose": purpose,
+        "labels": list(labels),
+        "licence": LICENCE,
+        "trained_on": list(sources),
+        "scores": list(scores),
+        "failures": failures,
+        "threshold": threshold,
+        "undecided_below": undecided_below,
+    }
 
 
 def cards(held: Iterable[Model]) -> str:

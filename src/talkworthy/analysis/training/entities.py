@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 
 from talkworthy.analysis import entities, words
 from talkworthy.analysis.entities import HEIGHT, KINDS, LABELS, Looked
+from talkworthy.analysis.training.cards import card_of
 
 Arrays = dict[str, npt.NDArray[Any]]
 Floats = npt.NDArray[np.float32]
@@ -127,19 +128,16 @@ def train(data: Path, *, version: str = "1.0.0") -> tuple[dict[str, Any], Arrays
     known = lists(data)
     arrays = fit([post for name in FITTED for post in read(data / name)], known)
     scores = [score for where, name in MEASURED for score in scores_of(where, read(data / name), arrays)]
-    card = {
-        "name": entities.NAME,
-        "version": version,
-        "task": entities.NAME,
-        "purpose": "Names of persons, of organisations with their products and works, and of places in a post.",
-        "labels": list(KINDS),
-        "licence": "Apache-2.0",
-        "trained_on": list(SOURCES),
-        "scores": scores,
-        "threshold": 0.0,
-        "undecided_below": UNDECIDED_BELOW,
-        "failures": FAILURES,
-    }
+    card = card_of(
+        entities.NAME,
+        version,
+        "Names of persons, of organisations with their products and works, and of places in a post.",
+        SOURCES,
+        FAILURES,
+        labels=KINDS,
+        scores=scores,
+        undecided_below=UNDECIDED_BELOW,
+    )
     return card, arrays
 
 

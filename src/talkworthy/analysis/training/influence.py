@@ -17,6 +17,7 @@ import numpy.typing as npt
 from talkworthy.analysis import evaluation
 from talkworthy.analysis.influence import COUNTS, NAME
 from talkworthy.analysis.labelled import rows_of
+from talkworthy.analysis.training.cards import card_of
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -103,7 +104,9 @@ def train(data: Path, *, version: str = "1.0.0") -> tuple[dict[str, Any], dict[s
         "weights": temper * fitted(pairs, np.arange(len(pairs.won))),
         "covariance": np.cov(pairs.counts, rowvar=False),
     }
-    return _card(version, _scores(pairs, unseen, temper)), arrays
+    scores = _scores(pairs, unseen, temper)
+    labels = ("the first of two",)
+    return card_of(NAME, version, PURPOSE, SOURCES, FAILURES, labels=labels, scores=scores, threshold=0.5), arrays
 
 
 def _slope(sums: Floats, won: Floats) -> float:
@@ -138,19 +141,3 @@ def _scores(pairs: Pairs, unseen: list[tuple[Places, Floats]], temper: float) ->
 
 def _percent(value: Any) -> float:
     return round(100 * float(value), 1)
-
-
-def _card(version: str, scores: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "name": NAME,
-        "version": version,
-        "task": NAME,
-        "purpose": PURPOSE,
-        "labels": ["the first of two"],
-        "licence": "Apache-2.0",
-        "trained_on": list(SOURCES),
-        "scores": scores,
-        "failures": FAILURES,
-        "threshold": 0.5,
-        "undecided_below": 0.0,
-    }

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from talkworthy.analysis import evaluation, language
 from talkworthy.analysis.letter_runs import FAMILIES, letter_runs
+from talkworthy.analysis.training.cards import card_of
 from talkworthy.analysis.training.sets import Row, is_held_back, labelled
 
 HEIGHT = 1 << 18
@@ -103,7 +104,12 @@ def train(data: Path, *, version: str = "2.0.0") -> tuple[dict[str, Any], dict[s
     temper = tempered_by(held, tempered)
     arrays["temper"] = np.array([*temper.families, temper.prior, temper.power], np.float32)
     held = replace(held, temper=temper)
-    return _card(version, labels, _scores(held, [row for row in every if is_held_back(row.text)])), arrays
+    scores = _scores(held, [row for row in every if is_held_back(row.text)])
+    card = card_of(
+        language.NAME, version, "Which language a post is written in.", SOURCES, FAILURES,
+        labels=labels, scores=scores, undecided_below=UNDECIDED_BELOW,
+    )  # fmt: skip
+    return card, arrays
 
 
 def tempered_by(held: language.Tables, some: list[Row]) -> language.Temper:
@@ -172,22 +178,6 @@ FAILURES = (
     "Close relatives in a few words (Bosnian, Croatian, Serbian; Bokmål, Nynorsk, Danish; Indonesian, Malay). "
     "Two languages in one post: the longer part wins. Romanised text other than Hindi and Arabic."
 )
-
-
-def _card(version: str, labels: list[str], scores: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "name": language.NAME,
-        "version": version,
-        "task": "language",
-        "purpose": "Which language a post is written in.",
-        "labels": labels,
-        "licence": "Apache-2.0",
-        "trained_on": list(SOURCES),
-        "scores": scores,
-        "threshold": 0.0,
-        "undecided_below": UNDECIDED_BELOW,
-        "failures": FAILURES,
-    }
 
 
 def _counted(chosen: list[Row], place: dict[str, int]) -> npt.NDArray[np.float32]:
