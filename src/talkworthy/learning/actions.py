@@ -9,12 +9,15 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
+from talkworthy.analysis.similarity import NAME as SIMILAR
 from talkworthy.ecosystem.models import Touchpoint
+from talkworthy.learning import likening
 from talkworthy.learning.choosing import Choice, choice_cited
 from talkworthy.learning.models import (
     TOUCHPOINT_TASK,
     Label,
     LearnedTie,
+    Pair,
     Sureness,
     TaughtTouchpoint,
     TrainedModel,
@@ -194,7 +197,7 @@ def set_sureness(
     workspace: Workspace, task: str, least: float | None, *, by: User | None, now: datetime
 ) -> float | None:
     """Say below which probability an answer is "undecided"; None: as the model has it. Returns what held before."""
-    if task not in SURE or (least is not None and not 0 <= least <= 1):
+    if task not in (*SURE, SIMILAR) or (least is not None and not 0 <= least <= 1):
         raise Refused(_("A probability is a number from 0 to 100 percent."))
     with transaction.atomic():
         held = Sureness.objects.select_for_update().filter(workspace=workspace, task=task).first()
@@ -211,6 +214,38 @@ def set_sureness(
         made, _created = Sureness.objects.update_or_create(workspace=workspace, task=task, defaults={"least": least})
         note_change(workspace, verb="change", thing=made, by=by, now=now, before={task: before}, after={task: least})
     return before
+
+
+def say_of_pair(
+    workspace: Workspace, post: Post, other: Post, *, same: bool, probability: float, by: User | None, now: datetime
+) -> Pair:
+    """Say whether two posts are of the same matter; an earlier word on them ends."""
+    if post["uid"] == other["uid"]:
+        raise Refused(_("A post is always of its own matter."))
+    first, second = sorted((post, other), key=lambda row: str(row["uid"]))
+    uids = {"first_uid": first["uid"], "second_uid": second["uid"]}
+    with transaction.atomic():
+        Pair.objects.select_for_update().filter(workspace=workspace, ended_at=None, **uids).update(ended_at=now)
+        pair = Pair.objects.create(
+            workspace=workspace,
+            first_id=first["id"],
+            second_id=second["id"],
+            same=same,
+            probability=round(probability, 4),
+            model=likening.version(),
+            by=by,
+            at=now,
+            **uids,
+        )
+        note_change(workspace, verb="mark", thing=pair, by=by, now=now, after={"same": same})
+    return pair
+
+
+def take_pair_back(pair: Pair, *, by: User | None, now: datetime) -> None:
+    """Let a person's word on two posts hold no longer."""
+    with transaction.atomic():
+        if Pair.objects.filter(pk=pair.pk, ended_at=None).update(ended_at=now):
+            note_change(pair.workspace, verb="undo", thing=pair, by=by, now=now, before={"same": pair.same})
 
 
 def mark_example(

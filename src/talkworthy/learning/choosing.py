@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from talkworthy.analysis.similarity import NAME as SIMILAR
 from talkworthy.learning.models import Sureness, TrainedModel
 from talkworthy.learning.stores import file_of
 from talkworthy.listening.chosen import Chosen, ModelFile
@@ -30,7 +31,7 @@ class Choice:
 def answering_now(workspace: Workspace) -> Choice:
     """What was activated, and how sure answers must be."""
     active = TrainedModel.objects.filter(workspace=workspace, activated_at__isnull=False).order_by("task")
-    sure = Sureness.objects.filter(workspace=workspace).order_by("task")
+    sure = Sureness.objects.filter(workspace=workspace).exclude(task=SIMILAR).order_by("task")
     return Choice(dict(active.values_list("task", "number")), dict(sure.values_list("task", "least")))
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from talkworthy.hooks import joins
 from talkworthy.learning.choosing import answering_now, chosen_of
 from talkworthy.learning.looking import look_at_drift
-from talkworthy.learning.models import Label, LearnedTie
+from talkworthy.learning.models import Label, LearnedTie, Pair
 from talkworthy.learning.noting import note_label
 from talkworthy.learning.recomputing import forget_posts
 from talkworthy.learning.tying import forget_examples, learned_posts, tie_due
@@ -89,6 +91,7 @@ def data_forgotten(
     forget_posts(workspace, set(uids))
     for piece in pieces:
         LearnedTie.objects.filter(workspace=workspace, uid__in=piece).delete()
+        Pair.objects.filter(Q(first_uid__in=piece) | Q(second_uid__in=piece), workspace=workspace).delete()
         forget_examples(workspace, piece, now=now)
     return {"labels": sum(Label.objects.filter(workspace=workspace, uid__in=piece).delete()[0] for piece in pieces)}
 
@@ -104,4 +107,12 @@ def data_exported(
         for piece in pieces
         for row in Label.objects.filter(workspace=workspace, uid__in=piece).values("uid", "task", "value", "answer")
     ]
-    return {"labels": rows} if rows else {}
+    told = ("first_uid", "second_uid", "same", "probability")
+    pairs = [
+        row
+        for piece in pieces
+        for row in Pair.objects.filter(
+            Q(first_uid__in=piece) | Q(second_uid__in=piece), workspace=workspace, ended_at=None
+        ).values(*told)
+    ]
+    return {name: found for name, found in (("labels", rows), ("pairs", pairs)) if found}

@@ -176,6 +176,39 @@ class LearnedTie(models.Model):
         return f"{self.touchpoint}: {self.probability:.0%}"
 
 
+class Pair(models.Model):
+    """A person says of two posts whether they speak of the same matter."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    first_uid = models.TextField()
+    """Of the two uids the one that sorts first, so that a pair stands once whichever post was open."""
+    second_uid = models.TextField()
+    first_id = models.BigIntegerField()
+    second_id = models.BigIntegerField()
+    same = models.BooleanField()
+    probability = models.FloatField()
+    """What the model had said, and its version."""
+    model = models.CharField(max_length=40)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=now)
+    ended_at = models.DateTimeField(null=True)
+    """When it was taken back, or a later one took its place."""
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "first_uid", "second_uid"],
+                condition=models.Q(ended_at=None),
+                name="one_live_pair",
+            )
+        ]
+        indexes = [models.Index(fields=["workspace", "second_uid"], name="pairs_by_their_second_post")]
+
+    def __str__(self) -> str:
+        return "same matter" if self.same else "not the same matter"
+
+
 class Sample(models.Model):
     """Posts drawn by lot, in the order in which people label them for one task; the newest of a task goes on."""
 

@@ -1,6 +1,6 @@
 """Reads of labels and models, asked as a viewer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from talkworthy.learning.models import (
     DriftLook,
     Label,
     LearnedTie,
+    Pair,
     Sample,
     Sureness,
     TaughtTouchpoint,
@@ -39,6 +40,7 @@ from talkworthy.query import QueryError
 from talkworthy.workspaces.models import Member
 
 TIES_SHOWN = 20
+AT_ONCE = 400
 MARKS_SHOWN = 8
 LEAST_TO_MARK = 3
 """Posts that are offered even where none is doubtful."""
@@ -213,6 +215,25 @@ def words_of(posts: Sequence[int], *, viewer: Member) -> dict[int, str]:
     scan = Scan(columns=("id", "title", "text"), ids=tuple(posts))
     rows = archive_of(viewer.workspace).table(scan).to_pylist()
     return {row["id"]: row["text"] or row["title"] or "" for row in rows}
+
+
+def pairs(*, viewer: Member) -> QuerySet[Pair]:
+    """What people said of pairs of posts, the newest first."""
+    return Pair.objects.filter(workspace_id=viewer.workspace_id, ended_at=None).select_related("by", "workspace")
+
+
+def pairs_with_words(*, viewer: Member) -> Iterator[tuple[Pair, str, str]]:
+    """Pairs with the words of both; those of which a post is gone are left out."""
+    found = list(pairs(viewer=viewer))
+    archive = archive_of(viewer.workspace)
+    for start in range(0, len(found), AT_ONCE):
+        some = found[start : start + AT_ONCE]
+        uids = sorted({uid for pair in some for uid in (pair.first_uid, pair.second_uid)})
+        rows = archive.named(uids).select(["uid", "title", "text"]).to_pylist()
+        words = {row["uid"]: words_in(row) for row in rows}
+        for pair in some:
+            if words.get(pair.first_uid) and words.get(pair.second_uid):
+                yield pair, words[pair.first_uid], words[pair.second_uid]
 
 
 @dataclass(frozen=True)

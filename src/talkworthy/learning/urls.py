@@ -8,6 +8,7 @@ from talkworthy.learning import (
     import_views,
     recompute_views,
     sample_views,
+    similar_views,
     views,
 )
 
@@ -45,6 +46,12 @@ urlpatterns: list[URLPattern] = [
         example_views.take_back,
         name="take_example_back",
     ),
+    path("settings/models/same-matter/", similar_views.matter, name="matter"),
+    path("settings/models/same-matter/limit/", similar_views.set_limit, name="set_limit"),
+    path("settings/models/similar.csv", similar_views.pairs_csv, name="pairs_csv"),
+    path("listen/post/<int:post_id>/similar/", similar_views.similar, name="similar"),
+    path("listen/post/<int:post_id>/pair/", similar_views.mark_pair, name="mark_pair"),
+    path("listen/pairs/<int:pair_id>/undo/", similar_views.take_back, name="take_pair_back"),
     path("listen/post/<int:post_id>/example/", example_views.mark, name="mark_example"),
     path("listen/post/<int:post_id>/confirm/", views.confirm, name="confirm"),
 ]
