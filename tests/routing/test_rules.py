@@ -3,7 +3,15 @@
 import pytest
 
 from talkworthy.query import parse
-from talkworthy.routing.rules import BadEffect, RoutingPlan, Ruling, plan, read_effects, sources_named
+from talkworthy.routing.rules import (
+    BadEffect,
+    RoutingPlan,
+    Ruling,
+    kept_effect,
+    plan,
+    read_effects,
+    sources_named,
+)
 from talkworthy.routing.telling import bad_effect_words
 
 
@@ -88,3 +96,39 @@ def test_what_is_wrong_with_an_effect_is_said_in_words(effect, words):
     with pytest.raises(BadEffect) as said:
         read_effects([effect])
     assert bad_effect_words(said.value).startswith(words)
+
+
+STEP = {"minutes": 30, "does": "inform", "member": 4}
+
+
+def test_steps_of_several_rules_add_up_each_once_and_are_kept_with_the_decision():
+    other = {"minutes": 60, "does": "reassign", "team": 2, "after": "silent"}
+    found = plan(
+        [
+            ruling(1, {"do": "escalate", "step": STEP}),
+            ruling(2, {"do": "escalate", "step": dict(STEP)}, {"do": "escalate", "step": other}),
+        ]
+    )
+    assert [step.as_json() for step in found.steps] == [STEP, other]
+    kept = [kept_effect(effect) for row in found.as_json() for effect in row["effects"]]
+    assert [effect.value for effect in kept] == [found.steps[0], *found.steps]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"minutes": 0},
+        {"minutes": "soon"},
+        {"does": "delete"},
+        {"does": "raise"},
+        {"team": 1},
+        {"does": "inform", "member": None, "team": 1},
+        {"after": "never"},
+        {"member": "bob@example.org"},
+        {"note": "x"},
+    ],
+)
+def test_a_step_that_cannot_be_taken_is_refused_in_words(more):
+    with pytest.raises(BadEffect) as refused:
+        read_effects([{"do": "escalate", "step": {**STEP, **more}}])
+    assert bad_effect_words(refused.value)

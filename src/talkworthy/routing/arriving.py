@@ -25,6 +25,7 @@ from talkworthy.people.actions import identity_of
 from talkworthy.people.models import Identity
 from talkworthy.routing.actions.cases import give_role, live_case_of, may_own, open_case, set_state, tag_case
 from talkworthy.routing.actions.messages import note_change_of, note_message
+from talkworthy.routing.actions.steps import carry_steps
 from talkworthy.routing.assignment import Need, choose
 from talkworthy.routing.hours import candidates_of
 from talkworthy.routing.keeping import change_message, empty_message, held_names, keep_post, tied
@@ -284,15 +285,20 @@ class Desk:
         )
         if not is_new:
             note_message(case, message, now=self.now)
-        elif triage is not None and triage.wait is not None:
-            due_at = self.now + timedelta(minutes=triage.wait)
-            Timer.objects.create(case=case, kind=Timer.Kind.COMMUNITY, due_at=due_at)
+        elif triage is not None:
+            carry_steps(case, triage.outcome.escalation, origin={"outcome": triage.outcome.name}, by=None, now=self.now)
+            if triage.wait is not None:
+                due_at = self.now + timedelta(minutes=triage.wait)
+                Timer.objects.create(case=case, kind=Timer.Kind.COMMUNITY, due_at=due_at)
         return case
 
     def _tell(self, post: Mapping[str, Any], verdict: Verdict, case: Case | None) -> None:
         plan = verdict.plan
         if case is not None and plan.tags:
             tag_case(case, add=plan.tags, by=None, now=self.now)
+        if case is not None and plan.steps:
+            names = [self.book.names.get(ruling.rule, "") for ruling in plan.rules if ruling.escalates]
+            carry_steps(case, plan.steps, origin={"rules": names}, by=None, now=self.now)
         for number in plan.informed if case is not None else ():
             member = self._member(number)
             if member is not None and case is not None:

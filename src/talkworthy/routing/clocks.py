@@ -44,8 +44,14 @@ class Promises:
 
     def hours(self, target: Target, team: Team | None) -> Shifts | None:
         """The hours in which its minutes count."""
-        if target.around_the_clock:
-            return None
+        return None if target.around_the_clock else self._hours(team)
+
+    def hours_of(self, team: Team | None, priority: str) -> Shifts | None:
+        """The hours in which minutes of a class of a team count that no target promises."""
+        target = self.target(team, priority)
+        return self._hours(team) if target is None else self.hours(target, team)
+
+    def _hours(self, team: Team | None) -> Shifts | None:
         number = team.pk if team else None
         if number not in self._shifts:
             self._shifts[number] = shifts_of(hours_of(self.workspace, team), now=self.now)
@@ -57,7 +63,7 @@ class Promises:
             self._steps = {}
             rows = EscalationStep.objects.filter(target__workspace=self.workspace, deleted_at=None)
             for step in rows.select_related("target"):
-                self._steps.setdefault(step.target_id, []).append(step)
+                self._steps.setdefault(step.target_id or 0, []).append(step)
         return self._steps
 
 
@@ -83,15 +89,16 @@ def set_clocks(case: Case, *, now: datetime, promises: Promises | None = None, k
     case.next_answer_due_at = wanted.get(Timer.Kind.NEXT_ANSWER)
     case.resolution_due_at = wanted.get(Timer.Kind.RESOLUTION)
     case.due_at = min(filter(None, times_of(case).values()), default=None)
-    _set_steps(case, promises)
+    set_steps(case, promises)
 
 
-def _set_steps(case: Case, promises: Promises) -> None:
+def set_steps(case: Case, promises: Promises) -> None:
     """Bring the steps of escalation in step that are still to come; what was done once is not done again."""
-    if not promises.steps():
+    own = list(EscalationStep.objects.filter(case=case, deleted_at=None))
+    if not own and not promises.steps():
         return
     held = list(Escalation.objects.filter(case=case).select_related("step__target"))
-    wanted = dict(_steps_wanted(case, held, promises))
+    wanted = dict(_steps_wanted(case, held, promises)) | dict(_own_wanted(case, own, promises))
     for row in held:
         due_at = wanted.pop((row.step_id, row.since), None)
         if row.done_at is not None:
@@ -126,6 +133,22 @@ def _steps_wanted(
             yield (step.pk, since), due_at
 
 
+def _own_wanted(
+    case: Case, own: Sequence[EscalationStep], promises: Promises
+) -> Iterator[tuple[tuple[int, datetime], datetime]]:
+    """The same of the steps that rules or an outcome gave to the case: counted from then on, whatever its class."""
+    counted = _counted_from(case) if own else {}
+    for step in own:
+        since = counted[step.after]
+        if since is None:
+            continue
+        since = max(since, step.created_at)
+        try:
+            yield (step.pk, since), deadlines.due(since, step.minutes, promises.hours_of(case.team, case.priority))
+        except NoWorkingTime:
+            continue
+
+
 def _counted_from(case: Case) -> dict[str, datetime | None]:
     """From when an answer is owed, and from when an owner has not begun; None where neither is so."""
     if case.state in SETTLED:
@@ -139,8 +162,12 @@ def _followed(
     case: Case, held: Sequence[Escalation], promises: Promises, counted: frozenset[datetime]
 ) -> Target | None:
     """Whose steps: those that were begun are gone on with, so that a raised class does not begin others."""
-    begun = [row for row in held if row.done_at is not None and row.since in counted and row.step.deleted_at is None]
-    return begun[-1].step.target if begun else promises.target(case.team, case.priority)
+    begun = [
+        row.step.target
+        for row in held
+        if row.done_at is not None and row.since in counted and row.step.deleted_at is None and row.step.target
+    ]
+    return begun[-1] if begun else promises.target(case.team, case.priority)
 
 
 def moves_by(case: Case, promises: Promises) -> bool:

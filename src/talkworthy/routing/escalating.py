@@ -78,6 +78,13 @@ def undo_escalation(escalation: Escalation, *, by: User, now: datetime) -> int:
     return left
 
 
+def origin_in_words(step: EscalationStep) -> str:
+    """What gave a step to its case; empty where it stands with the class."""
+    if step.origin.get("rules"):
+        return _("by the rule “%(name)s”") % {"name": ", ".join(step.origin["rules"])}
+    return _("by the outcome “%(name)s”") % {"name": step.origin["outcome"]} if step.origin.get("outcome") else ""
+
+
 def step_in_words(step: EscalationStep) -> str:
     """What a step does, in words."""
     if step.does == EscalationStep.Does.RAISE:

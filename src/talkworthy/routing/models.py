@@ -453,7 +453,10 @@ class Timer(models.Model):
 
 
 class EscalationStep(models.Model):
-    """What happens on a case of a target after so long without an answer, or with an owner who does not begin."""
+    """What happens on a case after so long without an answer, or with an owner who does not begin.
+
+    It stands with a target, for every case of its class, or with one case that a rule or an outcome gave it to.
+    """
 
     class After(models.TextChoices):
         """What the minutes are counted of."""
@@ -468,7 +471,10 @@ class EscalationStep(models.Model):
         REASSIGN = "reassign", _("Give the case to")
         RAISE = "raise", _("Raise the class by one")
 
-    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="steps")
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, null=True, related_name="steps")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, null=True, related_name="own_steps")
+    origin = models.JSONField(default=dict)
+    """What gave it to the case: {"rules": [their names]} or {"outcome": its name}; empty with a target."""
     after = models.CharField(_("counted of"), max_length=10, choices=After, default=After.UNANSWERED)
     minutes = models.PositiveIntegerField(_("after minutes"))
     does = models.CharField(_("what is done"), max_length=8, choices=Does)
@@ -481,6 +487,12 @@ class EscalationStep(models.Model):
 
     class Meta:
         ordering = ["minutes", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(target=None, case__isnull=False) | models.Q(target__isnull=False, case=None),
+                name="a_step_of_a_target_or_a_case",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.minutes} min {self.after}: {self.does}"
@@ -541,7 +553,7 @@ class Rule(models.Model):
     condition = models.TextField(_("condition"))
     effects = models.JSONField(_("effects"), default=list)
     """In order: {"do": "open_case" | "triage" | "assign_team" | "assign_member" | "assign_touchpoint_owner" |
-    "need_skill" | "priority" | "tag" | "inform" | "notify", …}; read by `routing/rules.py`."""
+    "need_skill" | "priority" | "tag" | "inform" | "notify" | "escalate", …}; read by `routing/rules.py`."""
     position = models.PositiveIntegerField(default=0)
     stops = models.BooleanField(_("later rules are not looked at"), default=False)
     enabled = models.BooleanField(_("on"), default=False)

@@ -14,6 +14,7 @@ import yaml
 
 from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, parse
 from talkworthy.query.match import Similarity
+from talkworthy.routing.steps import MOST_STEPS, BadStep, Step, read_step
 
 PRIORITIES = ("risk", "purchase", "cancel", "service", "low")
 LEVELS = ("observe", "suggest", "draft", "send")
@@ -49,7 +50,7 @@ class Node:
 @dataclass(frozen=True)
 class Outcome:
     """A leaf. `opens`: it becomes a case. `answers`: somebody is answered. `waits`: the community may be first.
-    `skills`: what whoever gets the case must know, all of it."""
+    `skills`: what whoever gets the case must know, all of it. `escalation`: steps that the case carries."""
 
     name: str
     title: str
@@ -58,6 +59,7 @@ class Outcome:
     autonomy: str = "observe"
     waits: bool = True
     skills: tuple[str, ...] = ()
+    escalation: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,11 @@ def read_playbook(tree: Mapping[str, Any], *, askers: Mapping[str, Sequence[str]
     return playbook
 
 
+def outcomes_of(tree: Mapping[str, Any]) -> dict[str, Outcome]:
+    """The outcomes of a tree that may be an old one: what is wrong in it today is let be."""
+    return {name: _outcome(name, found, []) for name, found in _mapping(tree, "outcomes", []).items()}
+
+
 def compile_playbook(playbook: Playbook, *, now: datetime, similarity: Similarity | None = None) -> Compiled:
     """Make its queries ready; relative times in them are counted from `now`."""
     found = {}
@@ -220,6 +227,7 @@ def _outcome(name: str, found: Mapping[str, Any], faults: list[Fault]) -> Outcom
         level,
         bool(found.get("waits", True)),
         _skills(name, found.get("skills"), faults),
+        _escalation(name, found.get("escalation"), faults),
     )
 
 
@@ -235,6 +243,30 @@ def _skills(name: str, given: Any, faults: list[Fault]) -> tuple[str, ...]:
         faults.append(Fault(name, f"has {len(listed)} skills; {MOST_SKILLS} is the most"))
         return ()
     return tuple(dict.fromkeys(one.strip().casefold() for one in listed))
+
+
+def _escalation(name: str, given: Any, faults: list[Fault]) -> tuple[Step, ...]:
+    listed = [] if given is None else given
+    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+        faults.append(Fault(name, "escalation must be a list of steps, each with minutes and does"))
+        return ()
+    if len(listed) > MOST_STEPS:
+        faults.append(Fault(name, f"has {len(listed)} steps of escalation; {MOST_STEPS} is the most"))
+        return ()
+    steps: list[Step] = []
+    for place, row in enumerate(listed, start=1):
+        try:
+            steps.append(read_step(row))
+        except BadStep as error:
+            faults.append(Fault(name, f"step {place} of its escalation: {_STEP_FAULTS[error.what] % error.facts}"))
+    return tuple(dict.fromkeys(steps))
+
+
+_STEP_FAULTS = {
+    "unknown": "“%(value)s” is none of %(known)s",
+    "minutes": "minutes must be a whole number from 1 to %(n)d, not “%(value)s”",
+    "whom": "“%(value)s” cannot be named there: inform names a member, reassign a team or a member, raise nobody",
+}
 
 
 def _ranking(found: Any, faults: list[Fault]) -> Ranking:

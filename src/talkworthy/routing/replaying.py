@@ -5,6 +5,7 @@ The verdicts come from the function that answers live, on the posts and monitors
 answered otherwise, or a rule that has changed since, is therefore exactly what differs.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +25,11 @@ from talkworthy.routing.arriving import COLUMNS
 from talkworthy.routing.askers import Seen
 from talkworthy.routing.deadlines import NoWorkingTime, Shifts, Targets
 from talkworthy.routing.hours import hours_of, shifts_of, targets_of
-from talkworthy.routing.models import Decision, Message, PlaybookVersion, Rule
+from talkworthy.routing.models import Decision, EscalationStep, Message, PlaybookVersion, Rule, Target
+from talkworthy.routing.playbook import Outcome, outcomes_of
 from talkworthy.routing.rulebook import Verdict, is_automated, made
-from talkworthy.routing.rules import Effect, Ruling, plan, sources_named
+from talkworthy.routing.rules import Ruling, kept_effect, plan, sources_named
+from talkworthy.routing.steps import Step
 from talkworthy.workspaces.models import Team, Workspace
 
 PIECE = 500
@@ -48,10 +51,13 @@ class Said:
     team: int | None = None
     member: int | None = None
     touchpoint_owner: bool = False
+    steps: frozenset[Step] = frozenset()
+    """Of escalation, that rules and outcome give to its case."""
 
     def as_json(self) -> dict[str, Any]:
         """As the result keeps it."""
-        return {"opens": self.opens, "outcome": self.outcome, "priority": self.priority, "team": self.team}
+        told = {"opens": self.opens, "outcome": self.outcome, "priority": self.priority, "team": self.team}
+        return told | {"steps": [step.as_json() for step in sorted(self.steps, key=str)]}
 
 
 @dataclass
@@ -61,6 +67,8 @@ class Figure:
     mentions: int = 0
     cases: int = 0
     was: int = 0
+    judged: int = 0
+    """Cases of which it is known whether a step would have come: answered, or late."""
     posts: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, post: Mapping[str, Any], *, is_case: bool) -> None:
@@ -76,7 +84,7 @@ class Tally:
     """Everything that a replay counts."""
 
     figures: dict[str, dict[str, Figure]] = field(
-        default_factory=lambda: {"outcomes": {}, "teams": {}, "priorities": {}}
+        default_factory=lambda: {"outcomes": {}, "teams": {}, "priorities": {}, "steps": {}}
     )
     counts: Counter[str] = field(default_factory=Counter)
     differences: list[dict[str, Any]] = field(default_factory=list)
@@ -131,8 +139,10 @@ class Judge:
     teams: Mapping[int, Team]
     touchpoints: Mapping[int, int | None]
     """The team of its touchpoint, by monitor."""
-    openers: Mapping[int, frozenset[str]]
+    openers: Mapping[int, Mapping[str, Outcome]]
     """The outcomes that open a case, by version of the playbook."""
+    class_steps: Mapping[tuple[int | None, str], Sequence[Step]]
+    """The steps of escalation of targets, by team and class."""
     _targets: dict[tuple[int | None, str], tuple[Targets, bool]] = field(default_factory=dict)
     _shifts: dict[tuple[int | None, int], Shifts | None] = field(default_factory=dict)
 
@@ -151,9 +161,10 @@ class Judge:
             {team.pk: team for team in Team.objects.filter(workspace=workspace, deleted_at=None)},
             dict(tied.values_list("pk", "touchpoint__team")),
             {
-                version.pk: frozenset(name for name, leaf in version.tree["outcomes"].items() if leaf.get("opens"))
+                version.pk: {name: leaf for name, leaf in outcomes_of(version.tree).items() if leaf.opens}
                 for version in PlaybookVersion.objects.filter(playbook__workspace=workspace)
             },
+            _class_steps(workspace),
         )
 
     def passes(self, post: Mapping[str, Any]) -> bool:
@@ -172,20 +183,44 @@ class Judge:
 
     def due(self, team: Team | None, priority: str, at: datetime) -> datetime | None:
         """By when a first answer would have been due; None: nothing is promised."""
+        minutes = self._promised(team, priority)[0].first_answer
+        return None if minutes is None else self.after(minutes, team, priority, at)
+
+    def steps_of(self, verdict: Verdict, team: Team | None) -> Sequence[Step]:
+        """The steps of escalation that would stand on the case: its own, and those of its class."""
         number = team.pk if team else None
-        key = (number, priority)
-        if key not in self._targets:
-            self._targets[key] = targets_of(self.workspace, team, priority)
-        targets, always = self._targets[key]
-        if targets.first_answer is None:
-            return None
-        year = (number, at.year)
+        of_class = self.class_steps.get((number, verdict.priority))
+        if of_class is None:
+            of_class = self.class_steps.get((None, verdict.priority), ())
+        return tuple(dict.fromkeys((*verdict.steps, *of_class)))
+
+    def after(self, minutes: int, team: Team | None, priority: str, at: datetime) -> datetime | None:
+        """When so many minutes of working time have passed; None: never."""
+        always = self._promised(team, priority)[1]
+        year = (team.pk if team else None, at.year)
         if not always and year not in self._shifts:
             self._shifts[year] = shifts_of(hours_of(self.workspace, team), now=at)
         try:
-            return deadlines.due(at, targets.first_answer, None if always else self._shifts[year])
+            return deadlines.due(at, minutes, None if always else self._shifts[year])
         except NoWorkingTime:
             return None
+
+    def _promised(self, team: Team | None, priority: str) -> tuple[Targets, bool]:
+        key = (team.pk if team else None, priority)
+        if key not in self._targets:
+            self._targets[key] = targets_of(self.workspace, team, priority)
+        return self._targets[key]
+
+
+def _class_steps(workspace: Workspace) -> dict[tuple[int | None, str], list[Step]]:
+    """The steps of every target by its team and class; an empty list where a team's own target has none."""
+    targets = Target.objects.filter(workspace=workspace)
+    found: dict[tuple[int | None, str], list[Step]] = {(row.team_id, row.priority): [] for row in targets}
+    for step in EscalationStep.objects.filter(target__in=targets, deleted_at=None).select_related("target"):
+        if step.target is not None:
+            told = Step(step.minutes, step.does, step.after, step.team_id, step.member_id)
+            found[step.target.team_id, step.target.priority].append(told)
+    return found
 
 
 def _count(
@@ -216,6 +251,7 @@ def _count(
     tally.counts["cases"] += 1
     tally.figure("teams", str(team.pk) if team else "").add(post, is_case=True)
     tally.figure("priorities", verdict.priority).add(post, is_case=True)
+    _count_steps(tally, post, verdict, was, judge, team)
     due = judge.due(team, verdict.priority, was.at if was else post["published_at"])
     if due is None:
         return
@@ -226,6 +262,26 @@ def _count(
     if answered is not None or due < judge.now:
         tally.counts["judged"] += 1
         tally.counts["missed"] += answered is None or answered > due
+
+
+def _count_steps(
+    tally: Tally, post: Mapping[str, Any], verdict: Verdict, was: Decision | None, judge: Judge, team: Team | None
+) -> None:
+    """The steps that would stand on the case, and which of them would have come before it was really answered.
+
+    How long its owner was silent is not known of a case that went another way: those steps are not judged.
+    """
+    begun = was.at if was else post["published_at"]
+    for step in judge.steps_of(verdict, team):
+        figure = tally.figure("steps", json.dumps(step.as_json(), sort_keys=True))
+        figure.add(post, is_case=False)
+        due = judge.after(step.minutes, team, verdict.priority, begun)
+        if due is None or was is None or was.case is None or step.after != "unanswered":
+            continue
+        answered = was.case.first_answered_at
+        if answered is not None or due < judge.now:
+            figure.judged += 1
+            figure.cases += answered is None or answered > due
 
 
 def _begins(tally: Tally, post: Mapping[str, Any]) -> bool:
@@ -245,10 +301,11 @@ def _said_now(verdict: Verdict) -> Said:
         found.team,
         found.member,
         found.touchpoint_owner,
+        frozenset(verdict.steps if verdict.opens else found.steps),
     )
 
 
-def _said_then(was: Decision | None, openers: Mapping[int, frozenset[str]]) -> Said:
+def _said_then(was: Decision | None, openers: Mapping[int, Mapping[str, Outcome]]) -> Said:
     """What a decision said, with the assignment of the effects that it holds."""
     if was is None:
         return Said()
@@ -256,12 +313,16 @@ def _said_then(was: Decision | None, openers: Mapping[int, frozenset[str]]) -> S
         Ruling(
             held["rule"],
             held["version"],
-            tuple(Effect(effect["do"], effect.get("value", "")) for effect in held["effects"]),
+            tuple(kept_effect(effect) for effect in held["effects"]),
         )
         for held in was.rules
     )
-    opens = found.opens or was.outcome in openers.get(was.playbook_id or 0, ())
-    return Said(opens, was.outcome, was.priority if opens else "", found.team, found.member, found.touchpoint_owner)
+    leaf = openers.get(was.playbook_id or 0, {}).get(was.outcome)
+    opens = found.opens or leaf is not None
+    steps = frozenset((*found.steps, *(leaf.escalation if leaf else ())))
+    return Said(
+        opens, was.outcome, was.priority if opens else "", found.team, found.member, found.touchpoint_owner, steps
+    )
 
 
 def _concerning(
@@ -322,7 +383,7 @@ def _result(
         tally.figure("teams", team).was += 1
     names = {str(number): name for number, name in Team.objects.filter(workspace=workspace).values_list("pk", "name")}
     titles = {name: leaf.get("title", name) for name, leaf in (version.tree["outcomes"] if version else {}).items()}
-    words = {"outcomes": titles, "teams": names, "priorities": {}}
+    words = {"outcomes": titles, "teams": names, "priorities": {}, "steps": {}}
     counted = ("mentions", "held", "opening", "cases", "different", "due", "judged", "missed")
     return {
         **{name: tally.counts[name] for name in counted},
@@ -337,6 +398,7 @@ def _result(
                     "mentions": figure.mentions,
                     "cases": figure.cases,
                     "was": figure.was,
+                    "judged": figure.judged,
                     "a_day": round(figure.cases / days, 2),
                     "more_a_day": round((figure.cases - figure.was) / days, 2),
                     "posts": figure.posts,

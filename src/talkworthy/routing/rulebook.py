@@ -23,6 +23,7 @@ from talkworthy.routing.askers import Facts, Seen
 from talkworthy.routing.models import PlaybookVersion, Rule
 from talkworthy.routing.playbook import Compiled, compile_playbook
 from talkworthy.routing.rules import BadEffect, RoutingPlan, Ruling, plan, read_effects
+from talkworthy.routing.steps import Step
 from talkworthy.routing.triage import TIED, Triage, decide_all, known
 from talkworthy.workspaces.models import Workspace
 
@@ -51,6 +52,12 @@ class Verdict:
         """What whoever gets it must know: what rules ask for, and what the outcome does."""
         asked = self.triage.outcome.skills if self.triage else ()
         return tuple(dict.fromkeys((*self.plan.skills, *asked)))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of escalation that its case carries: those of rules, and those of the outcome."""
+        asked = self.triage.outcome.escalation if self.triage else ()
+        return tuple(dict.fromkeys((*self.plan.steps, *asked)))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from talkworthy.query import Query
 from talkworthy.query.tree import Field, Phrase, Word, walk
 from talkworthy.routing.playbook import LONGEST_SKILL, PRIORITIES
+from talkworthy.routing.steps import BadStep, Step, read_step
 
 NEEDS: Mapping[str, str] = {
     "open_case": "",
@@ -23,6 +24,7 @@ NEEDS: Mapping[str, str] = {
     "tag": "tag",
     "inform": "member",
     "notify": "member",
+    "escalate": "step",
 }
 """Every effect, with the one thing that it needs to be told."""
 
@@ -37,10 +39,15 @@ class BadEffect(ValueError):
 
 @dataclass(frozen=True)
 class Effect:
-    """One thing that a rule does; `value` is a number (team, member), a skill, a class or a tag."""
+    """One thing that a rule does; `value` is a number (team, member), a skill, a class, a tag or a step."""
 
     do: str
-    value: int | str = ""
+    value: int | str | Step = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The effect as a decision keeps it."""
+        value = self.value.as_json() if isinstance(self.value, Step) else self.value
+        return {"do": self.do, **({"value": value} if value != "" else {})}
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,11 @@ class Ruling:
     version: int
     effects: tuple[Effect, ...]
     stops: bool = False
+
+    @property
+    def escalates(self) -> bool:
+        """Whether it gives steps of escalation."""
+        return any(effect.do == "escalate" for effect in self.effects)
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,8 @@ class RoutingPlan:
     """What whoever gets it must know, all of it."""
     priority: str = ""
     tags: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    """Of escalation, which its case carries besides those of its class."""
     informed: tuple[int, ...] = ()
     notified: tuple[int, ...] = ()
     rules: tuple[Ruling, ...] = ()
@@ -78,10 +92,7 @@ class RoutingPlan:
             {
                 "rule": ruling.rule,
                 "version": ruling.version,
-                "effects": [
-                    {"do": effect.do, **({"value": effect.value} if effect.value != "" else {})}
-                    for effect in ruling.effects
-                ],
+                "effects": [effect.as_json() for effect in ruling.effects],
             }
             for ruling in self.rules
         ]
@@ -102,6 +113,12 @@ def plan(rulings: Iterable[Ruling]) -> RoutingPlan:
 def read_effects(rows: Sequence[Mapping[str, Any]]) -> tuple[Effect, ...]:
     """Effects from their rows, read strictly. Raises BadEffect."""
     return tuple(_read(row) for row in rows)
+
+
+def kept_effect(row: Mapping[str, Any]) -> Effect:
+    """An effect as a decision keeps it."""
+    value = row.get("value", "")
+    return Effect(row["do"], read_step(value) if isinstance(value, dict) else value)
 
 
 def sources_named(condition: Query) -> frozenset[str]:
@@ -126,6 +143,8 @@ def _read(row: Mapping[str, Any]) -> Effect:
         raise BadEffect("too much", do=do, unknown=unknown)
     if name and row.get(name) in (None, ""):
         raise BadEffect("too little", do=do, name=name)
+    if name == "step":
+        return Effect(do, _step(row[name]))
     if name in ("team", "member"):
         try:
             return Effect(do, int(row[name]))
@@ -136,6 +155,20 @@ def _read(row: Mapping[str, Any]) -> Effect:
     if name == "priority" and row[name] not in PRIORITIES:
         raise BadEffect("unknown", value=row[name], known=", ".join(PRIORITIES))
     return Effect(do, str(row[name]).strip().casefold()[:60] if name else "")
+
+
+def _step(row: Any) -> Step:
+    """A step whose team or member is a number: names in rules are. Raises BadEffect."""
+    if not isinstance(row, Mapping):
+        raise BadEffect("step", value=row)
+    try:
+        step = read_step(row)
+    except BadStep as error:
+        raise BadEffect(f"step {error.what}", **error.facts) from error
+    for name, value in (("team", step.team), ("member", step.member)):
+        if isinstance(value, str):
+            raise BadEffect(name, do="escalate", value=value)
+    return step
 
 
 def _with(found: RoutingPlan, effect: Effect) -> RoutingPlan:
@@ -156,6 +189,8 @@ def _with(found: RoutingPlan, effect: Effect) -> RoutingPlan:
             return replace(found, priority=priority)
         case Effect("tag", str(tag)):
             return replace(found, tags=_added(found.tags, tag))
+        case Effect("escalate", Step() as step):
+            return replace(found, steps=_added(found.steps, step))
         case Effect("inform", int(member)):
             return replace(found, informed=_added(found.informed, member))
         case Effect("notify", int(member)):

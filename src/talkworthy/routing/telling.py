@@ -48,6 +48,10 @@ def bad_effect_words(error: BadEffect) -> str:
         "team": _("%(do)s takes the number of a team, not “%(value)s”."),
         "member": _("%(do)s takes the number of a member, not “%(value)s”."),
         "skill": _("%(do)s takes one skill of at most %(n)d characters, not “%(value)s”."),
+        "step": _("escalate takes a step: minutes, does and whom."),
+        "step unknown": _("“%(value)s” is none of: %(known)s."),
+        "step minutes": _("A step comes after 1 to %(n)d minutes, not “%(value)s”."),
+        "step whom": _("“%(value)s” cannot be named there: members are told; a case is given to a team or a member."),
     }
     return words[error.what] % error.facts
 

@@ -228,6 +228,7 @@ _LABELS = {
     "deadlines": gettext_lazy("Deadlines"),
     "escalated": gettext_lazy("Escalation"),
     "escalation undone": gettext_lazy("Escalation undone"),
+    "steps": gettext_lazy("Steps of escalation"),
 }
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from talkworthy.listening.labels import channel_title, language_name
 from talkworthy.responding.noting import MENTION, handle_of
-from talkworthy.routing.escalating import step_in_words
+from talkworthy.routing.escalating import origin_in_words, step_in_words
 from talkworthy.routing.evidence import worded
 from talkworthy.routing.models import Case, Decision, Escalation
 from talkworthy.routing.telling import lacking_words
@@ -56,6 +56,12 @@ def due_words(due: datetime | None, now: datetime | None = None) -> str:
 def step_words(escalation: Escalation) -> str:
     """What a step of escalation does."""
     return step_in_words(escalation.step)
+
+
+@register.filter
+def step_origin(escalation: Escalation) -> str:
+    """What gave a step to the case; empty where it is of its class."""
+    return origin_in_words(escalation.step)
 
 
 @register.filter

@@ -16,6 +16,7 @@ from talkworthy.listening.voices import heard_of
 from talkworthy.people.actions import identity_of
 from talkworthy.routing.actions.cases import note_outcome, open_case, set_priority
 from talkworthy.routing.actions.problems import Refused
+from talkworthy.routing.actions.steps import follow_outcome
 from talkworthy.routing.askers import Facts, Seen
 from talkworthy.routing.keeping import keep_post
 from talkworthy.routing.models import Case, Decision, Override
@@ -142,6 +143,10 @@ def _follow(decision: Decision, *, by: User, now: datetime) -> None:
             set_priority(case, priority=found.priority, by=by, now=now, why=_("triage answered anew"))
     elif found.opens:
         decision.case, _new = _opened(decision.workspace, post, owner=None, by=by, now=now, triage=found)
+    if decision.case is not None:
+        follow_outcome(
+            decision.case, found.outcome.name, found.outcome.escalation if found.opens else (), by=by, now=now
+        )
     decision.save()
 
 

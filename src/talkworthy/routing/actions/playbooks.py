@@ -8,8 +8,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from talkworthy.routing.actions.problems import Refused
+from talkworthy.routing.actions.steps import refuse_unknown
 from talkworthy.routing.models import Playbook, PlaybookVersion
-from talkworthy.routing.playbook import default_tree, differences
+from talkworthy.routing.playbook import BadPlaybook, Fault, default_tree, differences
 from talkworthy.routing.triage import known
 from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import User, Workspace
@@ -53,7 +55,7 @@ def save_version(
 
     Raises BadPlaybook with every fault, and NewerVersion where somebody else was first.
     """
-    known(tree)
+    _refuse_strangers(playbook, tree)
     with transaction.atomic():
         playbook = Playbook.objects.select_for_update().get(pk=playbook.pk)
         newest = playbook.versions.aggregate(newest=Max("version"))["newest"] or 0
@@ -97,3 +99,16 @@ def activate_version(version: PlaybookVersion, *, by: User | None, now: datetime
             before={"version": before},
             after={"version": version.version},
         )
+
+
+def _refuse_strangers(playbook: Playbook, tree: Mapping[str, Any]) -> None:
+    """Raises BadPlaybook where the tree cannot be followed, or escalates to somebody who is not here."""
+    faults = []
+    for outcome in known(tree).outcomes.values():
+        for step in outcome.escalation:
+            try:
+                refuse_unknown(playbook.workspace_id, step)
+            except Refused as error:
+                faults.append(Fault(outcome.name, str(error)))
+    if faults:
+        raise BadPlaybook(faults)

@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from talkworthy.query import parse
 from talkworthy.routing.actions.problems import Refused
+from talkworthy.routing.actions.steps import refuse_unknown
 from talkworthy.routing.models import Rule, RuleVersion
 from talkworthy.routing.rules import BadEffect, read_effects
+from talkworthy.routing.steps import Step
 from talkworthy.routing.telling import bad_effect_words
 from talkworthy.workspaces.audit import apply_changes, note_change
 from talkworthy.workspaces.models import User, Workspace
@@ -36,7 +38,7 @@ def create_rule(
 ) -> Rule:
     """Add a rule at the end, switched off. Raises QueryError and Refused."""
     parse(condition, stage="search")
-    read = _read(effects)
+    read = _read(workspace.pk, effects)
     with transaction.atomic():
         last = Rule.objects.filter(workspace=workspace).aggregate(last=Max("position"))["last"]
         rule = Rule.objects.create(
@@ -59,7 +61,7 @@ def change_rule(rule: Rule, *, by: User | None, now: datetime, seen: int | None 
     if "condition" in changes:
         parse(changes["condition"], stage="search")
     if "effects" in changes:
-        changes["effects"] = _read(changes["effects"])
+        changes["effects"] = _read(rule.workspace_id, changes["effects"])
     if "name" in changes:
         changes["name"] = _named(changes["name"])
     with transaction.atomic():
@@ -133,9 +135,11 @@ def _keep_version(rule: Rule, *, by: User | None, now: datetime) -> None:
     )
 
 
-def _read(effects: Sequence[Any]) -> list[dict[str, Any]]:
+def _read(workspace: int, effects: Sequence[Any]) -> list[dict[str, Any]]:
     try:
-        read_effects(list(effects))
+        for effect in read_effects(list(effects)):
+            if isinstance(effect.value, Step):
+                refuse_unknown(workspace, effect.value)
     except BadEffect as error:
         raise Refused(bad_effect_words(error)) from error
     if not effects:

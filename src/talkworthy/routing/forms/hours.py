@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from talkworthy.routing.models import Case, Target, WorkingHours
+from talkworthy.routing.steps import MOST_MINUTES
 from talkworthy.workspaces.forms import zones
 
 WEEKDAYS = (
@@ -34,8 +35,6 @@ ALWAYS = gettext_lazy("Counts around the clock")
 DAY = 24 * 60
 SPAN = re.compile(r"\s*(\S+?)\s*[-–]\s*(\S+)\s*")
 TIME = re.compile(r"(\d{1,2}):(\d{2})")
-MOST_MINUTES = 525_600
-"""A year: the longest that can be promised."""
 MOST_DAYS_OFF = 400
 
 

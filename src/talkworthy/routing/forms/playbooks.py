@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from talkworthy.routing.playbook import LEVELS, PRIORITIES, Fault
+from talkworthy.routing.steps import lines_of_rows, rows_of_lines
 
 LONGEST_TREE = 200_000
 EMPTY_ROWS = 1
@@ -60,6 +61,7 @@ class OutcomeRow:
     waits: bool = True
     autonomy: str = "observe"
     skills: str = ""
+    escalation: str = ""
     faults: Sequence[str] = ()
 
 
@@ -107,6 +109,7 @@ def editor_of(tree: Mapping[str, Any], faults: Sequence[Fault] = ()) -> Editor:
             bool(told.get("waits", True)),
             str(told.get("autonomy") or "observe"),
             _joined(told.get("skills")),
+            lines_of_rows(told.get("escalation")),
             named.pop(name, []),
         )
         for name, told in (tree.get("outcomes") or {}).items()
@@ -213,6 +216,7 @@ def _outcomes_of(data: QueryDict) -> dict[str, Any]:
             continue
         key = _at(data, "outcome-key", place) or name.strip()
         skills = [held.strip() for held in _at(data, "outcome-skills", place).split(",") if held.strip()]
+        steps = rows_of_lines(_at(data, "outcome-escalation", place))
         told = {
             "title": _at(data, "outcome-title", place) or name.strip(),
             "opens": f"opens-{key}" in data,
@@ -220,7 +224,8 @@ def _outcomes_of(data: QueryDict) -> dict[str, Any]:
             "waits": f"waits-{key}" in data,
             "autonomy": _at(data, "outcome-autonomy", place) or "observe",
         }
-        found[name.strip()] = told | ({"skills": skills} if skills else {})
+        told |= {"skills": skills} if skills else {}
+        found[name.strip()] = told | ({"escalation": steps} if steps else {})
     return found
 
 

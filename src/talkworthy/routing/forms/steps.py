@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from talkworthy.routing.actions.cases import may_own
-from talkworthy.routing.forms.hours import MOST_MINUTES
 from talkworthy.routing.models import Case, EscalationStep, Target
+from talkworthy.routing.steps import MOST_MINUTES
 from talkworthy.workspaces.models import Member, Team
 
 LEAD = "lead"

@@ -52,7 +52,8 @@ def steps(team: Team | None, *, viewer: Member) -> list[EscalationStep]:
     rows = EscalationStep.objects.filter(
         target__workspace_id=viewer.workspace_id, target__team=team, deleted_at=None
     ).select_related("target", "member__user", "team")
-    return sorted(rows, key=lambda step: (Case.Priority.values.index(step.target.priority), step.minutes, step.pk))
+    places = {value: place for place, value in enumerate(Case.Priority.values)}
+    return sorted(rows, key=lambda step: (places[step.target.priority] if step.target else 0, step.minutes, step.pk))
 
 
 def step_or_404(number: int, *, viewer: Member) -> EscalationStep:

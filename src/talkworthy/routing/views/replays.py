@@ -1,5 +1,6 @@
 """Trying rules and a playbook on history: the start, the progress, and what it found."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,6 +100,7 @@ def stop(request: MemberRequest, job_id: int) -> HttpResponse:
 
 def _found(viewer: Member, job: Job) -> dict[str, Any]:
     result = job.result or {}
+    named = named_in(viewer.workspace)
     teams = dict(Team.objects.filter(workspace_id=viewer.workspace_id).values_list("pk", "name"))
     classes = {value: str(label) for value, label in Case.Priority.choices}
     titles = {row["name"]: row["title"] for row in result["outcomes"]}
@@ -108,11 +110,14 @@ def _found(viewer: Member, job: Job) -> dict[str, Any]:
             return _("no rule held")
         told = [_("a case") if said["opens"] else _("no case"), titles.get(said["outcome"], said["outcome"])]
         told += [classes.get(said["priority"], said["priority"]), teams.get(said["team"], "") if said["team"] else ""]
+        told += [named.words({"do": "escalate", "step": step}) for step in said.get("steps", ())]
         return " · ".join(part for part in told if part)
 
     for row in result["priorities"]:
         row["title"] = classes.get(row["name"], row["name"])
+    steps = [(row, named.words({"do": "escalate", "step": json.loads(row["name"])})) for row in result.get("steps", ())]
     return {
+        "steps": steps,
         "result": result,
         "version": PlaybookVersion.objects.filter(
             pk=job.request["playbook"] or 0, playbook__workspace_id=viewer.workspace_id

@@ -17,7 +17,7 @@ from talkworthy.routing.actions import rules as actions
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.arriving import try_again
 from talkworthy.routing.forms.rules import (
-    DOES,
+    CHOICES,
     LONGEST_CONDITION,
     Draft,
     Named,
@@ -26,7 +26,7 @@ from talkworthy.routing.forms.rules import (
     read_draft,
     rows_of,
 )
-from talkworthy.routing.models import Rule, RuleVersion
+from talkworthy.routing.models import EscalationStep, Rule, RuleVersion
 from talkworthy.routing.selectors import rules as selectors
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
@@ -205,7 +205,8 @@ def editor(
     context = {
         "draft": draft,
         "rule": changed,
-        "does": DOES.items(),
+        "does": CHOICES.items(),
+        "afters": EscalationStep.After.choices,
         "groups": named.groups,
         "is_wrong": is_wrong,
         "spans": SPANS,

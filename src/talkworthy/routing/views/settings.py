@@ -268,7 +268,7 @@ def delete_step(request: MemberRequest, number: int) -> HttpResponse:
     step_actions.delete_step(held, by=request.user, now=timezone.now())
     back = reverse("routing:restore_step", args=(request.workspace.slug, held.pk))
     offer_undo(request, _("The step is taken away. What it did stays."), back)
-    return redirect(f"{_targets_of(request, held.target.team)}#steps")
+    return redirect(f"{_targets_of(request, held.target.team if held.target else None)}#steps")
 
 
 @require_POST
@@ -278,13 +278,13 @@ def restore_step(request: MemberRequest, number: int) -> HttpResponse:
     held = selectors.step_or_404(number, viewer=request.member)
     step_actions.restore_step(held, by=request.user, now=timezone.now())
     messages.success(request, _("The step is back."))
-    return redirect(f"{_targets_of(request, held.target.team)}#steps")
+    return redirect(f"{_targets_of(request, held.target.team if held.target else None)}#steps")
 
 
 def _steps_of(request: MemberRequest, team: Team | None) -> list[tuple[EscalationStep, str, str]]:
     """The steps, each with its class and what it does in words."""
     rows = selectors.steps(team, viewer=request.member)
-    return [(step, str(Case.Priority(step.target.priority).label), step_in_words(step)) for step in rows]
+    return [(step, str(Case.Priority(step.target.priority).label), step_in_words(step)) for step in rows if step.target]
 
 
 def _step_form(request: MemberRequest, team: Team | None, told: QueryDict | None = None) -> StepForm:
