@@ -11,17 +11,19 @@ from talkworthy.listening.collecting import Listener
 from talkworthy.listening.jobs import _without, claim_this, run_job
 from talkworthy.listening.models import Job
 from talkworthy.people.models import Identity
+from talkworthy.routing import joining
 from talkworthy.routing.actions.opening import override_node
 from talkworthy.routing.actions.playbooks import playbook_of
 from talkworthy.routing.models import Case, Decision, Rule, Target
 from talkworthy.routing.replaying import replay
+from talkworthy.routing.views import replays
 from talkworthy.workspaces.models import Member, Workspace
 
 pytestmark = pytest.mark.django_db
 
 
 def replayed(workspace, *rules, now=NOW):
-    told = []
+    told, kept = [], []
     found = replay(
         workspace,
         rules=rules or list(Rule.objects.filter(workspace=workspace, enabled=True)),
@@ -29,8 +31,11 @@ def replayed(workspace, *rules, now=NOW):
         since=NOW - timedelta(days=2),
         until=NOW + timedelta(seconds=1),
         progress=lambda done, total: told.append((done, total)),
+        keep=kept.extend,
         now=now,
     )
+    assert [row.place for row in kept] == list(range(1, found["different"] + 1))
+    found["differences"] = [{"uid": row.uid, "id": row.post, "was": row.was, "would": row.would} for row in kept]
     assert not told or told[-1][0] == told[-1][1] == found["mentions"]
     return found
 
@@ -134,7 +139,7 @@ def test_a_draft_is_tried_from_the_editor_and_its_result_is_a_page(client_of, ro
     assert (job.state, job.error) == ("done", "")
     assert [row["pk"] < 0 for row in job.request["rules"]] == [False, False, True]
     said = client.get(f"{PAGE}replays/{job.pk}/").content.decode()
-    assert "Support" in said and f"/listen/post/{job.result['differences'][0]['id']}/" in said
+    assert "Support" in said and f"/listen/post/{job.replay_differences.first().post_id}/" in said
     assert Rule.objects.filter(name="All").count() == 0
 
 
@@ -175,6 +180,33 @@ def test_a_replay_of_another_workspace_is_not_there(client_of, routed, lead, car
     client_of(lead).post(f"{PAGE}playbook/1/replay/")
     number = Job.objects.get(kind="replay").pk
     assert client_of(carol).get(f"/elsewhere/routing/replays/{number}/").status_code == 404
+
+
+def test_differences_of_any_number_are_read_page_by_page(client_of, routed, lead, monkeypatch):
+    monkeypatch.setattr(replays, "ON_A_PAGE", 2)
+    client = client_of(lead)
+    client.post(f"{PAGE}rules/replay/", {"name": "None", "condition": "nothingatall", "do": ["open_case"]})
+    asked = Job.objects.get(kind="replay")
+    Job.objects.filter(pk=asked.pk).update(request={**asked.request, "rules": []})
+    job = ended(routed)
+    uids = list(job.replay_differences.values_list("uid", flat=True))
+    assert len(uids) == job.result["different"] == 6
+    first = client.get(f"{PAGE}replays/{job.pk}/").content.decode()
+    assert uids[1] in first and uids[2] not in first and "1 to 2 of 6" in first and "after=2#" in first
+    last = client.get(f"{PAGE}replays/{job.pk}/?after=4").content.decode()
+    assert uids[5] in last and uids[3] not in last and "5 to 6 of 6" in last and "after=2#" in last
+    joining.data_forgotten(workspace=routed, uids=uids[:5], authors=(), now=NOW)
+    assert list(job.replay_differences.values_list("uid", flat=True)) == uids[5:]
+
+
+def test_a_replay_that_is_begun_again_keeps_no_difference_twice(client_of, routed, lead):
+    client_of(lead).post(f"{PAGE}rules/replay/", {"name": "None", "condition": "nothingatall", "do": ["open_case"]})
+    asked = Job.objects.get(kind="replay")
+    Job.objects.filter(pk=asked.pk).update(request={**asked.request, "rules": []})
+    job = ended(routed)
+    before = job.replay_differences.count()
+    Job.objects.filter(pk=job.pk).update(state="waiting")
+    assert ended(routed).replay_differences.count() == before > 0
 
 
 def test_who_is_erased_stands_in_no_result():

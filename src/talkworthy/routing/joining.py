@@ -16,7 +16,7 @@ from talkworthy.routing.escalating import escalate_due
 from talkworthy.routing.falling_due import ring_due
 from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
 from talkworthy.routing.leftovers import tied_data
-from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, Rule, Wording
+from talkworthy.routing.models import Arrival, Case, Conversation, Decision, Message, ReplayDifference, Rule, Wording
 from talkworthy.routing.reckoning import reckon_due
 from talkworthy.routing.rules import sources_named
 from talkworthy.routing.states import LIVE
@@ -94,6 +94,7 @@ def data_forgotten(
         Case.objects.filter(decisions__uid__in=piece, decisions__workspace=workspace).update(title="–")
         Conversation.objects.filter(pk__in=talks, root__in=piece).update(title="")
         counts["messages"] += messages.delete()[1].get("routing.Message", 0)
+        ReplayDifference.objects.filter(job__workspace=workspace, uid__in=piece).delete()
         found = Decision.objects.filter(workspace=workspace, uid__in=piece)
         counts["decisions"] += found.delete()[1].get("routing.Decision", 0)
         Arrival.objects.filter(workspace=workspace, uid__in=piece).delete()

@@ -7,6 +7,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from talkworthy.ecosystem.models import Touchpoint
+from talkworthy.listening.models import Job
 from talkworthy.people.models import Identity
 from talkworthy.states.history import Change
 from talkworthy.workspaces.models import Member, Team, User, Workspace
@@ -651,6 +652,27 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.uid}: {self.outcome}"
+
+
+class ReplayDifference(models.Model):
+    """A mention that would go another way than it went, as a replay found it: all of them, to be read by the page."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="replay_differences")
+    place = models.PositiveIntegerField()
+    """From 1 on, in the order of time."""
+    uid = models.TextField()
+    post_id = models.BigIntegerField()
+    was = models.JSONField(null=True)
+    """What was said of it; null: no rule held. `would` likewise."""
+    would = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["place"]
+        constraints = [models.UniqueConstraint(fields=["job", "place"], name="one_difference_a_place")]
+        indexes = [models.Index(fields=["uid"], name="differences_of_a_post")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}: {self.uid}"
 
 
 class Override(models.Model):

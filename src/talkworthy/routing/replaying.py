@@ -25,7 +25,7 @@ from talkworthy.routing.arriving import COLUMNS
 from talkworthy.routing.askers import Seen
 from talkworthy.routing.deadlines import NoWorkingTime, Shifts, Targets
 from talkworthy.routing.hours import hours_of, shifts_of, targets_of
-from talkworthy.routing.models import Decision, EscalationStep, Message, PlaybookVersion, Rule, Target
+from talkworthy.routing.models import Decision, EscalationStep, Message, PlaybookVersion, ReplayDifference, Rule, Target
 from talkworthy.routing.playbook import Outcome, outcomes_of
 from talkworthy.routing.rulebook import Verdict, is_automated, made
 from talkworthy.routing.rules import Ruling, kept_effect, plan, sources_named
@@ -33,7 +33,6 @@ from talkworthy.routing.steps import Step
 from talkworthy.workspaces.models import Team, Workspace
 
 PIECE = 500
-LISTED = 200
 SHOWN = 20
 """Posts that are kept with each figure, as its examples."""
 
@@ -58,6 +57,21 @@ class Said:
         """As the result keeps it."""
         told = {"opens": self.opens, "outcome": self.outcome, "priority": self.priority, "team": self.team}
         return told | {"steps": [step.as_json() for step in sorted(self.steps, key=str)]}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mention that would go another way than it went; None: no rule held of it."""
+
+    place: int
+    uid: str
+    post: int
+    was: Mapping[str, Any] | None
+    would: Mapping[str, Any] | None
+
+
+Keep = Callable[[Sequence[Difference]], None]
+"""Told the differences as they are found, each once and in order."""
 
 
 @dataclass
@@ -87,7 +101,8 @@ class Tally:
         default_factory=lambda: {"outcomes": {}, "teams": {}, "priorities": {}, "steps": {}}
     )
     counts: Counter[str] = field(default_factory=Counter)
-    differences: list[dict[str, Any]] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    """Those that were not kept yet."""
     threads: set[str] = field(default_factory=set)
     were: dict[int, str] = field(default_factory=dict)
     """Cases that the mentions really went to, with the team of each."""
@@ -105,6 +120,7 @@ def replay(
     since: datetime,
     until: datetime,
     progress: Progress,
+    keep: Keep,
     now: datetime,
 ) -> dict[str, Any]:
     """What these rules, saved or not, and this playbook would have made of the mentions of a period."""
@@ -124,6 +140,8 @@ def replay(
         ours = _sent(workspace, [row["uid"] for row in rows])
         for row, verdict in zip(rows, book.verdicts(posts), strict=True):
             _count(tally, row, verdict, held.get(row["uid"]), judge, is_sent=row["uid"] in ours)
+        keep(tally.differences)
+        tally.differences.clear()
         progress(min(start + PIECE, len(ids)), len(ids))
     return _result(tally, workspace, since, until, version, left_out=len(rules) - len(book.rulings))
 
@@ -230,9 +248,8 @@ def _count(
     before, after = _said_then(was, judge.openers), _said_now(verdict)
     if before != after or (was is None) != (not verdict.plan.rules):
         tally.counts["different"] += 1
-        if len(tally.differences) < LISTED:
-            told = {"was": before.as_json() if was else None, "would": after.as_json() if verdict.plan.rules else None}
-            tally.differences.append({"id": post["id"], "uid": post["uid"], **told})
+        told = (before.as_json() if was else None, after.as_json() if verdict.plan.rules else None)
+        tally.differences.append(Difference(tally.counts["different"], post["uid"], post["id"], *told))
     if was is not None and was.case_id is not None:
         tally.were[was.case_id] = str(was.team or "")
     if not verdict.plan.rules:
@@ -407,7 +424,6 @@ def _result(
             ]
             for kind, held in tally.figures.items()
         },
-        "differences": tally.differences,
     }
 
 
@@ -426,6 +442,7 @@ def work(job: Job, progress: Progress) -> Mapping[str, Any]:
     """Do a job that was asked for."""
     request = job.request
     version = PlaybookVersion.objects.filter(pk=request["playbook"] or 0, playbook__workspace=job.workspace).first()
+    ReplayDifference.objects.filter(job=job).delete()  # of a worker that died: it begins anew
     return replay(
         job.workspace,
         rules=list(_told(request["rules"])),
@@ -433,7 +450,15 @@ def work(job: Job, progress: Progress) -> Mapping[str, Any]:
         since=datetime.fromisoformat(request["since"]),
         until=datetime.fromisoformat(request["until"]),
         progress=progress,
+        keep=lambda found: _keep(job, found),
         now=job.created_at,
+    )
+
+
+def _keep(job: Job, found: Sequence[Difference]) -> None:
+    ReplayDifference.objects.bulk_create(
+        ReplayDifference(job=job, place=one.place, uid=one.uid, post_id=one.post, was=one.was, would=one.would)
+        for one in found
     )
 
 

@@ -27,6 +27,8 @@ from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 
 DAYS = {"7d": 7, "30d": 30, "90d": 90}
+ON_A_PAGE = 100
+"""Differences that a page of a replay lists."""
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
 
@@ -85,7 +87,8 @@ def replay(request: MemberRequest, job_id: int) -> HttpResponse:
         answer["HX-Refresh"] = "true"
         return answer
     if job.state == Job.State.DONE and job.result:
-        context |= _found(request.member, job)
+        after = request.GET.get("after", "")
+        context |= _found(request.member, job, after=int(after) if after.isdecimal() and len(after) < 10 else 0)
     return render(request, "routing/rules/replay.html", context)
 
 
@@ -98,7 +101,7 @@ def stop(request: MemberRequest, job_id: int) -> HttpResponse:
     return redirect("routing:replay", request.workspace.slug, job.pk)
 
 
-def _found(viewer: Member, job: Job) -> dict[str, Any]:
+def _found(viewer: Member, job: Job, *, after: int) -> dict[str, Any]:
     result = job.result or {}
     named = named_in(viewer.workspace)
     teams = dict(Team.objects.filter(workspace_id=viewer.workspace_id).values_list("pk", "name"))
@@ -115,6 +118,7 @@ def _found(viewer: Member, job: Job) -> dict[str, Any]:
 
     for row in result["priorities"]:
         row["title"] = classes.get(row["name"], row["name"])
+    shown = list(job.replay_differences.filter(place__gt=after)[: ON_A_PAGE + 1])
     steps = [(row, named.words({"do": "escalate", "step": json.loads(row["name"])})) for row in result.get("steps", ())]
     return {
         "steps": steps,
@@ -127,7 +131,11 @@ def _found(viewer: Member, job: Job) -> dict[str, Any]:
             (_("By outcome of the playbook"), result["outcomes"], False),
             (_("By class"), result["priorities"], False),
         ],
-        "differences": [(row, words(row["was"]), words(row["would"])) for row in result["differences"]],
+        "differences": [(row, words(row.was), words(row.would)) for row in shown[:ON_A_PAGE]],
+        "first": shown[0].place if shown else 0,
+        "last": shown[:ON_A_PAGE][-1].place if shown else 0,
+        "has_more": len(shown) > ON_A_PAGE,
+        "earlier": max(0, after - ON_A_PAGE),
     }
 
 
