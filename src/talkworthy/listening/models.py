@@ -149,6 +149,7 @@ class Job(models.Model):
         INFLUENCE = "influence", _("Count who is heard")
         RECOMPUTE = "recompute", _("Recompute annotations")
         LABELS = "labels", _("Import of labels")
+        CASES = "cases", _("Change of many cases")
 
     class State(models.TextChoices):
         """How far it is."""

@@ -14,7 +14,10 @@ class RespondingConfig(AppConfig):
 
     def ready(self) -> None:
         """Join the hooks."""
-        from talkworthy.responding import joining
+        from talkworthy.listening.jobs import register_work
+        from talkworthy.listening.models import Job
+        from talkworthy.responding import joining, many
 
         if not hooks().is_registered(joining):
             hooks().register(joining)
+        register_work(Job.Kind.CASES, many.work)

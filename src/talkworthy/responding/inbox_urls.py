@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from talkworthy.responding.views import acting, case, inbox
+from talkworthy.responding.views import acting, case, inbox, many
 
 app_name = "inbox"
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("inbox/views/<int:view_id>/forget/", inbox.forget_view, name="forget_view"),
     path("inbox/act/", acting.bulk, name="bulk"),
     path("inbox/undo/<str:token>/", acting.undo, name="undo"),
+    path("inbox/many/", many.many, name="many"),
+    path("inbox/many/<int:job_id>/undo/", many.undo, name="undo_many"),
     path("cases/<int:number>/", case.case, name="case"),
     path("cases/<int:number>/alike/", case.alike, name="alike"),
     path("cases/<int:number>/story/", case.story, name="story"),

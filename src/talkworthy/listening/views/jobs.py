@@ -237,6 +237,7 @@ _STARTS = {
     Job.Kind.RECOMPUTE: Permission.TRAIN_MODELS,
     Job.Kind.LABELS: Permission.TRAIN_MODELS,
     Job.Kind.INFLUENCE: Permission.EDIT_MONITORS,
+    Job.Kind.CASES: Permission.WORK_CASES,
 }
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
+from talkworthy.responding.many import undo_rows
 from talkworthy.responding.noting import mentioned
 from talkworthy.responding.selectors.case import told_of
 from talkworthy.responding.selectors.inbox import case_or_404, cases_numbered, link_or_404
@@ -129,15 +130,7 @@ def undo(request: MemberRequest, token: str) -> HttpResponse:
         case__workspace=request.workspace, by=request.user, at=datetime.fromisoformat(told["at"])
     )
     changes = list(rows.select_related("case").order_by("-pk"))
-    undone, left = actions.undo_changes([one for one in changes if one.what != "tags"], by=request.user, now=now)
-    for change in changes:
-        if change.what == "tags":
-            was, became = set(change.old or []), set(change.new or [])
-            back = {"add": was - became, "take": became - was, "only_if": became}
-            if actions.tag_case(change.case, **back, by=request.user, now=now):
-                undone += 1
-            else:
-                left += 1
+    undone, left = undo_rows(changes, by=request.user, now=now)
     if undone:
         messages.success(request, _("It is as it was."))
     if left:

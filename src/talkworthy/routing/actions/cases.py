@@ -35,7 +35,6 @@ from talkworthy.workspaces.models import Member, Team, User, Workspace
 from talkworthy.workspaces.permissions import Permission, may
 
 LONGEST_TITLE = 140
-MOST_UNDONE = 1_000
 
 
 def open_case(
@@ -110,8 +109,12 @@ def assign_case(
     now: datetime,
     version: int | None = None,
     why: str = "",
+    tells: bool = True,
 ) -> Case:
-    """Give it to a member, to a team, or to nobody. Without `team` the team stays unless `keep_team` is False."""
+    """Give it to a member, to a team, or to nobody. Without `team` the team stays unless `keep_team` is False.
+
+    Who gets many at once is told once, by whoever gives them, with `tells` False.
+    """
     for thing in (owner, team):
         if thing is not None and thing.workspace_id != case.workspace_id:
             raise Refused(_("They are not in this workspace."))
@@ -126,7 +129,7 @@ def assign_case(
 
     changed = _change(case, change, ("owner", "team"), by=by, now=now, version=version, why=why)
     if owner is not None and changed.owner_id == owner.pk and case.owner_id != owner.pk:
-        _note_assigned(changed, owner, by=by, now=now)
+        _note_assigned(changed, owner, by=by, now=now, tells=tells)
     return changed
 
 
@@ -354,7 +357,7 @@ def add_conversation(case: Case, conversation: Conversation, *, by: User | None,
 def undo_changes(changes: Sequence[CaseChange], *, by: User | None, now: datetime) -> tuple[int, int]:
     """Give cases back what they were before these changes: (undone, left because they were changed again)."""
     undone, left = 0, 0
-    for change in sorted(changes, key=lambda held: -held.pk)[:MOST_UNDONE]:
+    for change in sorted(changes, key=lambda held: -held.pk):
         if change.what not in _UNDOABLE:
             left += 1
             continue
@@ -473,9 +476,9 @@ def _reason_words(reason: Mapping[str, Any]) -> str:
     return names[:500]
 
 
-def _note_assigned(case: Case, owner: Member, *, by: User | None, now: datetime) -> None:
+def _note_assigned(case: Case, owner: Member, *, by: User | None, now: datetime, tells: bool = True) -> None:
     Availability.objects.update_or_create(member=owner, defaults={"last_assigned_at": now})
-    if by is None or owner.user_id != by.pk:
+    if tells and (by is None or owner.user_id != by.pk):
         words = _("%(case)s is yours now.") % {"case": case}
         _tell_member(owner, case, kind="assigned", text=words, key=f"assigned {case.pk} {case.version}", now=now)
 
