@@ -41,7 +41,7 @@ class ApprovalRuleForm(forms.Form):
         label=gettext_lazy("Channel"), required=False, widget=forms.CheckboxSelectMultiple
     )
     outcome = forms.MultipleChoiceField(
-        label=gettext_lazy("Outcome of triage"), required=False, widget=forms.SelectMultiple
+        label=gettext_lazy("Outcome of triage"), required=False, widget=forms.CheckboxSelectMultiple
     )
     machine = forms.TypedChoiceField(
         label=gettext_lazy("Written by"),
@@ -55,14 +55,14 @@ class ApprovalRuleForm(forms.Form):
     count = forms.IntegerField(label=gettext_lazy("Approvals needed"), min_value=1, max_value=9, initial=1)
     team = forms.ModelChoiceField(
         Team.objects.none(),
-        label=gettext_lazy("Of the team"),
+        label=gettext_lazy("Who approves"),
         required=False,
-        empty_label=gettext_lazy("Anybody who may approve"),
+        empty_label=gettext_lazy("Anybody who may approve drafts"),
     )
     by_another = forms.BooleanField(
-        label=gettext_lazy("By somebody else than the writer"), required=False, initial=True
+        label=gettext_lazy("Only by somebody else than the writer"), required=False, initial=True
     )
-    enabled = forms.BooleanField(label=gettext_lazy("On"), required=False, initial=True)
+    enabled = forms.BooleanField(label=gettext_lazy("The rule is on"), required=False, initial=True)
 
     def __init__(self, *args: Any, viewer: Member, rule: ApprovalRule | None = None, **kwargs: Any) -> None:
         if rule is not None:
@@ -122,7 +122,7 @@ class DrafterForm(forms.Form):
     instructions = forms.CharField(
         label=gettext_lazy("Instructions"), required=False, widget=forms.Textarea(attrs={"rows": 5})
     )
-    enabled = forms.BooleanField(label=gettext_lazy("On"), required=False)
+    enabled = forms.BooleanField(label=gettext_lazy("The rule is on"), required=False)
 
 
 class MannerForm(forms.Form):

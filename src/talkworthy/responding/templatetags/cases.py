@@ -1,5 +1,6 @@
 """Words and signs of cases, as the inbox and the case page show them."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _noop
 from django.utils.translation import ngettext
 
 from talkworthy.listening.labels import channel_title, language_name
@@ -111,23 +113,57 @@ def handle(member: Member) -> str:
 
 
 @register.filter
-def reasons(reason: Any) -> list[tuple[str, str]]:
-    """A case's reason as pairs of words; what is empty is left out."""
+def reasons(reason: Any) -> list[tuple[str, str, int | None]]:
+    """Why a case is there: name, words, and the number of a rule. The way through the playbook is drawn by itself."""
     if not isinstance(reason, dict):
         return []
-    said = [
-        (str(name).replace("_", " "), _flat(value)) for name, value in reason.items() if value not in ("", None, [], {})
-    ]
-    lacking = (reason.get("assigned") or {}).get("lacking")
-    return [*said, (_("given to nobody"), lacking_words(lacking))] if lacking else said
+    said: list[tuple[str, str, int | None]] = []
+    if reason.get("by_hand"):
+        said.append((_("Opened"), _("by hand, from a post"), None))
+    for rule in reason.get("rules") or ():
+        name = rule.get("name") or _("a rule that is gone")
+        said.append((_("Rule"), _("%(name)s, version %(n)s") % {"name": name, "n": rule["version"]}, rule["rule"]))
+    return [*said, *((name, words, None) for name, words in _given(reason.get("assigned") or {}))]
 
 
-def _flat(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_flat(each)}" for key, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_flat, value))
-    return str(value)
+PASSED = {
+    "away": _noop("away"),
+    "full": _noop("no room"),
+    "skills": _noop("lack a skill"),
+    "language": _noop("do not speak it"),
+    "had it": _noop("had it before"),
+}
+"""Why members were passed over, in words."""
+
+
+def _given(assigned: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """To whom a case was given, and why them."""
+    if skills := assigned.get("skills"):
+        yield _("Needs"), ", ".join(skills)
+    if unfit := assigned.get("may not work on cases"):
+        yield _("Not given to"), _("%(who)s, who may not work on cases") % {"who": unfit}
+    if (considered := assigned.get("considered")) is not None:
+        words = [ngettext("%(n)d member looked at", "%(n)d members looked at", considered) % {"n": considered}]
+        words += [f"{n} {_(PASSED.get(why, why))}" for why, n in (assigned.get("passed") or {}).items()]
+        if (load := assigned.get("load")) is not None:
+            words.append(_("the one with the most room, %(n)d %% of it taken") % {"n": round(load * 100)})
+        yield _("Given"), " · ".join(words)
+    if lacking := assigned.get("lacking"):
+        yield _("Given to nobody"), lacking_words(lacking)
+
+
+@register.filter
+def outcome_words(decision: Decision) -> str:
+    """Where a decision came out, by the title that its playbook gives it."""
+    tree = decision.playbook.tree if decision.playbook else {}
+    told = tree.get("outcomes", {}).get(decision.outcome) or {}
+    return str(told.get("title") or decision.outcome)
+
+
+@register.filter
+def priority_words(priority: str) -> str:
+    """A class by its name."""
+    return str(dict(Case.Priority.choices).get(priority, priority))
 
 
 def _long(length: timedelta) -> str:

@@ -127,7 +127,9 @@ class HoursForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for day, word in enumerate(WEEKDAYS):
-            self.fields[f"day_{day}"] = forms.CharField(label=word, required=False, max_length=200)
+            self.fields[f"day_{day}"] = forms.CharField(
+                label=word, required=False, max_length=200, widget=forms.TextInput(attrs={"class": "half mono"})
+            )
         first = ("name", "timezone", *(f"day_{day}" for day in range(7)))
         self.order_fields(first)
 

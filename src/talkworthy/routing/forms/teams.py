@@ -40,8 +40,12 @@ class TeamForm(NewTeamForm):
         required=False,
         empty_label=gettext_lazy("Those of every team without its own"),
     )
-    members = forms.ModelMultipleChoiceField(Member.objects.none(), label=gettext_lazy("Members"), required=False)
-    leads = forms.ModelMultipleChoiceField(Member.objects.none(), label=gettext_lazy("Leads"), required=False)
+    members = forms.ModelMultipleChoiceField(
+        Member.objects.none(), label=gettext_lazy("Members"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    leads = forms.ModelMultipleChoiceField(
+        Member.objects.none(), label=gettext_lazy("Leads"), required=False, widget=forms.CheckboxSelectMultiple
+    )
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
