@@ -114,4 +114,4 @@ def test_only_an_administrator_makes_another_workspace(client_of, alice, bob):
 
 
 def test_home_leads_to_the_workspace(client_of, carol):
-    assert client_of(carol).get("/").headers["Location"] == "/acme/listen/"
+    assert client_of(carol).get("/").headers["Location"] == "/acme/listen/mentions/"

@@ -23,8 +23,9 @@ class Parameters(Protocol):
 class Filter:
     """Which mentions are shown. Within one field any value will do, and every field must hold.
 
-    `period` is a name such as 30d; `since` and `until` (ISO 8601) come before it. No field set: every post. `copies`
-    is no condition: "apart" shows near copies each for itself, where else the first stands for all.
+    `period` is a name such as 30d; `since` and `until` (ISO 8601) come before it. No field set: every post. `found`
+    "any" asks for posts that some monitor found, where `monitors` names none. `copies` is no condition: "apart" shows
+    near copies each for itself, where else the first stands for all.
     """
 
     words: str = ""
@@ -40,6 +41,7 @@ class Filter:
     period: str = ""
     since: str = ""
     until: str = ""
+    found: str = ""
     copies: str = ""
 
     @property
@@ -109,6 +111,7 @@ PARAMETERS: dict[str, str] = {
     "period": "period",
     "since": "since",
     "until": "until",
+    "found": "found",
     "copies": "copies",
 }
 """Field of the filter → name in the address."""

@@ -8,6 +8,7 @@ app_name = "listening"
 
 reading: list[URLPattern] = [
     path("listen/", river.river, name="river"),
+    path("listen/mentions/", river.first, name="first"),
     path("listen/newer/", river.newer, name="newer"),
     path("listen/count/", river.count, name="count"),
     path("listen/post/<int:post_id>/copies/", river.copies, name="copies"),

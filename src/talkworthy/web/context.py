@@ -37,7 +37,7 @@ ZONE_TOLD = "zone told"
 """In the session, once the browser's time zone was asked for."""
 
 RAIL: tuple[Stop, ...] = (
-    Stop("listen", _("Listen"), "listen", "listening:river", "l", in_reach=True),
+    Stop("listen", _("Listen"), "listen", "listening:first", "l", in_reach=True),
     Stop("inbox", _("Inbox"), "inbox", "inbox:inbox", "i", in_reach=True),
     Stop("trends", _("Trends"), "trends", "listening:trends", "t"),
     Stop("monitors", _("Monitors"), "monitor", "listening:monitors", "m"),

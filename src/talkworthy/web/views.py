@@ -35,13 +35,13 @@ def home(request: HttpRequest) -> HttpResponse:
     if member is None:
         found = {"may_create": may_create_workspaces(_user(request))}
         return render(request, "web/no_workspace.html", found)
-    return redirect(in_workspace(member.workspace.slug, "listening:river"))
+    return redirect(in_workspace(member.workspace.slug, "listening:first"))
 
 
 @require_GET
 def workspace(request: MemberRequest) -> HttpResponse:
     """The workspace's first page."""
-    return redirect(in_workspace(request.workspace.slug, "listening:river"))
+    return redirect(in_workspace(request.workspace.slug, "listening:first"))
 
 
 @require_GET

@@ -173,7 +173,7 @@ def test_writing_by_a_link_is_refused(room, client_of):
 
 def test_the_lists_ask_the_desk_a_fixed_number_of_times(room, client_of):
     client = client_of(room.bob)
-    for path, most in (("/acme/listen/", 17), ("/acme/monitors/", 16), ("/acme/trends/", 48)):
+    for path, most in (("/acme/listen/", 19), ("/acme/monitors/", 16), ("/acme/trends/", 48)):
         client.get(path)
         with CaptureQueriesContext(connection) as few:
             client.get(path)
@@ -454,3 +454,23 @@ def test_pages_can_be_read_while_nothing_can_be_written(room, client_of):
             cursor.execute("PRAGMA query_only = OFF")
     assert answer.status_code == 200
     assert posts_in(answer.content.decode()) == 40
+
+
+def test_one_begins_with_what_monitors_found_and_every_post_is_a_press_away(room, client_of):
+    client = client_of(room.carol)
+    address = client.get("/acme/listen/mentions/").headers["Location"]
+    assert address == "/acme/listen/?found=any"
+    page = client.get(address, {"found": "any", "copies": "apart"}).content.decode()
+    numbers = [room.google.pk, room.apple.pk]
+    told = mentions.mentions(Filter(monitors=tuple(numbers)), viewer=room.carol, period=None, now=timezone.now())
+    assert 0 < len(told.posts) < 60 and f'data-post="{told.posts[0]["id"]}"' in page
+    assert 'href="/acme/listen/?copies=apart">Every post' in page
+    Monitor.objects.filter(workspace=room.workspace).update(deleted_at=timezone.now())
+    assert client.get("/acme/listen/mentions/").headers["Location"] == "/acme/listen/"
+
+
+def test_each_monitor_says_how_many_it_found_while_nothing_else_is_asked(room, client_of):
+    client = client_of(room.carol)
+    said = re.compile(r"<span dir=\"auto\">([^<]+)</span> <span class=\"tally\">(\d+)")
+    assert dict(said.findall(client.get("/acme/listen/").content.decode()))["Google"] == "30"
+    assert not said.findall(client.get("/acme/listen/", {"q": "wonderful"}).content.decode())

@@ -119,6 +119,7 @@ def mentions(
     columns: tuple[str, ...] = COLUMNS,
 ) -> Mentions:
     """The newest posts that a filter lets through; raises QueryError for words that cannot be used."""
+    asked = with_monitors(asked, viewer=viewer)
     archive = archive_of(viewer.workspace)
     compiled = compiled_words(asked.words, now=now)
     scan = scan_of(asked, period, compiled, before=before, after=after)
@@ -143,6 +144,7 @@ def mentions(
 
 def count_mentions(asked: Filter, *, viewer: Member, period: Period, now: datetime, seconds: float = 4.0) -> Counted:
     """How many posts a filter lets through: from the cube where it holds them, else counted in the archive."""
+    asked = with_monitors(asked, viewer=viewer)
     quick = cube_count(asked, period, viewer=viewer)
     if quick is not None:
         return Counted(quick)
@@ -164,6 +166,7 @@ def count_mentions(asked: Filter, *, viewer: Member, period: Period, now: dateti
 
 def cube_count(asked: Filter, period: Period, *, viewer: Member) -> int | None:
     """The count where the hour cube holds it: at most one monitor, and nothing but channels and sentiments besides."""
+    asked = with_monitors(asked, viewer=viewer)
     plain = replace(asked, channels=(), sentiments=(), monitors=(), period="", since="", until="")
     if plain.narrows or len(asked.monitors) > 1:
         return None
@@ -256,6 +259,7 @@ def arrived(
 
     Where that is too long ago to be told, those newer than the post `after`. Raises QueryError as `mentions`.
     """
+    asked = with_monitors(asked, viewer=viewer)
     archive = archive_of(viewer.workspace)
     ids = archive.arrived(since)
     if ids is None:
@@ -284,6 +288,14 @@ def monitors_of(*, viewer: Member) -> list[Monitor]:
         .select_related("owner__user")
         .order_by("name")
     )
+
+
+def with_monitors(asked: Filter, *, viewer: Member) -> Filter:
+    """The filter with every monitor named where it asks for what any of them found; every post where there is none."""
+    if not asked.found:
+        return asked
+    found = Monitor.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None).order_by("pk")
+    return replace(asked, found="", monitors=asked.monitors or tuple(found.values_list("pk", flat=True)))
 
 
 def views_of(*, viewer: Member) -> list[SavedView]:

@@ -1,6 +1,6 @@
 """The river of mentions: look, filter, correct, keep the view, take it along."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -85,6 +85,14 @@ def river(request: MemberRequest) -> HttpResponse:
     if opened is not None:
         context |= pane(opened, viewer=request.member, now=now)
     return render(request, "listening/river/river.html", context)
+
+
+@require_GET
+@permission_required(Permission.READ)
+def first(request: MemberRequest) -> HttpResponse:
+    """The river as one begins with it: what monitors found, and every post where there is no monitor yet."""
+    asked = Filter(found="any") if mentions.monitors_of(viewer=request.member) else Filter()
+    return redirect(_river_address(request, asked.address))
 
 
 @require_GET
@@ -241,7 +249,7 @@ def export(request: MemberRequest) -> HttpResponse:
             format=request.POST.get("format", "csv"),
             since=period.since if period else None,
             until=period.until if period else None,
-            monitors=asked.monitors,
+            monitors=mentions.with_monitors(asked, viewer=request.member).monitors,
             by=request.user,
             now=now,
         )
@@ -262,7 +270,12 @@ def _frame(request: MemberRequest, asked: Filter, monitors: Sequence[Monitor], *
         "address": base,
         "full_address": f"{base}?{asked.address}" if asked.address else base,
         "facets": [],
-        "monitor_chips": _monitor_chips(asked, monitors, base),
+        "monitor_chips": _monitor_chips(asked, monitors, base, {}),
+        "to_mentions": f"{base}?{replace(asked, found='any').address}",
+        "to_every": _address(base, replace(asked, found="", monitors=())),
+        "is_of_monitors": bool(asked.found or asked.monitors),
+        "is_narrowed": replace(asked, found="").narrows,
+        "cleared": f"{base}?{Filter(found='any').address}" if asked.found or asked.monitors else base,
         "carried": asked.without("words").pairs,
         "carried_without_period": _with_period(asked, "").pairs,
         "others": _others(asked, base),
@@ -280,6 +293,9 @@ def _frame(request: MemberRequest, asked: Filter, monitors: Sequence[Monitor], *
     return found | {
         "period": period,
         "period_words": period_words(period),
+        "monitor_chips": _monitor_chips(
+            asked, monitors, base, _tallies(asked, monitors, period, viewer=request.member)
+        ),
         "zone": str(zone),
         "facets": _facets(asked, facets, monitors, base, period),
     }
@@ -409,11 +425,31 @@ def _facets(
     ]
 
 
-def _monitor_chips(asked: Filter, monitors: Sequence[Monitor], base: str) -> list[tuple[Monitor, str, bool]]:
+def _monitor_chips(
+    asked: Filter, monitors: Sequence[Monitor], base: str, tallies: Mapping[int, int]
+) -> list[tuple[Monitor, str, bool, int | None]]:
+    """Each monitor with the river of it alone or besides, whether it is chosen, and its posts."""
     return [
-        (monitor, f"{base}?{asked.toggled('monitors', str(monitor.pk)).address}", monitor.pk in asked.monitors)
+        (
+            monitor,
+            _address(base, asked.toggled("monitors", str(monitor.pk))),
+            monitor.pk in asked.monitors,
+            tallies.get(monitor.pk),
+        )
         for monitor in monitors
     ]
+
+
+def _tallies(asked: Filter, monitors: Sequence[Monitor], period: Period, *, viewer: Member) -> Mapping[int, int]:
+    """How many posts each monitor found; nothing where the filter asks for what the counts do not hold."""
+    if replace(asked, monitors=(), channels=(), sentiments=(), found="").narrows:
+        return {}
+    numbers = [monitor.pk for monitor in monitors]
+    return series.totals(numbers, period, viewer=viewer, channels=asked.channels, sentiments=asked.sentiments)
+
+
+def _address(base: str, asked: Filter) -> str:
+    return f"{base}?{asked.address}" if asked.address else base
 
 
 def _others(asked: Filter, base: str) -> list[tuple[str, str]]:
