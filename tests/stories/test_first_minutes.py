@@ -1,6 +1,7 @@
 """Somebody starts it for the first time: posts lie there, every monitor finds something, and the counts are right."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
@@ -10,6 +11,9 @@ from talkworthy.listening import cube
 from talkworthy.listening.models import HourCube, Job, Monitor
 from talkworthy.listening.recorded import fill_workspace, recorded_posts, recorded_workspace
 from talkworthy.listening.stores import archive_of
+from talkworthy.routing.arriving import look_at_arrivals
+from talkworthy.routing.models import Arrival, Case
+from talkworthy.routing.recorded import fill_desk
 from talkworthy.workspaces.models import Member
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +28,7 @@ def test_the_first_minutes_of_a_new_workspace(workspace, alice, client_of):
     assert cube.differences(workspace, archive) == {}
     _twice_is_once(workspace, owner, archive, posts)
     _pages_show_them(workspace, archive, client_of(alice))
+    _the_inbox_holds_cases(workspace, owner, client_of(alice))
 
 
 def _every_monitor_finds_something(workspace, archive):
@@ -42,6 +47,17 @@ def _counted(workspace, monitor):
 def _twice_is_once(workspace, owner, archive, posts):
     fill_workspace(workspace, owner=owner, now=timezone.now())
     assert (archive.stats().rows, _counted(workspace, 0)) == (posts, posts)
+
+
+def _the_inbox_holds_cases(workspace, owner, client):
+    now = timezone.now()
+    assert (fill_desk(workspace, owner=owner, now=now), fill_desk(workspace, owner=owner, now=now)) == (12, 0)
+    look_at_arrivals(now=now)
+    cases = Case.objects.filter(workspace=workspace)
+    assert 8 <= cases.count() <= 12 and not Arrival.objects.exists()
+    assert all(case.owner is None and case.first_answer_due_at > now and case.decisions.exists() for case in cases)
+    page = client.get("/acme/inbox/").content.decode()
+    assert cases[0].title[:40] in unescape(page)
 
 
 def _pages_show_them(workspace, archive, client):

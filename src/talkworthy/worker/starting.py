@@ -100,6 +100,7 @@ def _first_workspace(user: "User", *, recorded: bool) -> None:
     from django.utils import timezone
 
     from talkworthy.listening.recorded import fill_workspace, recorded_workspace
+    from talkworthy.routing.recorded import fill_desk
     from talkworthy.workspaces.actions import create_workspace
     from talkworthy.workspaces.models import Member, Workspace
 
@@ -112,7 +113,9 @@ def _first_workspace(user: "User", *, recorded: bool) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(is_sample=True)
     workspace.refresh_from_db()
     click.echo("First start: reading and analysing the recorded posts …")
-    posts = fill_workspace(workspace, owner=Member.objects.get(workspace=workspace, user=user), now=now)
+    owner = Member.objects.get(workspace=workspace, user=user)
+    posts = fill_workspace(workspace, owner=owner, now=now)
+    fill_desk(workspace, owner=owner, now=now)
     click.echo(f"{posts:,} posts are in the workspace “{workspace.name}”.")
 
 
