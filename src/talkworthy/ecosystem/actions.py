@@ -23,6 +23,10 @@ The room that listens keeps the monitor that carries its query in step.
 """
 
 
+promise_changed = Signal()
+"""The same of a promise, with `promise`, `by` and `now`: a monitor carries its query, where it has one."""
+
+
 class Refused(ValueError):
     """It was not done; the message says why and what can be done."""
 
@@ -141,6 +145,7 @@ def add_promise(
         )
         after = {"words": words, "made_in": made_in, "valid_from": str(valid_from)}
         note_change(touchpoint.workspace, verb="create", thing=promise, by=by, now=now, after=after)
+        promise_changed.send(Promise, promise=promise, by=by, now=now)
     return promise
 
 
@@ -153,6 +158,7 @@ def change_promise(promise: Promise, *, by: User | None, now: datetime, **change
         if after:
             promise.save(update_fields=[*after])
             note_change(promise.workspace, verb="change", thing=promise, by=by, now=now, before=before, after=after)
+            promise_changed.send(Promise, promise=promise, by=by, now=now)
     return promise
 
 
@@ -199,6 +205,7 @@ def _set_promise(promise: Promise, verb: str, *, deleted_at: datetime | None, by
         if after:
             promise.save(update_fields=["deleted_at"])
             note_change(promise.workspace, verb=verb, thing=promise, by=by, now=now, before=before, after=after)
+            promise_changed.send(Promise, promise=promise, by=by, now=now)
 
 
 def _no_slug() -> Refused:

@@ -1,7 +1,8 @@
 """Touchpoints with their promises, and what listening knows of them; asked as a viewer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from django.db.models import Count, Q, QuerySet
@@ -21,6 +22,38 @@ class Heard:
 
     monitor: int
     mentions: int
+
+
+promises_heard = Signal()
+"""Sent with `viewer` and `promises`: listening answers with what was Said of each, by its number."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Mentions of one feeling, their share with its 95 % interval, and where they can be read."""
+
+    feeling: str
+    posts: int
+    share: float
+    low: float
+    high: float
+    address: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What people said of a promise while it held: how much, with which feeling, and where it can be read."""
+
+    since: datetime
+    until: datetime
+    mentions: int
+    address: str
+    """Of the river, with the same filter as the count."""
+    parts: Sequence[Part]
+    own: bool
+    """By its own query; else it is what was said of its touchpoint."""
+    beside: Part | None = None
+    """What was said badly of the whole touchpoint in the same time, to compare with."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +112,14 @@ def deleted_touchpoint_or_404(touchpoint_id: int, *, viewer: Member) -> Touchpoi
 def promises_of(touchpoint: Touchpoint) -> QuerySet[Promise]:
     """What was promised there, the newest first."""
     return Promise.objects.filter(touchpoint=touchpoint, deleted_at=None).select_related("by")
+
+
+def said_of(promises: Sequence[Promise], *, viewer: Member) -> Mapping[int, Said]:
+    """What people said of each promise while it held, by its number; of one that does not hold yet nothing."""
+    found: dict[int, Said] = {}
+    for _receiver, answer in promises_heard.send(Promise, viewer=viewer, promises=promises):
+        found |= cast(Mapping[int, Said], answer)
+    return found
 
 
 def promise_or_404(promise_id: int, *, viewer: Member, is_deleted: bool = False) -> Promise:

@@ -27,10 +27,12 @@ def touchpoints(request: MemberRequest) -> HttpResponse:
 def touchpoint(request: MemberRequest, touchpoint_id: int) -> HttpResponse:
     """One touchpoint, with what was promised there."""
     shown = selectors.touchpoint_or_404(touchpoint_id, viewer=request.member)
+    promises = list(selectors.promises_of(shown))
+    said = selectors.said_of(promises, viewer=request.member)
     context = {
         "touchpoint": shown,
         "heard": selectors.heard(viewer=request.member).get(shown.pk),
-        "promises": selectors.promises_of(shown),
+        "promises": [(promise, said.get(promise.pk)) for promise in promises],
         "today": timezone.localdate(),
     }
     return render(request, "ecosystem/touchpoint.html", context)

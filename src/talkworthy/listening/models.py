@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from talkworthy.ecosystem.models import Touchpoint
+from talkworthy.ecosystem.models import Promise, Touchpoint
 from talkworthy.workspaces.models import Member, User, Workspace
 
 
@@ -94,6 +94,8 @@ class Monitor(models.Model):
         Touchpoint, on_delete=models.SET_NULL, null=True, blank=True, related_name="monitor"
     )
     """The touchpoint whose query it carries: its mentions are tied to it."""
+    promise = models.OneToOneField(Promise, on_delete=models.SET_NULL, null=True, blank=True, related_name="monitor")
+    """The promise whose query it carries."""
     version = models.PositiveIntegerField(default=1)
     matched_until = models.BigIntegerField(null=True)
     """While history is being matched again: how far, as an archive id; null when it is done."""

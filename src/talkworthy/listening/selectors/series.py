@@ -158,6 +158,14 @@ def totals(
     return {monitor: found[monitor] for monitor in monitors}
 
 
+def feelings(monitor: int, period: Period, *, viewer: Member) -> Counter[str]:
+    """Posts of a monitor in the whole period by sentiment; `undecided` is one of them."""
+    found: Counter[str] = Counter()
+    for cell in _cells({monitor}, period, viewer, by="sentiment", in_steps=False):
+        found[cell.value or "undecided"] += cell.posts
+    return found
+
+
 def engagement(monitor: int, period: Period, *, viewer: Member, channels: Sequence[str] = ()) -> Engagement:
     """Posts of a monitor and what readers did with them."""
     names = ("posts", "replies", "shares", "likes")
