@@ -8,10 +8,12 @@ from tests.conftest import NOW
 
 from talkworthy.notifying.models import Notification
 from talkworthy.routing import actions, escalating
+from talkworthy.routing.actions import teams
 from talkworthy.routing.actions.messages import note_message
 from talkworthy.routing.actions.problems import Refused
 from talkworthy.routing.actions.steps import add_step, delete_step, restore_step
 from talkworthy.routing.escalating import escalate_due, undo_escalation
+from talkworthy.routing.hours import target_of
 from talkworthy.routing.models import (
     Case,
     CaseChange,
@@ -188,6 +190,50 @@ def test_a_new_step_tells_nobody_of_old_cases_and_open_ones_get_it(waiting, targ
     assert pending(waiting) == [30, 60, 90, 200]
     verbs = AuditEntry.objects.filter(noun="escalation step", by=alice).order_by("pk").values_list("verb", flat=True)
     assert list(verbs) == ["create", "create", "delete", "restore"]
+
+
+def test_a_target_that_was_removed_comes_back_with_its_steps_and_running_deadlines(
+    client_of, waiting, target, alice, workspace
+):
+    def reckoned(now):
+        while reckon_due(now=now):
+            pass
+        waiting.refresh_from_db()
+        return waiting.first_answer_due_at, pending(waiting)
+
+    before = reckoned(NOW)
+    assert before == (NOW + timedelta(hours=8), [30, 60, 90])
+    escalate_due(now=after(31))
+    none = {"service": {}, "cancel": {"first_answer": 60}}
+    teams.save_targets(workspace, None, none, by=alice, now=after(32))
+    assert target_of(workspace, None, "service") is None
+    assert reckoned(after(32)) == (None, [])
+    assert escalate_due(now=after(61)) == 0
+    with pytest.raises(Refused):
+        add_step(target, after="unanswered", minutes=5, does="raise", by=alice, now=after(33))
+    [back] = teams.restore_targets(workspace, [target.pk], by=alice, now=after(40))
+    assert reckoned(after(40)) == (before[0], [60, 90])  # what was done before is not done again
+    assert (back.first_answer, target_of(workspace, None, "service")) == (480, target)
+    assert list(AuditEntry.objects.filter(noun="target", by=alice).values_list("verb", flat=True).order_by("pk")) == [
+        "delete",
+        "restore",
+    ]
+
+
+def test_a_removed_target_is_not_brought_back_over_a_new_one(target, alice, workspace, client_of, bob, dan):
+    page = client_of(alice)
+    answer = page.post(TARGETS, {"cancel-first_answer": "60"})
+    target.refresh_from_db()
+    back = f"{TARGETS}restore/{target.pk}/"
+    assert target.deleted_at is not None and back in page.get(answer.headers["Location"]).content.decode()
+    assert client_of(bob).post(back).status_code == 403
+    assert client_of(dan).post(f"/elsewhere/settings/targets/restore/{target.pk}/").status_code in (302, 403, 404)
+    assert Target.objects.get(pk=target.pk).deleted_at is not None
+    page.post(TARGETS, {"cancel-first_answer": "60", "service-first_answer": "30"})
+    assert "was promised anew in the meantime" in page.post(back, follow=True).content.decode()
+    page.post(TARGETS, {"cancel-first_answer": "60"})
+    assert "It is as it was." in page.post(back, follow=True).content.decode()
+    assert target_of(workspace, None, "service") == target
 
 
 def test_nobody_gets_a_case_who_may_not_work_on_it(target, dan, alice, workspace, carol):

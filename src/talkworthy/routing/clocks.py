@@ -61,7 +61,9 @@ class Promises:
         """The steps of escalation by the number of their target."""
         if self._steps is None:
             self._steps = {}
-            rows = EscalationStep.objects.filter(target__workspace=self.workspace, deleted_at=None)
+            rows = EscalationStep.objects.filter(
+                target__workspace=self.workspace, target__deleted_at=None, deleted_at=None
+            )
             for step in rows.select_related("target"):
                 self._steps.setdefault(step.target_id or 0, []).append(step)
         return self._steps
@@ -165,9 +167,10 @@ def _followed(
     begun = [
         row.step.target
         for row in held
-        if row.done_at is not None and row.since in counted and row.step.deleted_at is None and row.step.target
+        if row.done_at is not None and row.since in counted and row.step.deleted_at is None
     ]
-    return begun[-1] if begun else promises.target(case.team, case.priority)
+    held_still = [target for target in begun if target is not None and target.deleted_at is None]
+    return held_still[-1] if held_still else promises.target(case.team, case.priority)
 
 
 def moves_by(case: Case, promises: Promises) -> bool:

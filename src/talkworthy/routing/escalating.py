@@ -42,11 +42,12 @@ def escalate_due(*, now: datetime) -> int:
 def escalate(escalation: Escalation, *, now: datetime) -> None:
     """Take one step, in the caller's transaction; one that was taken already does nothing."""
     case = Case.objects.select_for_update().get(pk=escalation.case_id)
-    rows = Escalation.objects.select_for_update(of=("self",)).select_related("step__member", "step__team")
-    held = rows.filter(pk=escalation.pk, done_at=None).first()
+    rows = Escalation.objects.select_related("step__member", "step__team", "step__target")
+    held = rows.select_for_update(of=("self",)).filter(pk=escalation.pk, done_at=None).first()
     if held is None:
         return
-    if held.step.deleted_at is not None or case.state in SETTLED:
+    target = held.step.target
+    if held.step.deleted_at is not None or case.state in SETTLED or (target and target.deleted_at):
         held.delete()
         return
     held.done_at, held.claimed_until = now, None  # before it is taken: what it changes sets the other steps anew

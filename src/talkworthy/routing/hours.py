@@ -48,7 +48,7 @@ def targets_of(workspace: Workspace | int, team: Team | None, priority: str) -> 
 def target_of(workspace: Workspace | int, team: Team | None, priority: str) -> Target | None:
     """The row that holds of a class of a team: its own, else that of every team."""
     number = workspace if isinstance(workspace, int) else workspace.pk
-    rows = Target.objects.filter(Q(team=team) | Q(team=None), workspace=number, priority=priority)
+    rows = Target.objects.filter(Q(team=team) | Q(team=None), workspace=number, priority=priority, deleted_at=None)
     return next(iter(sorted(rows, key=lambda held: held.team_id is None)), None)
 
 

@@ -216,12 +216,20 @@ class Target(models.Model):
     resolution = models.PositiveIntegerField(_("resolution"), null=True, blank=True)
     silent_assignee = models.PositiveIntegerField(_("given to another after"), null=True, blank=True)
     around_the_clock = models.BooleanField(_("counts around the clock"), default=False)
+    deleted_at = models.DateTimeField(null=True)
+    """A target that was taken away keeps its steps, to be brought back with them."""
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["team", "priority"], name="one_target_a_class_of_a_team"),
             models.UniqueConstraint(
-                fields=["workspace", "priority"], condition=models.Q(team=None), name="one_target_a_class"
+                fields=["team", "priority"],
+                condition=models.Q(deleted_at=None),
+                name="one_target_a_class_of_a_team",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "priority"],
+                condition=models.Q(team=None, deleted_at=None),
+                name="one_target_a_class",
             ),
         ]
 

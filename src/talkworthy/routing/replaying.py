@@ -232,7 +232,7 @@ class Judge:
 
 def _class_steps(workspace: Workspace) -> dict[tuple[int | None, str], list[Step]]:
     """The steps of every target by its team and class; an empty list where a team's own target has none."""
-    targets = Target.objects.filter(workspace=workspace)
+    targets = Target.objects.filter(workspace=workspace, deleted_at=None)
     found: dict[tuple[int | None, str], list[Step]] = {(row.team_id, row.priority): [] for row in targets}
     for step in EscalationStep.objects.filter(target__in=targets, deleted_at=None).select_related("target"):
         if step.target is not None:

@@ -56,6 +56,7 @@ settings: list[URLPattern] = [
     path("settings/hours/<int:number>/delete/", desk.delete_hours, name="delete_hours"),
     path("settings/targets/", desk.targets, name="targets"),
     path("settings/targets/usual/", desk.begin_targets, name="begin_targets"),
+    path("settings/targets/restore/<str:numbers>/", desk.restore_targets, name="restore_targets"),
     path("settings/targets/steps/", desk.add_step, name="add_step"),
     path("settings/targets/steps/<int:number>/delete/", desk.delete_step, name="delete_step"),
     path("settings/targets/steps/<int:number>/restore/", desk.restore_step, name="restore_step"),

@@ -41,6 +41,8 @@ def add_step(
         member = team = None
     with transaction.atomic():
         target = Target.objects.select_for_update().select_related("workspace").get(pk=target.pk)
+        if target.deleted_at is not None:
+            raise Refused(_("Promise something for the class first: a step belongs to a target."))
         if EscalationStep.objects.filter(target=target, deleted_at=None).count() >= MOST_STEPS:
             raise Refused(_("More than %(n)d steps for one class help nobody.") % {"n": MOST_STEPS})
         step = EscalationStep.objects.create(

@@ -132,7 +132,7 @@ def save_targets(
     changed = 0
     with transaction.atomic():
         Workspace.objects.select_for_update().get(pk=workspace.pk)
-        held = {row.priority: row for row in Target.objects.filter(workspace=workspace, team=team)}
+        held = {row.priority: row for row in Target.objects.filter(workspace=workspace, team=team, deleted_at=None)}
         for priority, told in rows.items():
             row = held.get(priority)
             if all(told.get(name) is None for name in PROMISES):
@@ -166,7 +166,7 @@ def begin_targets(workspace: Workspace, *, by: User | None, now: datetime) -> No
     """Take the usual targets for every team. Refused where any are set already: nothing of one's own is overwritten."""
     with transaction.atomic():
         Workspace.objects.select_for_update().get(pk=workspace.pk)
-        if Target.objects.filter(workspace=workspace, team=None).exists():
+        if Target.objects.filter(workspace=workspace, team=None, deleted_at=None).exists():
             raise Refused(_("There are targets already; they were left as they are."))
         save_targets(workspace, None, USUAL, by=by, now=now)
 
@@ -237,12 +237,40 @@ def _keep_members(
     return was, {str(pk): wanted[pk] for pk in sorted(wanted)}
 
 
+def restore_targets(workspace: Workspace, numbers: Collection[int], *, by: User | None, now: datetime) -> list[Target]:
+    """Bring targets back as they were, with their steps; open deadlines follow in the background.
+
+    Refused where something else is promised for such a class by now.
+    """
+    with transaction.atomic():
+        Workspace.objects.select_for_update().get(pk=workspace.pk)
+        gone = Target.objects.filter(workspace=workspace, pk__in=numbers).exclude(deleted_at=None)
+        rows = list(gone.select_related("workspace", "team"))
+        for row in rows:
+            if Target.objects.filter(
+                workspace=workspace, team=row.team, priority=row.priority, deleted_at=None
+            ).exists():
+                raise Refused(
+                    _("“%(class)s” was promised anew in the meantime; it was left as it is.")
+                    % {"class": Case.Priority(row.priority).label}
+                )
+            row.deleted_at = None
+            row.save(update_fields=["deleted_at"])
+            after = {name: getattr(row, name) for name in (*PROMISES, "around_the_clock")}
+            note_change(workspace, verb="restore", thing=row, by=by, now=now, after=after, label=_label(row))
+        if rows:
+            begin_reckoning(workspace, why=_why_targets(rows[0].team), by=by, now=now)
+    return rows
+
+
 def _drop_target(row: Target | None, *, by: User | None, now: datetime) -> int:
+    """Take a target away; it can be brought back with its steps."""
     if row is None:
         return 0
     before = {name: getattr(row, name) for name in (*PROMISES, "around_the_clock")}
     note_change(row.workspace, verb="delete", thing=row, by=by, now=now, before=before, label=_label(row))
-    row.delete()
+    row.deleted_at = now
+    row.save(update_fields=["deleted_at"])
     return 1
 
 

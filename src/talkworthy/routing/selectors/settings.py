@@ -1,5 +1,7 @@
 """Reads of teams, working hours and targets for their pages, asked as a viewer."""
 
+from datetime import datetime
+
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -44,13 +46,20 @@ def hours_or_404(number: int, *, viewer: Member) -> WorkingHours:
 
 def targets(team: Team | None, *, viewer: Member) -> dict[str, Target]:
     """The targets of a team, or of every team without its own, by class."""
-    return {row.priority: row for row in Target.objects.filter(workspace_id=viewer.workspace_id, team=team)}
+    rows = Target.objects.filter(workspace_id=viewer.workspace_id, team=team, deleted_at=None)
+    return {row.priority: row for row in rows}
+
+
+def targets_gone(team: Team | None, *, at: datetime, viewer: Member) -> list[Target]:
+    """The targets that were taken away at that moment."""
+    rows = Target.objects.filter(workspace_id=viewer.workspace_id, team=team, deleted_at=at)
+    return sorted(rows, key=lambda row: Case.Priority.values.index(row.priority))
 
 
 def steps(team: Team | None, *, viewer: Member) -> list[EscalationStep]:
     """The steps of escalation of a team's targets, or of those of every team, in the order of class and minutes."""
     rows = EscalationStep.objects.filter(
-        target__workspace_id=viewer.workspace_id, target__team=team, deleted_at=None
+        target__workspace_id=viewer.workspace_id, target__team=team, target__deleted_at=None, deleted_at=None
     ).select_related("target", "member__user", "team")
     places = {value: place for place, value in enumerate(Case.Priority.values)}
     return sorted(rows, key=lambda step: (places[step.target.priority] if step.target else 0, step.minutes, step.pk))

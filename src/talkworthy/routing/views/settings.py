@@ -22,7 +22,7 @@ from talkworthy.routing.escalating import step_in_words
 from talkworthy.routing.forms.hours import PROMISES, WEEKDAYS, HoursForm, TargetsForm, fields_of, write_shifts
 from talkworthy.routing.forms.steps import StepForm
 from talkworthy.routing.forms.teams import AvailabilityForm, NewTeamForm, TeamForm
-from talkworthy.routing.models import Availability, Case, EscalationStep, WorkingHours
+from talkworthy.routing.models import Availability, Case, EscalationStep, Target, WorkingHours
 from talkworthy.routing.reckoning import Ahead, ahead_of
 from talkworthy.routing.selectors import settings as selectors
 from talkworthy.workspaces.models import Team
@@ -212,12 +212,11 @@ def targets(request: MemberRequest) -> HttpResponse:
     form = TargetsForm(request.POST if request.method == "POST" else None, held=held)
     ahead = None
     if form.is_valid():
-        save = partial(
-            actions.save_targets, request.workspace, chosen, form.rows(), by=request.user, now=timezone.now()
-        )
+        now = timezone.now()
+        save = partial(actions.save_targets, request.workspace, chosen, form.rows(), by=request.user, now=now)
         ahead = saved_or_ahead(request, save)
         if ahead is None:
-            messages.success(request, _("Saved."))
+            _say_saved(request, selectors.targets_gone(chosen, at=now, viewer=request.member))
             return redirect(_targets_of(request, chosen))
     found = {
         "form": form,
@@ -231,6 +230,31 @@ def targets(request: MemberRequest) -> HttpResponse:
         "step_form": _step_form(request, chosen) if held else None,
     }
     return render(request, "routing/settings/targets.html", found, status=422 if form.errors else 200)
+
+
+@require_POST
+@permission_required(Permission.EDIT_ROUTING)
+def restore_targets(request: MemberRequest, numbers: str) -> HttpResponse:
+    """Bring targets back that were taken away, with their steps."""
+    wanted = [int(one) for one in numbers.split("-")[: len(Case.Priority)] if _is_number(one)]
+    try:
+        rows = actions.restore_targets(request.workspace, wanted, by=request.user, now=timezone.now())
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("routing:targets", request.workspace.slug)
+    messages.success(request, _("It is as it was. Open deadlines follow in the background."))
+    return redirect(_targets_of(request, rows[0].team if rows else None))
+
+
+def _say_saved(request: MemberRequest, gone: list[Target]) -> None:
+    """Say that it is saved; where targets went by it, offer to bring them back."""
+    if not gone:
+        messages.success(request, _("Saved."))
+        return
+    classes = ", ".join(str(Case.Priority(row.priority).label) for row in gone)
+    numbers = "-".join(str(row.pk) for row in gone)
+    back = reverse("routing:restore_targets", args=(request.workspace.slug, numbers))
+    offer_undo(request, _("Saved. Nothing is promised here any more for: %(classes)s.") % {"classes": classes}, back)
 
 
 @require_POST
