@@ -85,3 +85,54 @@ def test_programs_hear_that_an_answer_changed_the_state(promised: Case, alice: U
     add_endpoint(promised.workspace, name="CRM", url="https://crm.example/", events=["case.state"], by=alice, now=NOW)
     note_message(promised, ours(promised, SOON), now=SOON)
     assert [event.data["was"] for event in Event.objects.all()] == ["new"]
+
+
+def theirs(case: Case, minutes: int, uid: str) -> None:
+    """They write at that minute."""
+    at = NOW + timedelta(minutes=minutes)
+    asked = Message.objects.create(
+        workspace=case.workspace, conversation=case.conversations.get(), uid=uid, direction="inward", at=at
+    )
+    note_message(case, asked, now=max(at, LATE))
+
+
+@pytest.fixture
+def answered(promised: Case) -> Case:
+    """Answered once, and answered again within an hour."""
+    Target.objects.update(next_answer=60)
+    note_answer(promised, at=SOON, how={"uid": "a"}, by=None, now=SOON)
+    return promised
+
+
+def due(case: Case) -> float | None:
+    """The minutes after the opening at which the next answer is due."""
+    case.refresh_from_db()
+    return (case.next_answer_due_at - NOW) / timedelta(minutes=1) if case.next_answer_due_at else None
+
+
+def test_who_writes_again_before_the_answer_does_not_wait_longer(answered: Case) -> None:
+    assert due(answered) is None
+    for minutes, uid in ((100, "first"), (130, "again"), (155, "and again")):
+        theirs(answered, minutes, uid)
+        assert due(answered) == 160
+    rows = CaseChange.objects.filter(case=answered, what="deadlines")
+    [told] = [row for row in rows if "next_answer" in row.new]
+    assert told.why == "counted from their first message that has no answer" and told.old is None
+    assert ring_due(now=NOW + timedelta(minutes=161)) == 1 and told_late(answered) == ["next_answer"]
+
+
+def test_an_earlier_message_that_arrives_late_moves_the_next_answer_forward_and_says_so(answered: Case) -> None:
+    theirs(answered, 130, "second")
+    theirs(answered, 110, "first")
+    assert due(answered) == 170
+    told = CaseChange.objects.filter(case=answered, what="deadlines").latest("pk")
+    later = {"next_answer": (NOW + timedelta(minutes=190)).isoformat()}
+    assert (told.old, told.new) == (later, {"next_answer": (NOW + timedelta(minutes=170)).isoformat()})
+
+
+def test_the_next_question_after_an_answer_is_counted_anew(answered: Case) -> None:
+    theirs(answered, 100, "first")
+    note_answer(answered, at=NOW + timedelta(minutes=120), how={"uid": "b"}, by=None, now=NOW + timedelta(minutes=120))
+    assert due(answered) is None
+    theirs(answered, 200, "second")
+    assert due(answered) == 260

@@ -1,6 +1,6 @@
 """The timers of a case: set anew whenever team, class, owner or what was said last changes, or what is promised."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -76,7 +76,8 @@ def set_clocks(case: Case, *, now: datetime, promises: Promises | None = None, k
     `keeps_rung`, for changes that are no other promise to this case, one that has rung stays what it was.
     """
     promises = promises or Promises(case.workspace_id, now)
-    wanted = _wanted(case, promises)
+    asked = _asked_since(case)
+    wanted = _wanted(case, promises, asked)
     if keeps_rung:
         wanted |= _rung(case, wanted)
     running = {timer.kind: timer for timer in Timer.objects.filter(case=case, done_at=None, kind__in=KINDS)}
@@ -91,16 +92,21 @@ def set_clocks(case: Case, *, now: datetime, promises: Promises | None = None, k
     case.next_answer_due_at = wanted.get(Timer.Kind.NEXT_ANSWER)
     case.resolution_due_at = wanted.get(Timer.Kind.RESOLUTION)
     case.due_at = min(filter(None, times_of(case).values()), default=None)
-    set_steps(case, promises)
+    _set_steps(case, promises, asked)
 
 
 def set_steps(case: Case, promises: Promises) -> None:
     """Bring the steps of escalation in step that are still to come; what was done once is not done again."""
+    _set_steps(case, promises, _asked_since(case))
+
+
+def _set_steps(case: Case, promises: Promises, asked: datetime | None) -> None:
     own = list(EscalationStep.objects.filter(case=case, deleted_at=None))
     if not own and not promises.steps():
         return
     held = list(Escalation.objects.filter(case=case).select_related("step__target"))
-    wanted = dict(_steps_wanted(case, held, promises)) | dict(_own_wanted(case, own, promises))
+    counted = _counted_from(case, asked)
+    wanted = dict(_steps_wanted(case, held, promises, counted)) | dict(_own_wanted(case, own, promises, counted))
     for row in held:
         due_at = wanted.pop((row.step_id, row.since), None)
         if row.done_at is not None:
@@ -115,10 +121,9 @@ def set_steps(case: Case, promises: Promises) -> None:
 
 
 def _steps_wanted(
-    case: Case, held: Sequence[Escalation], promises: Promises
+    case: Case, held: Sequence[Escalation], promises: Promises, counted: Mapping[str, datetime | None]
 ) -> Iterator[tuple[tuple[int, datetime], datetime]]:
     """What is due on the case when: (step, from when it is counted) and the moment."""
-    counted = _counted_from(case)
     target = _followed(case, held, promises, frozenset(filter(None, counted.values())))
     if target is None:
         return
@@ -136,10 +141,9 @@ def _steps_wanted(
 
 
 def _own_wanted(
-    case: Case, own: Sequence[EscalationStep], promises: Promises
+    case: Case, own: Sequence[EscalationStep], promises: Promises, counted: Mapping[str, datetime | None]
 ) -> Iterator[tuple[tuple[int, datetime], datetime]]:
     """The same of the steps that rules or an outcome gave to the case: counted from then on, whatever its class."""
-    counted = _counted_from(case) if own else {}
     for step in own:
         since = counted[step.after]
         if since is None:
@@ -151,11 +155,11 @@ def _own_wanted(
             continue
 
 
-def _counted_from(case: Case) -> dict[str, datetime | None]:
+def _counted_from(case: Case, asked: datetime | None) -> dict[str, datetime | None]:
     """From when an answer is owed, and from when an owner has not begun; None where neither is so."""
     if case.state in SETTLED:
         return dict.fromkeys(EscalationStep.After.values)
-    unanswered = case.opened_at if case.first_answered_at is None else _asked_since(case)
+    unanswered = case.opened_at if case.first_answered_at is None else asked
     silent = case.owned_since if case.owner_id and case.state == Case.State.NEW else None
     return {EscalationStep.After.UNANSWERED.value: unanswered, EscalationStep.After.SILENT.value: silent}
 
@@ -175,7 +179,7 @@ def _followed(
 
 def moves_by(case: Case, promises: Promises) -> bool:
     """Whether a deadline of the case would be another one by these promises; what has rung stays."""
-    wanted = _wanted(case, promises)
+    wanted = _wanted(case, promises, _asked_since(case))
     wanted |= _rung(case, wanted)
     return any(at != wanted.get(kind) for kind, at in times_of(case).items())
 
@@ -197,12 +201,11 @@ def _end(case: Case, timer: Timer, outcome: str, *, now: datetime) -> None:
         note_missed(case, timer, now=now)
 
 
-def _wanted(case: Case, promises: Promises) -> dict[str, datetime]:
+def _wanted(case: Case, promises: Promises, asked: datetime | None) -> dict[str, datetime]:
     if case.state in SETTLED:
         return {}
     targets, shifts = promises.of(case.team, case.priority)
     answered = case.first_answered_at is not None
-    asked = case.last_inward_at if _is_asked(case) else None
     silent = case.owned_since if case.owner_id and case.state == Case.State.NEW else None
     try:
         found = deadlines.plan(

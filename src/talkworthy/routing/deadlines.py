@@ -128,7 +128,7 @@ def plan(
     asked_at: datetime | None = None,
     owned_since: datetime | None = None,
 ) -> Deadlines:
-    """What is due when. `asked_at`: when they last wrote and had no answer; None where they wait for nothing."""
+    """What is due when. `asked_at`: when they first wrote what has no answer; None where they wait for nothing."""
     first = targets.first_answer if not answered else None
     following = targets.next_answer if answered and asked_at else None
     return Deadlines(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from talkworthy.notifying.actions import tell
 from talkworthy.routing.clocks import PROMISED, set_clocks
 from talkworthy.routing.models import Case, CaseChange, Message, Timer
@@ -24,7 +26,10 @@ def note_message(case: Case, message: Message, *, now: datetime) -> None:
             _move(held, Case.State.OPEN, why="message", by=None, now=now)
     elif message.direction == Message.Direction.OUTWARD and (held.last_answered_at or held.opened_at) < message.at:
         _stop_clocks(held, at=message.at, why="message", by=None, now=now)
+    before = held.next_answer_due_at
     _keep(held, now=now)
+    if held.next_answer_due_at not in (before, None):
+        _note_next(held, before, now=now)
 
 
 def note_answer(case: Case, *, at: datetime, how: Mapping[str, Any], by: User | None, now: datetime) -> None:
@@ -39,6 +44,14 @@ def note_change_of(message: Message, what: str, *, now: datetime) -> None:
     """Write an edit or a deletion into the history of the cases that work on it."""
     for case in Case.objects.filter(conversations=message.conversation_id, state__in=LIVE):
         CaseChange.objects.create(case=case, what=what, new={"uid": message.uid}, at=now)
+
+
+def _note_next(held: Case, before: datetime | None, *, now: datetime) -> None:
+    """From when the next answer is counted: whoever writes again before we answered does not move it."""
+    kind = Timer.Kind.NEXT_ANSWER.value
+    old, new = ({kind: at.isoformat()} if at else None for at in (before, held.next_answer_due_at))
+    why = _("counted from their first message that has no answer")
+    CaseChange.objects.create(case=held, what="deadlines", old=old, new=new, why=why, at=now)
 
 
 def _stop_clocks(held: Case, *, at: datetime, why: str, by: User | None, now: datetime) -> None:
