@@ -1,6 +1,6 @@
 """Cases: listed, read with their history and why they are there, changed by whoever saw the newest, and noted on."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.db import transaction
 from django.http import Http404
@@ -9,18 +9,21 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
+from talkworthy.api.posts import post_named
 from talkworthy.api.problems import Problem
 from talkworthy.api.routes import known_names, operation
-from talkworthy.api.shapes import Changes, Given, Id, Moment
+from talkworthy.api.shapes import Changes, Deleted, Given, Id, Moment
 from talkworthy.api.tokens import CallerRequest
 from talkworthy.responding.noting import mentioned
 from talkworthy.responding.selectors.case import history_of, teams
 from talkworthy.responding.selectors.inbox import Place
 from talkworthy.responding.selectors.listing import Narrowed, listed_cases
 from talkworthy.routing import actions
+from talkworthy.routing.actions.cases import note_outcome
+from talkworthy.routing.actions.opening import open_by_hand
 from talkworthy.routing.evidence import steps_of
-from talkworthy.routing.models import Case, Decision, Note
-from talkworthy.routing.selectors.cases import case_or_404
+from talkworthy.routing.models import Case, ConversationLink, Decision, Note
+from talkworthy.routing.selectors.cases import case_or_404, links_of
 from talkworthy.routing.telling import lacking_words
 from talkworthy.workspaces.models import Member, Team
 from talkworthy.workspaces.selectors import member_or_404, members
@@ -139,7 +142,41 @@ class CaseChanged(Changes):
     owner: Id | None = Field(None, description="Number of a member; null: nobody.")
     team: Id | None = None
     priority: Case.Priority = Case.Priority.SERVICE
+    tags: list[Annotated[str, Field(max_length=60)]] = Field([], description="All that it is to have.")
+    title: str = Field("", max_length=2_000)
+    outcome: str = Field("", max_length=30, description="A leaf of the playbook, or a word of one's own.")
     why: str = Field("", max_length=500, description="Stands in the history.")
+
+
+class CaseGiven(Given):
+    """A case to be opened by hand, of whoever made the token."""
+
+    post: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(description="Id or uid of a post.")
+
+
+class LinkGiven(Given):
+    """A tie between the first conversations of two cases."""
+
+    to: Id = Field(description="Number of the other case.")
+    kind: Literal["same_matter", "repeats", "answers"]
+    why: str = Field("", max_length=500)
+
+
+class LinkShape(Schema):
+    """A typed tie between two conversations; nothing of their content moves."""
+
+    id: Id
+    kind: str
+    one: Id = Field(description="Number of a conversation.")
+    other: Id
+    why: str
+    at: Moment
+
+
+class Links(Schema):
+    """The ties of a case's conversations."""
+
+    links: list[LinkShape]
 
 
 class NoteGiven(Given):
@@ -196,22 +233,65 @@ def change_case(request: CallerRequest, number: int, given: CaseChanged) -> dict
     if (until is not None) != ("state" in named and given.state == Case.State.SNOOZED):
         raise Problem("invalid", _("The state “snoozed” and `snoozed_until` go together."))
     owner = _owner(given.owner, caller.member) if "owner" in named else case.owner
-    team = _team(given.team, caller.member) if "team" in named else None
+    team = team_or_404(given.team, caller.member) if "team" in named else None
     told: dict[str, Any] = {"by": caller.user, "now": now, "why": given.why}
-    seen: int | None = given.version
-    with transaction.atomic():  # the first verb locks the case and checks the version, so the others need not
+    with transaction.atomic():
+        case = _as_seen(case, given.version)
         if named & {"owner", "team"}:
-            keep = "team" not in named
-            case = actions.assign_case(case, owner=owner, team=team, keep_team=keep, version=seen, **told)
-            seen = None
+            case = actions.assign_case(case, owner=owner, team=team, keep_team="team" not in named, **told)
         if "priority" in named:
-            case = actions.set_priority(case, priority=given.priority.value, version=seen, **told)
-            seen = None
+            case = actions.set_priority(case, priority=given.priority.value, **told)
+        if "title" in named:
+            case = actions.retitle_case(case, title=given.title, by=caller.user, now=now)
+        if "outcome" in named:
+            case = note_outcome(case, outcome=given.outcome.strip(), **told)
         if until is not None:
-            case = actions.snooze_case(case, until=until, by=caller.user, now=now, version=seen)
+            case = actions.snooze_case(case, until=until, by=caller.user, now=now)
         elif "state" in named:
-            case = actions.set_state(case, state=given.state.value, version=seen, **told)
-    return _shape(case)
+            case = actions.set_state(case, state=given.state.value, **told)
+        if "tags" in named:
+            there = [held.tag for held in case.tags.all()]
+            actions.tag_case(case, add=given.tags, take=_missing(there, given.tags), by=caller.user, now=now)
+    return _shape(case_or_404(number, viewer=caller.member))
+
+
+@operation(router, "POST", "/cases", scope="cases:write", response={201: CaseShape, 200: CaseShape})
+def open_case(request: CallerRequest, given: CaseGiven) -> Status[dict[str, Any]]:
+    """Open a case on a post, and take it; where its conversation has a live one, that is the answer, with 200."""
+    caller = request.auth
+    post = post_named(given.post, caller.member)
+    case, is_new = open_by_hand(caller.workspace, post, by=caller.member, now=timezone.now())
+    return Status(201 if is_new else 200, _shape(case))
+
+
+@operation(router, "GET", "/cases/{int:number}/links", scope="cases:read", response=Links)
+def list_links(request: CallerRequest, number: int) -> dict[str, Any]:
+    """The ties of the conversations that a case works on."""
+    case = case_or_404(number, viewer=request.auth.member)
+    return {"links": [_link(link) for link in links_of(case)]}
+
+
+@operation(router, "POST", "/cases/{int:number}/links", scope="cases:write", response={201: LinkShape})
+def link_case(request: CallerRequest, number: int, given: LinkGiven) -> Status[dict[str, Any]]:
+    """Tie the first conversations of two cases; the same tie twice is one."""
+    caller = request.auth
+    case, other = (case_or_404(one, viewer=caller.member) for one in (number, int(given.to)))
+    one, two = (held.conversations.order_by("pk").first() for held in (case, other))
+    if one is None or two is None:
+        raise Problem("refused", _("These two cannot be tied: one of them has no conversation."))
+    told: dict[str, Any] = {"kind": given.kind, "why": given.why, "by": caller.user, "now": timezone.now()}
+    return Status(201, _link(actions.link_conversations(one, two, **told)))
+
+
+@operation(router, "DELETE", "/cases/{int:number}/links/{int:link_id}", scope="cases:write", response=Deleted)
+def unlink_case(request: CallerRequest, number: int, link_id: int) -> dict[str, Any]:
+    """Undo a tie; that it was there stays in the history."""
+    case = case_or_404(number, viewer=request.auth.member)
+    link = next((held for held in links_of(case) if held.pk == link_id), None)
+    if link is None:
+        raise Http404(_("There is no such tie."))
+    actions.unlink_conversations(link, by=request.auth.user, now=timezone.now())
+    return {"id": str(link.pk)}
 
 
 @operation(router, "POST", "/cases/{int:number}/notes", scope="cases:write", response={201: NoteShape})
@@ -227,11 +307,37 @@ def add_note(request: CallerRequest, number: int, given: NoteGiven) -> Status[di
     return Status(201, _note(note))
 
 
+def _as_seen(case: Case, version: int) -> Case:
+    """The case, locked for the change; Stale where it is not what was read."""
+    held = Case.objects.select_for_update().get(pk=case.pk)
+    if held.version != version:
+        raise actions.Stale(held, actions.changes_since(held, version))
+    return held
+
+
+def _missing(there: list[str], wanted: list[str]) -> list[str]:
+    """The tags that are there and not wanted, however they are written."""
+    named = {word.strip().lstrip("#").casefold() for word in wanted}
+    return [tag for tag in there if tag not in named]
+
+
+def _link(link: ConversationLink) -> dict[str, Any]:
+    return {
+        "id": str(link.pk),
+        "kind": str(link.kind),
+        "one": str(link.one_id),
+        "other": str(link.other_id),
+        "why": link.why,
+        "at": link.at,
+    }
+
+
 def _owner(number: str | None, viewer: Member) -> Member | None:
     return None if number is None else member_or_404(int(number), viewer=viewer)
 
 
-def _team(number: str | None, viewer: Member) -> Team | None:
+def team_or_404(number: str | None, viewer: Member) -> Team | None:
+    """The team of that number; None: no team."""
     if number is None:
         return None
     found = next((team for team in teams(viewer=viewer) if team.pk == int(number)), None)

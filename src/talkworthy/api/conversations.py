@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.utils import timezone
 from ninja import Router, Schema
 from pydantic import Field
 
 from talkworthy.api.routes import operation
 from talkworthy.api.shapes import Id, Moment
 from talkworthy.api.tokens import CallerRequest
+from talkworthy.routing import actions
 from talkworthy.routing.models import Conversation, Message
 from talkworthy.routing.selectors.cases import case_or_404, conversation_or_404
 
@@ -69,6 +71,17 @@ class Conversations(Schema):
 def list_conversations(request: CallerRequest, number: int) -> dict[str, Any]:
     """The conversations that a case works on."""
     case = case_or_404(number, viewer=request.auth.member)
+    return {"conversations": [_shape(one) for one in case.conversations.order_by("first_at", "pk")]}
+
+
+@operation(router, "PUT", "/cases/{int:number}/conversations/{int:conversation_id}", scope="cases:write",
+           response=Conversations)  # fmt: skip
+def add_conversation(request: CallerRequest, number: int, conversation_id: int) -> dict[str, Any]:
+    """Let a case work on a further conversation."""
+    caller = request.auth
+    case = case_or_404(number, viewer=caller.member)
+    held = conversation_or_404(conversation_id, viewer=caller.member)
+    actions.add_conversation(case, held, by=caller.user, now=timezone.now())
     return {"conversations": [_shape(one) for one in case.conversations.order_by("first_at", "pk")]}
 
 

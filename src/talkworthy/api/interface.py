@@ -6,7 +6,21 @@ from typing import Any
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-from talkworthy.api import cases, conversations, corrections, jobs, monitors, people, posts, rules, series, sources
+from talkworthy.api import (
+    cases,
+    conversations,
+    corrections,
+    drafts,
+    jobs,
+    monitors,
+    people,
+    posts,
+    rules,
+    series,
+    snippets,
+    sources,
+    targets,
+)
 from talkworthy.api.problems import CODES, MEDIA_TYPE, listen_for_problems
 from talkworthy.api.routes import operation
 from talkworthy.api.shapes import Me
@@ -27,7 +41,7 @@ PROBLEM: dict[str, Any] = {
         "code": {"type": "string", "enum": list(CODES)},
         "detail": {"type": "string", "description": "What is wrong and what can be done, for people."},
         "scope": {"type": "string", "description": "The scope that is missing."},
-        "version": {"type": "integer", "description": "Where the case was changed: its newest version."},
+        "version": {"type": "integer", "description": "Where it was changed since: its newest version."},
         "changes": {"type": "array", "items": {"type": "object"}, "description": "What was changed since, in words."},
         "errors": {"type": "array", "items": {"type": "object"}, "description": "Where it is wrong, piece by piece."},
     },
@@ -82,6 +96,7 @@ api = Interface(
 listen_for_problems(api)
 for router in (
     account, posts.router, monitors.router, monitors.marking, corrections.router, sources.router, series.router,
-    cases.router, conversations.router, people.router, rules.router, jobs.router,
+    cases.router, conversations.router, drafts.router, snippets.router, people.router, rules.router, targets.router,
+    jobs.router,
 ):  # fmt: skip
     api.add_router("", router)

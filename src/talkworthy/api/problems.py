@@ -13,10 +13,13 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from talkworthy.listening.actions import Refused
 from talkworthy.listening.periods import BadPeriod
+from talkworthy.people.actions.problems import Refused as RefusedOfPeople
 from talkworthy.query import QueryError
+from talkworthy.responding.actions.problems import Refused as RefusedReply
+from talkworthy.responding.actions.problems import Stale as StaleDraft
 from talkworthy.responding.selectors.case import told_of
+from talkworthy.routing.actions.problems import Outdated, Stale
 from talkworthy.routing.actions.problems import Refused as RefusedHere
-from talkworthy.routing.actions.problems import Stale
 from talkworthy.workspaces.credentials import LockedCredentials
 
 log = logging.getLogger(__name__)
@@ -83,7 +86,10 @@ def problem_of(error: Exception) -> Problem:
         return Problem("invalid", str(error))
     if isinstance(error, Stale):
         return _stale(error)
-    if isinstance(error, RefusedHere):
+    if isinstance(error, StaleDraft | Outdated):
+        version = error.version if isinstance(error, Outdated) else error.draft.version
+        return Problem("stale", str(error), version=version)
+    if isinstance(error, RefusedHere | RefusedReply | RefusedOfPeople):
         return Problem("refused", str(error))
     if isinstance(error, Refused):
         cause = error.__cause__
@@ -94,8 +100,8 @@ def problem_of(error: Exception) -> Problem:
 def listen_for_problems(api: NinjaAPI) -> None:
     """Let every exception of an operation be answered as a problem."""
     for kind in (
-        AuthenticationError, BadPeriod, Exception, Http404, HttpError, Problem, QueryError, Refused, RefusedHere, Stale,
-        ValidationError,
+        AuthenticationError, BadPeriod, Exception, Http404, HttpError, Problem, QueryError, Refused, RefusedHere,
+        RefusedOfPeople, RefusedReply, Stale, ValidationError,
     ):  # fmt: skip
         api.add_exception_handler(kind, _answered)
 

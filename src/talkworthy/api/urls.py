@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import conditional_page
 
 from talkworthy.api.interface import api
 from talkworthy.api.problems import Problem, answer
@@ -23,11 +24,12 @@ def missing(request: HttpRequest) -> HttpResponse:
 
 
 def _told(view: View) -> View:
-    """Say which methods there are where a wrong one was used."""
+    """Say which methods there are where a wrong one was used; what is read carries an ETag, and is not sent twice."""
+    held = conditional_page(view)
 
     @wraps(view, assigned=("__name__", "__doc__") if hasattr(view, "__name__") else ())
     def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
+        response = held(request, *args, **kwargs)
         if response.status_code != 405:
             return response
         allowed = response.headers["Allow"]

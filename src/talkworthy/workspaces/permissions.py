@@ -72,6 +72,9 @@ SCOPES: dict[str, frozenset[Permission]] = {
     "cases:read": frozenset({Permission.READ}),
     "cases:write": frozenset({Permission.WORK_CASES}),
     "people:read": frozenset({Permission.READ_PEOPLE}),
+    "people:write": frozenset({Permission.EDIT_PEOPLE}),
+    "drafts:read": frozenset({Permission.READ}),
+    "drafts:write": frozenset({Permission.WORK_CASES}),
     "rules:read": frozenset({Permission.READ}),
     "rules:write": frozenset({Permission.EDIT_ROUTING}),
 }

@@ -76,6 +76,13 @@ def person_or_404(number: int, *, viewer: Member) -> Person:
     return person
 
 
+def newest_change(person: Person) -> int:
+    """The number of the newest row of history of a person and of the records merged into it: it grows with each."""
+    rows = PersonChange.objects.filter(Q(person=person) | Q(person__root=person))
+    newest: int | None = rows.order_by("-pk").values_list("pk", flat=True).first()
+    return newest or 0
+
+
 def removed_person_or_404(number: int, *, viewer: Member) -> Person:
     """A person of the viewer's workspace that was put away."""
     found = Person.objects.filter(workspace_id=viewer.workspace_id, pk=number).exclude(deleted_at=None)

@@ -28,9 +28,7 @@ def ask_machine(case: Case, *, by: Member | None, now: datetime, draft: Draft | 
 
     Refused where the class of the case does not let a machine draft, or no drafter is turned on.
     """
-    found = refusals(Deed.DRAFT, allowed_of(case.workspace_id, case.outcome), Situation())
-    if found:
-        raise Refused(" ".join(refusal_in_words(refusal) for refusal in found))
+    _refuse_drafting(case)
     drafter = Drafter.objects.filter(workspace_id=case.workspace_id, enabled=True).first()
     if drafter is None:
         raise Refused(_("No drafter is turned on. An administrator can do so in the settings."))
@@ -53,12 +51,35 @@ def ask_machine(case: Case, *, by: Member | None, now: datetime, draft: Draft | 
     )
 
 
+def draft_by_program(
+    case: Case, *, text: str, subject: str = "", language: str = "", program: str, by: Member, now: datetime
+) -> Draft:
+    """Keep what a program of a member wrote, as a machine's: Refused where the class does not let a machine draft."""
+    _refuse_drafting(case)
+    return start_draft(case, text=text, subject=subject, language=language, made_by=program, by=by, now=now)
+
+
+def change_by_program(
+    draft: Draft, *, version: int, program: str, by: Member, now: datetime, **changes: str
+) -> Draft:
+    """Let a draft be what a program of a member wrote: a machine's from then on. Refused as writing one is."""
+    _refuse_drafting(draft.case)
+    return save_draft(draft, version=version, by=by, now=now, made_by=program, **changes)
+
+
 def send_if_allowed(draft: Draft, *, now: datetime) -> Delivery | None:
     """Schedule a machine's draft where its class lets it send, nothing forbids it, and nobody must approve."""
     allowed = allowed_of(draft.workspace_id, draft.case.outcome)
     if refusals(Deed.SEND, allowed, situation_of(draft, now=now)) or not standing_of(draft).enough:
         return None
     return schedule_by_machine(draft, version=draft.version, delay_seconds=allowed.delay_seconds, now=now)
+
+
+def _refuse_drafting(case: Case) -> None:
+    """Raises Refused where the class of the case does not let a machine draft."""
+    found = refusals(Deed.DRAFT, allowed_of(case.workspace_id, case.outcome), Situation())
+    if found:
+        raise Refused(" ".join(refusal_in_words(refusal) for refusal in found))
 
 
 def _name(drafter: Drafter) -> str:

@@ -11,6 +11,14 @@ class Refused(ValueError):
     """It was not done; the message says why and what can be done."""
 
 
+class Outdated(Refused):
+    """Somebody else saved in between; `version` is the newest."""
+
+    def __init__(self, message: str, version: int) -> None:
+        super().__init__(message)
+        self.version = version
+
+
 class Stale(ValueError):
     """Somebody changed the case since it was looked at: `case` as it is now, `changes` made in between."""
 

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from talkworthy.query import parse
-from talkworthy.routing.actions.problems import Refused
+from talkworthy.routing.actions.problems import Outdated, Refused
 from talkworthy.routing.actions.steps import refuse_unknown
 from talkworthy.routing.models import Rule, RuleVersion
 from talkworthy.routing.rules import BadEffect, read_effects
@@ -67,7 +67,8 @@ def change_rule(rule: Rule, *, by: User | None, now: datetime, seen: int | None 
     with transaction.atomic():
         rule = Rule.objects.select_for_update().get(pk=rule.pk)
         if seen is not None and seen != rule.version:
-            raise Refused(_("“%(name)s” was changed in the meantime. Look at it, then save again.") % {"name": rule})
+            said = _("“%(name)s” was changed in the meantime. Look at it, then save again.")
+            raise Outdated(said % {"name": rule}, rule.version)
         before, after = apply_changes(rule, changes)
         if not after:
             return rule
@@ -78,6 +79,12 @@ def change_rule(rule: Rule, *, by: User | None, now: datetime, seen: int | None 
         rule.save()
         note_change(rule.workspace, verb="change", thing=rule, by=by, now=now, before=before, after=after)
     return rule
+
+
+def refuse_bad(workspace: int, condition: str, effects: Sequence[Any]) -> None:
+    """Raises QueryError and Refused where such a rule could not be saved."""
+    parse(condition, stage="search")
+    _read(workspace, effects)
 
 
 def switch_rule(rule: Rule, *, on: bool, by: User | None, now: datetime) -> Rule:
@@ -106,21 +113,35 @@ def move_rule(rule: Rule, *, up: bool, by: User | None, now: datetime) -> None:
         numbers = [held.pk for held in rules]
         here = numbers.index(rule.pk)
         there = here + (-1 if up else 1)
-        if not 0 <= there < len(rules):
-            return
-        rules[here], rules[there] = rules[there], rules[here]
-        for position, held in enumerate(rules, start=1):
-            if held.position != position:
-                Rule.objects.filter(pk=held.pk).update(position=position)
-        note_change(
-            rule.workspace,
-            verb="move",
-            thing=rule,
-            by=by,
-            now=now,
-            before={"place": here + 1},
-            after={"place": there + 1},
-        )
+        if 0 <= there < len(rules):
+            _put(rules, here, there, by=by, now=now)
+
+
+def place_rule(rule: Rule, *, place: int, by: User | None, now: datetime) -> None:
+    """At a place, from 1 on, in the order in which rules are looked at; beyond the last it is the last."""
+    with transaction.atomic():
+        rules = list(Rule.objects.select_for_update().filter(workspace=rule.workspace_id, deleted_at=None))
+        here = [held.pk for held in rules].index(rule.pk)
+        there = min(max(place, 1), len(rules)) - 1
+        if here != there:
+            _put(rules, here, there, by=by, now=now)
+
+
+def _put(rules: list[Rule], here: int, there: int, *, by: User | None, now: datetime) -> None:
+    rule = rules.pop(here)
+    rules.insert(there, rule)
+    for position, held in enumerate(rules, start=1):
+        if held.position != position:
+            Rule.objects.filter(pk=held.pk).update(position=position)
+    note_change(
+        rule.workspace,
+        verb="move",
+        thing=rule,
+        by=by,
+        now=now,
+        before={"place": here + 1},
+        after={"place": there + 1},
+    )
 
 
 def _keep_version(rule: Rule, *, by: User | None, now: datetime) -> None:

@@ -1,10 +1,10 @@
 """Reads of cases, asked as a viewer."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from talkworthy.routing.models import Case, Conversation, Escalation
+from talkworthy.routing.models import Case, Conversation, ConversationLink, Escalation
 from talkworthy.workspaces.models import Member
 
 
@@ -19,6 +19,12 @@ def conversation_or_404(number: int, *, viewer: Member) -> Conversation:
     if found is None:
         raise Http404(_("There is no such conversation."))
     return found
+
+
+def links_of(case: Case) -> "list[ConversationLink]":
+    """The ties of a case's conversations that were not undone, the oldest first."""
+    ours = Q(one__cases=case) | Q(other__cases=case)
+    return list(ConversationLink.objects.filter(ours, undone_at=None).distinct().order_by("at", "pk"))
 
 
 def escalation_or_404(number: int, *, viewer: Member) -> Escalation:

@@ -50,6 +50,14 @@ def targets(team: Team | None, *, viewer: Member) -> dict[str, Target]:
     return {row.priority: row for row in rows}
 
 
+def target_or_404(number: int, *, viewer: Member) -> Target:
+    """A target of the viewer's workspace."""
+    found = Target.objects.filter(workspace_id=viewer.workspace_id, pk=number, deleted_at=None).first()
+    if found is None:
+        raise Http404(_("There is no such target."))
+    return found
+
+
 def targets_gone(team: Team | None, *, at: datetime, viewer: Member) -> list[Target]:
     """The targets that were taken away at that moment."""
     rows = Target.objects.filter(workspace_id=viewer.workspace_id, team=team, deleted_at=at)

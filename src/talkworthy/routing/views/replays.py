@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -14,12 +14,10 @@ from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening.actions import stop_job
 from talkworthy.listening.models import Job
-from talkworthy.listening.selectors import series
 from talkworthy.listening.selectors.jobs import time_left
-from talkworthy.routing.actions.playbooks import playbook_of
+from talkworthy.routing.actions import replays as actions
 from talkworthy.routing.forms.rules import named_in, read_draft
 from talkworthy.routing.models import Case, PlaybookVersion, Rule
-from talkworthy.routing.replaying import asked
 from talkworthy.routing.selectors import playbooks, rules
 from talkworthy.routing.views.rules import editor
 from talkworthy.workspaces.models import Member, Team
@@ -42,15 +40,10 @@ def try_draft(request: MemberRequest) -> HttpResponse:
     changed = rules.rule_or_404(int(number), viewer=request.member) if number.isdecimal() else None
     if not draft.is_good:
         return editor(request, draft, changed, named)
-    tried = Rule(
-        pk=-changed.pk if changed else -1,
-        name=draft.name,
-        condition=draft.condition,
-        effects=draft.effects,
-        stops=draft.stops,
-        version=changed.version if changed else 1,
+    tried = actions.drafted(
+        name=draft.name, condition=draft.condition, effects=draft.effects, stops=draft.stops, replaced=changed
     )
-    return _started(request, _among(request.member, tried, changed), None)
+    return _started(request, actions.rules_with(request.workspace.pk, tried, changed), None)
 
 
 @require_POST
@@ -58,7 +51,7 @@ def try_draft(request: MemberRequest) -> HttpResponse:
 def try_rule(request: MemberRequest, rule_id: int) -> HttpResponse:
     """A saved rule, as if it were on, among the rules that are on."""
     found = rules.rule_or_404(rule_id, viewer=request.member)
-    return _started(request, _among(request.member, found, found), None)
+    return _started(request, actions.rules_with(request.workspace.pk, found, found), None)
 
 
 @require_POST
@@ -66,7 +59,7 @@ def try_rule(request: MemberRequest, rule_id: int) -> HttpResponse:
 def try_version(request: MemberRequest, number: int) -> HttpResponse:
     """A version of the playbook, with the rules that are on."""
     found = playbooks.version_or_404(number, viewer=request.member)
-    return _started(request, _on(request.member), found)
+    return _started(request, actions.rules_on(request.workspace.pk), found)
 
 
 @require_safe
@@ -139,30 +132,7 @@ def _found(viewer: Member, job: Job, *, after: int) -> dict[str, Any]:
     }
 
 
-def _on(viewer: Member) -> list[Rule]:
-    return list(Rule.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None, enabled=True))
-
-
-def _among(viewer: Member, tried: Rule, replaced: Rule | None) -> list[Rule]:
-    """The rules that are on, with the one that is tried in its place, or at the end."""
-    held = Rule.objects.filter(workspace_id=viewer.workspace_id, deleted_at=None)
-    found = [
-        tried if replaced and rule.pk == replaced.pk else rule for rule in held if rule.enabled or rule == replaced
-    ]
-    return found if replaced else [*found, tried]
-
-
 def _started(request: MemberRequest, tried: Sequence[Rule], version: PlaybookVersion | None) -> HttpResponse:
-    now = timezone.now()
-    until = series.standing_now(viewer=request.member, now=now)
-    since = until - timedelta(days=DAYS.get(request.POST.get("span", ""), 30))
-    followed = version or playbook_of(request.workspace, now=now).active
-    job = Job.objects.create(
-        workspace=request.workspace,
-        kind=Job.Kind.REPLAY,
-        by=request.user,
-        request=asked(tried, followed, since, until),
-        unit="mentions",
-        created_at=now,
-    )
+    days = DAYS.get(request.POST.get("span", ""), 30)
+    job = actions.start_replay(tried, version, days=days, by=request.member, now=timezone.now())
     return redirect("routing:replay", request.workspace.slug, job.pk)
