@@ -40,10 +40,13 @@ SHARES = (0.25, 1.0)
 UNSURE_STRENGTH, UNSURE_SHARE = 0.1, 0.25
 """What is taken where too few labels were drawn by lot to choose."""
 ENOUGH_TO_CHOOSE = 20
-ENOUGH_TO_CALIBRATE = 50
+ENOUGH_TO_CALIBRATE = 20
 ENOUGH_TO_HOLD = 300
 """Labels drawn by lot from which a fifth of all labels is kept apart for ever; below, every label is in its turn."""
 SCALES = (0.3, 3.0)
+HELD_SCALE = 0.35
+"""How far, in the logarithm, the factor that makes probabilities true is expected to be from 1: few labels that are
+right by chance would make every answer sure."""
 SIGNS = np.float32(0.3)
 """How much cues count beside words: every text has them, so a change of theirs reaches what no label speaks of."""
 FOLDS = 5
@@ -255,16 +258,17 @@ def _learned(name: str, rows: _Rows, seen: npt.NDArray[np.int64]) -> _Head:
 
 
 def _calibrated(logits: Floats, targets: Floats) -> float:
-    """The factor that makes probabilities true on labels that were not fitted.
+    """The factor that makes probabilities true on labels that were not fitted, held near 1 where these are few.
 
     A factor alone: an answer that no label happened to give must not be ruled out.
     """
-    found = minimize_scalar(
-        lambda scale: float(_misses((logits * scale).astype(np.float32), targets).mean()),
-        bounds=SCALES,
-        method="bounded",
-    )
-    return float(found.x)
+
+    def missed(power: float) -> float:
+        misses = _misses((logits * np.exp(power)).astype(np.float32), targets)
+        return float(misses.sum()) + 0.5 * (power / HELD_SCALE) ** 2
+
+    low, high = np.log(SCALES)
+    return float(np.exp(minimize_scalar(missed, bounds=(low, high), method="bounded").x))
 
 
 def _weights(drawn: Bools, share: float) -> Floats:
