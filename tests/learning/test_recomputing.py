@@ -119,6 +119,52 @@ def test_after_a_process_was_killed_the_next_goes_on_and_everything_is_counted_o
     agree(filled)
 
 
+def test_one_that_is_killed_again_and_again_ends_as_long_as_each_process_gets_somewhere(
+    filled, alice, older, run, post_of, agree, monkeypatch
+):
+    monkeypatch.setattr(recomputing, "AT_ONCE", 2)
+    whole, calls = recomputing._note, []
+
+    def killed(*args):
+        calls.append(1)
+        if len(calls) % 2 == 0:
+            raise _Killed
+        whole(*args)
+
+    monkeypatch.setattr(recomputing, "_note", killed)
+    Job.objects.all().delete()
+    job, now, killings = asked(filled, alice, apply=True), NOW, 0
+    while job.state not in ("done", "failed"):
+        claimed, seen = claim_job(now=now), job.request.get("tally", {}).get("posts", 0)
+        try:
+            run_job(claimed, Listener(filled))
+        except _Killed:
+            killings += 1
+        job.refresh_from_db()
+        assert job.state != "running" or job.request["tally"]["posts"] == seen + 2
+        now = (job.claimed_until or now) + timedelta(seconds=1)
+    assert (job.state, job.result["posts"], killings) == ("done", 15, 7)
+    assert {post_of(filled, uid)["analysed_by"] for uid in older} == {"fast 1.0 +sentiment.1"}
+    agree(filled)
+
+
+def test_one_that_gets_nowhere_is_given_up(filled, alice, older, monkeypatch):
+    def killed(*args):
+        raise _Killed
+
+    monkeypatch.setattr(recomputing, "_note", killed)
+    Job.objects.all().delete()
+    job, now = asked(filled, alice, apply=True), NOW
+    for _time in range(3):
+        with pytest.raises(_Killed):
+            run_job(claim_job(now=now), Listener(filled))
+        job.refresh_from_db()
+        now = job.claimed_until + timedelta(seconds=1)
+    run_job(claim_job(now=now), Listener(filled))
+    job.refresh_from_db()
+    assert job.state == "failed" and "the worker ended each time" in job.error
+
+
 def test_a_stopped_one_keeps_what_it_did_and_can_be_undone(filled, alice, older, run, agree, monkeypatch):
     from talkworthy.listening.actions import stop_job
 

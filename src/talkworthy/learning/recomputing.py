@@ -21,7 +21,7 @@ from talkworthy.learning.differing import ANSWERS, MADE, Row, Tally, changes
 from talkworthy.listening import cube
 from talkworthy.listening.actions import rematch_asking
 from talkworthy.listening.collecting import Listener
-from talkworthy.listening.jobs import Interrupted
+from talkworthy.listening.jobs import PROGRESSED, Interrupted
 from talkworthy.listening.models import Batch, Correction, Job
 from talkworthy.schema import POST
 from talkworthy.workspaces.models import Workspace
@@ -168,7 +168,7 @@ def _give_back(corrected: Mapping[str, Correction], made: Mapping[str, Any]) -> 
 
 def _note(job: Job, tally: Tally, reached: int) -> None:
     """How far it is and what was found, so that the next process goes on here."""
-    job.request = {**job.request, "reached": reached, "tally": tally.as_json()}
+    job.request = {**job.request, "reached": reached, "tally": tally.as_json(), PROGRESSED: job.attempts}
     Job.objects.filter(pk=job.pk).update(request=job.request)
 
 

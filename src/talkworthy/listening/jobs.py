@@ -24,6 +24,7 @@ from talkworthy.listening.exchange import export_file, import_batches
 from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
 from talkworthy.listening.searching import search
 from talkworthy.listening.stores import http_for
+from talkworthy.listening.touchpoints import learned_of_monitor
 from talkworthy.listening.voices import count_voices, ties_for
 from talkworthy.people.crm import syncing
 from talkworthy.people.forgetting import forget
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 ATTEMPTS = 3
+PROGRESSED = "progressed"
+"""In a request: the attempt that got somewhere last. Who is cut short every night must end one day, too."""
 
 
 class Stopped(Exception):
@@ -75,7 +78,7 @@ def _claim(job: Job, condition: Q, *, now: datetime) -> bool:
 
 def run_job(job: Job, listener: Listener) -> None:
     """Do it, and write down how it ended; a failure is written for the person who waits."""
-    if job.attempts > ATTEMPTS:
+    if job.attempts - job.request.get(PROGRESSED, 0) > ATTEMPTS:
         _end(
             job,
             Job.State.FAILED,
@@ -148,6 +151,7 @@ def _rematch(job: Job, listener: Listener) -> Mapping[str, Any]:
         monitor=monitor.pk,
         progress=_progress(job),
         ties=ties_for(query, monitor.workspace),
+        besides=learned_of_monitor(monitor),
     )
     with listener.turn:
         mentions = cube.recount_monitor(monitor.workspace, listener.archive, monitor.pk)
