@@ -3,16 +3,24 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models import Sum
 
+from talkworthy.archive import Scan
 from talkworthy.ecosystem import actions as ecosystem
 from talkworthy.learning import actions
-from talkworthy.learning.models import Label, LearnedTie, TaughtTouchpoint
+from talkworthy.learning.models import CarriedTie, Label, LearnedTie, TaughtTouchpoint
 from talkworthy.learning.tying import look, tie_due
+from talkworthy.listening import actions as listening
 from talkworthy.listening.collecting import Listener, source_key
 from talkworthy.listening.filters import Filter
-from talkworthy.listening.models import Source
+from talkworthy.listening.models import HourCube, Monitor, Source
+from talkworthy.listening.replay import rematch
 from talkworthy.listening.selectors import mentions
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.touchpoints import learned_of_monitor
+from talkworthy.query import compile_query, parse
+from talkworthy.routing.models import Arrival, Rule
+from talkworthy.routing.rulebook import rulebook_of
 from talkworthy.schema import posts_table
 from talkworthy.workspaces.models import AuditEntry, Member
 
@@ -118,6 +126,75 @@ def test_a_search_for_the_touchpoint_finds_what_was_marked_and_what_was_tied(tau
     page = mentions.mentions(Filter(words="touchpoint:delivery"), viewer=viewer, period=None, now=NOW)
     found = sorted(int(row["uid"].rsplit(":", 1)[1]) for row in page.posts)
     assert found == sorted({0, 1, 2, *tied()})
+
+
+def monitored(workspace, monitor):
+    """The numbers of the posts that stand under a monitor, and how many the counts know."""
+    rows = archive_of(workspace).table(Scan(columns=("uid",), monitors_any=(monitor.pk,))).to_pylist()
+    counted = HourCube.objects.filter(workspace=workspace, monitor=monitor.pk).aggregate(n=Sum("posts"))["n"]
+    return sorted(int(row["uid"].rsplit(":", 1)[1]) for row in rows), counted or 0
+
+
+def test_what_is_learned_stands_under_the_touchpoints_monitor_and_in_the_counts(taught, alice, agree):
+    workspace, monitor = taught.workspace, Monitor.objects.get(touchpoint=taught.touchpoint)
+    expected = sorted({0, 1, 2, *tied()})
+    assert monitored(workspace, monitor) == (expected, len(expected))
+    agree(workspace)
+    mark(taught.touchpoint, 3, belongs=False, by=alice, now=NOW + timedelta(seconds=1))
+    tie_due(now=NOW + timedelta(seconds=2))
+    assert 3 not in monitored(workspace, monitor)[0]
+    actions.let_examples_answer(taught.touchpoint, False, by=alice, now=NOW + timedelta(seconds=3))
+    tie_due(now=NOW + timedelta(seconds=4))
+    assert monitored(workspace, monitor) == ([], 0) and not CarriedTie.objects.exists()
+    agree(workspace)
+
+
+def test_a_query_that_matches_history_leaves_what_examples_tied_and_they_leave_what_it_finds(taught, alice):
+    workspace, monitor = taught.workspace, Monitor.objects.get(touchpoint=taught.touchpoint)
+    expected = sorted({0, 1, 2, *tied()})
+    ecosystem.change_touchpoint(taught.touchpoint, query="password", by=alice, now=NOW)
+    monitor.refresh_from_db()
+    assert run_rematch(monitor) == sorted({*expected, 7})
+    ecosystem.change_touchpoint(taught.touchpoint, query="parcel", by=alice, now=NOW)
+    monitor.refresh_from_db()
+    assert run_rematch(monitor) == expected
+    actions.let_examples_answer(taught.touchpoint, False, by=alice, now=NOW + timedelta(seconds=3))
+    tie_due(now=NOW + timedelta(seconds=4))
+    assert monitored(workspace, monitor)[0] == [0, 2, 4]
+
+
+def run_rematch(monitor):
+    """Match history with a monitor's query as its job does; what stands under it then."""
+    query = compile_query(parse(monitor.query), now=NOW)
+    besides = learned_of_monitor(monitor)
+    rematch(archive_of(monitor.workspace), query, monitor=monitor.pk, progress=lambda *_: None, besides=besides)
+    return monitored(monitor.workspace, monitor)[0]
+
+
+def test_a_monitor_and_a_rule_that_ask_for_the_touchpoint_hear_of_what_is_learned(delivery, alice):
+    workspace = delivery.workspace
+    told = {"kind": "topic", "colour": "blue", "owner": None, "by": alice, "now": NOW}
+    asking = listening.create_monitor(workspace, name="Late", query="touchpoint:delivery late", **told)
+    told = {"condition": "touchpoint:delivery", "effects": [{"do": "open_case"}], "enabled": True}
+    Rule.objects.create(workspace=workspace, name="Parcels", **told)
+    Arrival.objects.all().delete()
+    for number in (0, 1, 2):
+        mark(delivery, number, by=alice)
+    tie_due(now=NOW)
+    assert monitored(workspace, asking)[0] == [1, 2]
+    waiting = {int(uid.rsplit(":", 1)[1]) for uid in Arrival.objects.values_list("uid", flat=True)}
+    assert waiting == {0, 1, 2, *tied()}
+    posts = archive_of(workspace).table(Scan(limit=500))
+    verdicts = dict(zip(posts["uid"].to_pylist(), rulebook_of(workspace, now=NOW).verdicts(posts), strict=True))
+    assert {int(uid.rsplit(":", 1)[1]) for uid, verdict in verdicts.items() if verdict.plan.rules} == waiting
+
+
+def test_the_page_of_a_post_says_that_examples_tied_it_how_surely_and_why(taught, alice, client_of):
+    page = client_of(alice).get(f"/acme/listen/post/{post(taught.workspace, 3)['id']}/").content.decode()
+    assert page.count("learned from examples, ") == 2 and "An example, alike by" in page
+    assert "an earlier version of it found this" not in page
+    marked = client_of(alice).get(f"/acme/listen/post/{post(taught.workspace, 0)['id']}/").content.decode()
+    assert marked.count("marked as an example") == 2
 
 
 def test_what_arrives_later_is_tied_at_the_next_look(taught):

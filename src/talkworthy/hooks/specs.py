@@ -95,6 +95,24 @@ def models_chosen(workspace: Any) -> Any:
 
 
 @spec
+def posts_tied(workspace: Any, posts: "pa.Table", now: datetime) -> None:
+    """Stored posts were tied to a monitor later, by something else than its query: inside the transaction that does it.
+
+    `posts` have at least `id`, `uid` and `published_at`. What is written must be the same if it is called again.
+    """
+
+
+@spec
+def ties_explained(  # type: ignore[empty-body] # a specification has none
+    workspace: Any, post_id: int
+) -> Mapping[str, tuple[float | None, Sequence[tuple[int, float, Sequence[str]]]]]:
+    """Why a post belongs to touchpoints by something else than their queries, by the touchpoint's slug.
+
+    Its probability, None where a person said so, and the posts that it is like: (id, likeness, words that do most).
+    """
+
+
+@spec
 def touchpoints_learned(  # type: ignore[empty-body] # a specification has none
     workspace: Any, posts: Sequence[int] | None
 ) -> Mapping[str, Sequence[int]]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from talkworthy.analysis.similarity import NAME as SIMILAR
 from talkworthy.ecosystem.models import Touchpoint
 from talkworthy.learning import likening
+from talkworthy.learning.carrying import BELONGS
 from talkworthy.learning.choosing import Choice, choice_cited
 from talkworthy.learning.models import (
     TOUCHPOINT_TASK,
@@ -23,7 +24,7 @@ from talkworthy.learning.models import (
     TrainedModel,
 )
 from talkworthy.learning.noting import note_label
-from talkworthy.learning.tying import BELONGS, DOES_NOT
+from talkworthy.learning.tying import DOES_NOT
 from talkworthy.listening.actions import Refused, correct_annotation
 from talkworthy.listening.models import Job, Monitor
 from talkworthy.listening.selectors.mentions import Post

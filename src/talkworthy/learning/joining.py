@@ -9,10 +9,10 @@ from django.db.models import Q
 from talkworthy.hooks import joins
 from talkworthy.learning.choosing import answering_now, chosen_of
 from talkworthy.learning.looking import look_at_drift
-from talkworthy.learning.models import Label, LearnedTie, Pair
+from talkworthy.learning.models import CarriedTie, Label, LearnedTie, Pair
 from talkworthy.learning.noting import note_label
 from talkworthy.learning.recomputing import forget_posts
-from talkworthy.learning.tying import forget_examples, learned_posts, tie_due
+from talkworthy.learning.tying import forget_examples, learned_posts, reasons_of, tie_due
 from talkworthy.listening.chosen import Chosen
 from talkworthy.listening.models import Correction
 from talkworthy.listening.stores import archive_of
@@ -83,6 +83,12 @@ def touchpoints_learned(workspace: Workspace, posts: Sequence[int] | None) -> Ma
 
 
 @joins
+def ties_explained(workspace: Workspace, post_id: int) -> Mapping[str, Any]:
+    """Why a post belongs to touchpoints by their examples."""
+    return reasons_of(workspace, post_id)
+
+
+@joins
 def data_forgotten(
     workspace: Workspace, uids: Sequence[str], authors: Sequence[tuple[str, str]], now: datetime
 ) -> Mapping[str, int]:
@@ -91,6 +97,7 @@ def data_forgotten(
     forget_posts(workspace, set(uids))
     for piece in pieces:
         LearnedTie.objects.filter(workspace=workspace, uid__in=piece).delete()
+        CarriedTie.objects.filter(workspace=workspace, uid__in=piece).delete()
         Pair.objects.filter(Q(first_uid__in=piece) | Q(second_uid__in=piece), workspace=workspace).delete()
         forget_examples(workspace, piece, now=now)
     return {"labels": sum(Label.objects.filter(workspace=workspace, uid__in=piece).delete()[0] for piece in pieces)}

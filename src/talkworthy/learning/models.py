@@ -176,6 +176,22 @@ class LearnedTie(models.Model):
         return f"{self.touchpoint}: {self.probability:.0%}"
 
 
+class CarriedTie(models.Model):
+    """A post that stands in the archive, and in the counts, under a touchpoint's monitor because of examples."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    touchpoint = models.ForeignKey(Touchpoint, on_delete=models.CASCADE, related_name="+")
+    uid = models.TextField()
+    post_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["touchpoint", "uid"], name="one_carried_tie")]
+        indexes = [models.Index(fields=["workspace", "uid"], name="carried_ties_of_a_post")]
+
+    def __str__(self) -> str:
+        return f"{self.touchpoint}: {self.uid}"
+
+
 class Pair(models.Model):
     """A person says of two posts whether they speak of the same matter."""
 

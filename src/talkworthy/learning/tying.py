@@ -9,13 +9,14 @@ from django.db import transaction
 
 from talkworthy.analysis.belonging import FEWEST, MOST_OTHERS, Belonging, Verdict
 from talkworthy.archive import Scan
+from talkworthy.learning.carrying import BELONGS, settle
 from talkworthy.learning.models import TOUCHPOINT_TASK, Label, LearnedTie, TaughtTouchpoint
 from talkworthy.learning.newest import first_of_days
 from talkworthy.listening.stores import archive_of
 from talkworthy.states.claims import claimed
 from talkworthy.workspaces.models import Workspace
 
-BELONGS, DOES_NOT = "yes", "no"
+DOES_NOT = "no"
 COLUMNS = ("id", "uid", "title", "text")
 NEWEST = 5_000
 """Posts that are looked at when examples change, newest first."""
@@ -26,6 +27,8 @@ ANEW = timedelta(days=1)
 PIECE = 500
 
 Post = Mapping[str, Any]
+Told = tuple[float | None, list[tuple[int, float, list[str]]]]
+"""A probability, and the examples nearest to a post: their posts, how alike they are, and the words that do most."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,11 @@ def look(taught: TaughtTouchpoint, *, now: datetime) -> None:
             LearnedTie.objects.filter(touchpoint_id=taught.touchpoint_id).delete()
         LearnedTie.objects.bulk_create(ties, ignore_conflicts=True)
         looked = now if anew else begun
-        TaughtTouchpoint.objects.filter(pk=taught.pk).update(
-            looked_at=looked, looked_to=version, due_at=now + PAUSE if taught.answers else None, claimed_until=None
-        )
+        TaughtTouchpoint.objects.filter(pk=taught.pk).update(looked_at=looked, looked_to=version)
+    settle(taught, now=now, anew=anew)
+    TaughtTouchpoint.objects.filter(pk=taught.pk, due_at=taught.due_at).update(
+        due_at=now + PAUSE if taught.answers else None, claimed_until=None
+    )
 
 
 def _ties(taught: TaughtTouchpoint, held: Learned, posts: Sequence[Post], *, now: datetime) -> Iterable[LearnedTie]:
@@ -155,6 +160,20 @@ def learned_posts(workspace: Workspace, posts: Sequence[int] | None = None) -> d
     for number, post_id in ties.order_by().values_list("touchpoint_id", "post_id"):
         found[slugs[number]].append(post_id)
     return found
+
+
+def reasons_of(workspace: Workspace, post_id: int) -> dict[str, Told]:
+    """By the slug of each touchpoint that a post belongs to by examples: how probable that is, and the nearest ones.
+
+    Without a probability a person marked it.
+    """
+    taught = TaughtTouchpoint.objects.filter(workspace=workspace, touchpoint__deleted_at=None, answers=True)
+    slugs = dict(taught.values_list("touchpoint_id", "touchpoint__slug"))
+    ties = LearnedTie.objects.filter(workspace=workspace, touchpoint__in=slugs, post_id=post_id)
+    found: dict[str, Told] = {slugs[tie.touchpoint_id]: (tie.probability, tie.nearest) for tie in ties}
+    tasks = {f"{TOUCHPOINT_TASK}{number}": slug for number, slug in slugs.items()}
+    marked = Label.objects.filter(workspace=workspace, task__in=tasks, value=BELONGS, ended_at=None, post_id=post_id)
+    return {**found, **{tasks[task]: (None, []) for task in marked.order_by().values_list("task", flat=True)}}
 
 
 def forget_examples(workspace: Workspace, uids: Sequence[str], *, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -102,13 +102,20 @@ def backtest(
 
 
 def rematch(
-    archive: Archive, query: CompiledQuery, *, monitor: int, progress: Progress, ties: Ties | None = None
+    archive: Archive,
+    query: CompiledQuery,
+    *,
+    monitor: int,
+    progress: Progress,
+    ties: Ties | None = None,
+    besides: Sequence[int] = (),
 ) -> tuple[int, int]:
-    """Tie a monitor to every stored post that its query finds, and untie the others: (tied, untied).
+    """Tie a monitor to every stored post that its query finds, and untie the others: (tied, untied). `besides` stay.
 
     Runs on after a crash: what is tied already is not tied again.
     """
     tied = untied = 0
+    kept = pa.array(besides, pa.int64())
     slices = list(slices_of(archive, None, None))
     for number, (start, end) in enumerate(slices):
         found = _found(archive, query, start, end, ties)
@@ -116,7 +123,7 @@ def rematch(
             Scan(columns=("id", "uid", "published_at"), monitors_any=(monitor,), since=start, until=end, order=None)
         )
         more = found.filter(pc.invert(pc.is_in(found["id"], stood["id"])))
-        fewer = stood.filter(pc.invert(pc.is_in(stood["id"], found["id"])))
+        fewer = stood.filter(pc.invert(pc.or_(pc.is_in(stood["id"], found["id"]), pc.is_in(stood["id"], kept))))
         _change(archive, more, monitor, value="true")
         _change(archive, fewer, monitor, value="false")
         tied, untied = tied + more.num_rows, untied + fewer.num_rows

@@ -1,6 +1,7 @@
 """Which touchpoints posts belong to: by the monitors that carry their queries, and by examples."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -31,6 +32,29 @@ def learned_ids(workspace: Workspace, posts: Sequence[int] | None = None) -> dic
     for answer in call("touchpoints_learned", workspace=workspace, posts=posts):
         for slug, ids in answer.items():
             found.setdefault(slug, []).extend(ids)
+    return found
+
+
+def learned_of_monitor(monitor: Monitor) -> list[int]:
+    """Ids of posts that belong to the touchpoint which a monitor carries by examples; none where it carries none."""
+    if monitor.touchpoint is None:
+        return []
+    return learned_ids(monitor.workspace).get(monitor.touchpoint.slug, [])
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Why examples tie a post to a touchpoint: None where a person said so, and the posts that it is like."""
+
+    probability: float | None
+    nearest: Sequence[tuple[int, float, Sequence[str]]]
+
+
+def reasons_learned(workspace: Workspace, post_id: int) -> dict[str, Learned]:
+    """Why a post belongs to touchpoints by examples, by slug."""
+    found: dict[str, Learned] = {}
+    for answer in call("ties_explained", workspace=workspace, post_id=post_id):
+        found |= {slug: Learned(*told) for slug, told in answer.items()}
     return found
 
 

@@ -42,6 +42,17 @@ def posts_stored(workspace: Workspace, posts: pa.Table, edited: pa.Table, gone: 
         _add(workspace, [{"uid": uid, "id": 0} for uid in gone if uid in held], "gone", now)
 
 
+@joins
+def posts_tied(workspace: Workspace, posts: pa.Table, now: datetime) -> None:
+    """Let rules look at posts that were tied to a monitor later, where nothing was decided of them before."""
+    fresh = posts.filter(pc.greater_equal(posts["published_at"], pa.scalar(now - FRESH, posts["published_at"].type)))
+    rows = fresh.select(["id", "uid"]).to_pylist()
+    known = held_names(workspace, "uid", [row["uid"] for row in rows])
+    for piece in pieces(row["uid"] for row in rows):
+        known |= set(Decision.objects.filter(workspace=workspace, uid__in=piece).values_list("uid", flat=True))
+    _add(workspace, [row for row in rows if row["uid"] not in known], "new", now)
+
+
 @joins(specname="work_due")
 def arrivals_due(now: datetime) -> int:
     """Look at mentions that wait."""

@@ -1,6 +1,6 @@
 """One post: its words and thread, what analysis says of it and why, which monitors found it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from talkworthy.listening.labels import INTENT, NAME_KIND, SENTIMENT, SPOKE_FOR_
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.selectors import mentions
 from talkworthy.listening.selectors.names import names_in, phrase
-from talkworthy.listening.touchpoints import learned_ids
+from talkworthy.listening.touchpoints import Learned, reasons_learned
 from talkworthy.query import Branch, explain
 from talkworthy.query.languages import LANGUAGES
 from talkworthy.schema import INTENTS, SENTIMENTS
@@ -74,6 +74,8 @@ class Found:
     monitor: Monitor
     root: Branch | None
     still: bool
+    learned: Learned | None = None
+    """Why examples tied it, where they did."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,18 @@ def pane(post_id: int, *, viewer: Member, now: datetime) -> dict[str, Any]:
     corrections = mentions.corrections_of(row, viewer=viewer)
     corrected = {correction.task for correction in corrections if correction.undone_at is None}
     heads = heads_for(chosen_for(viewer.workspace))
+    known = list(touchpoints_of(viewer=viewer))
+    told_of = reasons_learned(viewer.workspace, post_id) if known else {}
+    learned = {one.pk: told_of[one.slug] for one in known if one.slug in told_of}
+    found = found_by(row, cards, learned)
     return {
         "opened": cards.card(row, corrected=corrected),
         "row": row,
         "facts": facts(row),
         "thread": answers(mentions.thread_of(row, viewer=viewer), row, cards),
         "told": [told(row, task, corrected=corrected, heads=heads) for task in TASK],
-        "found": found_by(row, cards),
-        "touchpoints": touchpoints(row, cards, viewer=viewer),
+        "found": found,
+        "touchpoints": touchpoints(known, found, learned),
         "names": named(row, river=reverse("listening:river", args=(viewer.workspace.slug,))),
         "others": [cards.card(other) for other in mentions.posts_of_author(row, viewer=viewer)],
         "corrections": [
@@ -180,14 +186,12 @@ def told(row: mentions.Post, task: str, *, corrected: set[str], heads: Heads | N
     )
 
 
-def touchpoints(row: mentions.Post, cards: Cards, *, viewer: Member) -> list[tuple[Touchpoint, bool, bool]]:
-    """The workspace's touchpoints, and for each whether its query found the post, and whether examples tied it."""
-    known = list(touchpoints_of(viewer=viewer))
-    if not known:
-        return []
-    found = {cards.monitors[number].touchpoint_id for number in row["monitors"] or () if number in cards.monitors}
-    learned = learned_ids(viewer.workspace, [row["id"]])
-    return [(one, one.pk in found, bool(learned.get(one.slug))) for one in known]
+def touchpoints(
+    known: Sequence[Touchpoint], found: Sequence[Found], learned: Mapping[int, Learned]
+) -> list[tuple[Touchpoint, bool, Learned | None]]:
+    """The workspace's touchpoints, and for each whether its query found the post, and why examples tied it."""
+    by_query = {one.monitor.touchpoint_id for one in found if one.still or one.learned is None}
+    return [(one, one.pk in by_query, learned.get(one.pk)) for one in known]
 
 
 def named(row: mentions.Post, *, river: str) -> list[Named]:
@@ -204,8 +208,11 @@ def named(row: mentions.Post, *, river: str) -> list[Named]:
     ]
 
 
-def found_by(row: mentions.Post, cards: Cards) -> list[Found]:
-    """The monitors that found a post, each with the verdict on every part of its query as it stands now."""
+def found_by(row: mentions.Post, cards: Cards, learned: Mapping[int, Learned]) -> list[Found]:
+    """The monitors that found a post, each with the verdict on every part of its query as it stands now.
+
+    `learned` says why examples tied it, by the touchpoint that a monitor carries.
+    """
     found = []
     for number in row["monitors"] or ():
         monitor = cards.monitors.get(number)
@@ -213,7 +220,14 @@ def found_by(row: mentions.Post, cards: Cards) -> list[Found]:
             continue
         compiled = cards.compiled(monitor)
         explained = explain(compiled, row, now=cards.now) if compiled else None
-        found.append(Found(monitor, explained.root if explained else None, bool(explained and explained.matches)))
+        found.append(
+            Found(
+                monitor,
+                explained.root if explained else None,
+                bool(explained and explained.matches),
+                learned.get(monitor.touchpoint_id or 0),
+            )
+        )
     return found
 
 
