@@ -9,39 +9,49 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 def _count(workspace):
-    """Hour and day cells as one would count the archive's rows by hand."""
+    """Hour, day and month cells as one would count the archive's rows by hand."""
     from talkworthy.archive import Scan
     from talkworthy.listening import cube
     from talkworthy.listening.stores import archive_of
 
-    hours, days = {}, Counter()
+    hours, days, months = {}, {}, Counter()
     for row in archive_of(workspace).table(Scan(columns=cube.COLUMNS, order=None)).to_pylist():
         at, engagement = row["published_at"], row["engagement"] or {}
         language = row["detected_language"] or (row["language"] or "undecided")[:2].lower()
-        values = {"language": language, **{name: row[name] or "" for name in cube.DIMENSIONS[1:]}}
+        values = {"language": language, **{name: row[name] or "" for name in cube.DIMENSIONS[2:]}}
+        values["all"] = ""
         values["sentiment"] = row["sentiment"] or "undecided"
         for monitor in (0, *(row["monitors"] or ())):
             key = (monitor, at.replace(minute=0, second=0, microsecond=0), row["channel"], row["sentiment"])
             cell = hours.setdefault((*key[:3], key[3] or "undecided"), [0, 0, 0, 0])
-            for place, n in enumerate((1, *(engagement.get(name) or 0 for name in ("replies", "shares", "likes")))):
+            counts = (1, *(engagement.get(name) or 0 for name in ("replies", "shares", "likes")))
+            for place, n in enumerate(counts):
                 cell[place] += n
             for dimension, value in values.items():
-                days[monitor, at.date(), dimension, value[:200]] += 1
-    return hours, dict(days)
+                held = days.setdefault((monitor, at.date(), dimension, value[:200]), [0, 0, 0, 0])
+                for place, n in enumerate(counts):
+                    held[place] = held[place] + n if dimension in cube.ENGAGED or not place else None
+                if dimension in cube.BY_MONTH:
+                    months[monitor, at.date().replace(day=1), dimension, value[:200]] += 1
+    return hours, days, dict(months)
 
 
 def _cells(workspace):
-    from talkworthy.listening.models import DayCube, HourCube
+    from talkworthy.listening.models import DayCube, HourCube, MonthCube
 
     hours = {
         (row.monitor, row.hour, row.channel, row.sentiment): [row.posts, row.replies, row.shares, row.likes]
         for row in HourCube.objects.filter(workspace=workspace)
     }
     days = {
-        (row.monitor, row.day, row.dimension, row.value): row.posts
+        (row.monitor, row.day, row.dimension, row.value): [row.posts, row.replies, row.shares, row.likes]
         for row in DayCube.objects.filter(workspace=workspace)
     }
-    return hours, days
+    months = {
+        (row.monitor, row.month, row.dimension, row.value): row.posts
+        for row in MonthCube.objects.filter(workspace=workspace)
+    }
+    return hours, days, months
 
 
 @pytest.fixture
@@ -49,8 +59,8 @@ def agree():
     """Assert that the cubes of a workspace hold what its archive holds, and more than nothing."""
 
     def checked(workspace):
-        hours, days = _count(workspace)
-        assert hours and _cells(workspace) == (hours, days)
+        counted = _count(workspace)
+        assert counted[0] and _cells(workspace) == counted
 
     return checked
 

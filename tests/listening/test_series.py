@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from talkworthy.archive.columns import ROWS
 from talkworthy.listening import cube
-from talkworthy.listening.models import DayCube, HourCube
+from talkworthy.listening.models import DayCube, HourCube, MonthCube
 from talkworthy.listening.periods import Period
 from talkworthy.listening.selectors import series
 from talkworthy.listening.whole_days import whole_days
@@ -39,6 +39,8 @@ def counted(workspace):
                 "channel": chance.choice(("feed", "mastodon")),
                 "sentiment": chance.choice(("negative", "positive", None)),
                 "monitors": chance.choice(([1], [1, 2], [])),
+                "site": chance.choice(("example.org", "example.net", None)),
+                "engagement": chance.choice((None, {"likes": chance.randrange(9), "replies": 1})),
                 "number": number,
             }
         )
@@ -90,8 +92,9 @@ def test_a_month_of_a_viewers_days_is_the_month_by_the_hour(counted, carol_looks
 
 def test_days_near_utc_take_few_hours(counted, carol_looks):
     period = Period(UNTIL - timedelta(days=40), UNTIL, ZoneInfo("Europe/Berlin"))
-    assert len(whole_days(period, in_steps=True).hours) < 40 + 24 + 24
-    assert len(whole_days(period, in_steps=False).hours) == 24
+    borders = [bucket.since for bucket in period.buckets()]
+    assert len(whole_days(period, borders).hours) < 40 + 24 + 24
+    assert len(whole_days(period).hours) == 24
 
 
 def test_a_year_of_sentiments_channels_and_facets_adds_up(counted, carol_looks):
@@ -114,8 +117,56 @@ def test_a_year_costs_a_few_statements_and_few_hours(counted, carol_looks):
         series.volume([1, 2], period, viewer=carol_looks)
     assert len(statements) == 2
     HourCube.objects.filter(hour__hour=12).delete()
-    DayCube.objects.filter(dimension="sentiment").delete()
+    DayCube.objects.filter(dimension="all").delete()
     assert sum(series.totals([0], period, viewer=carol_looks).values()) < len(counted) / 3
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+@pytest.mark.parametrize("days", [2, 30, 190])
+def test_engagement_of_a_period_and_of_the_one_before_is_that_of_their_posts(counted, carol_looks, zone, days):
+    period = Period(UNTIL - timedelta(days=days, hours=3), UNTIL, ZoneInfo(zone))
+    for channels in ((), ("feed",)):
+        found = series.engagement([0, 1, 2], period, viewer=carol_looks, channels=channels)
+        for monitor, pair in found.items():
+            for held, span in zip(pair, (period, period.before), strict=True):
+                rows = [
+                    row["engagement"] or {}
+                    for row in counted
+                    if by_hand([row], monitor, span, **({"channel": channels} if channels else {}))
+                ]
+                sums = [sum(row.get(name, 0) for row in rows) for name in ("replies", "shares", "likes")]
+                assert (held.posts, [held.replies, held.shares, held.likes]) == (len(rows), sums)
+
+
+@pytest.mark.parametrize("days", [1, 31, 59, 190, 330])
+def test_a_dimension_by_the_month_is_the_dimension_by_the_day(counted, carol_looks, days):
+    period = Period(UNTIL - timedelta(days=days), UNTIL, ZoneInfo("Europe/Berlin"))
+    widened = period.of_sources()
+    shares = series.dimension_shares(1, ("site", "community"), period, viewer=carol_looks)
+    for share in shares["site"]:
+        of = [row for row in counted if (row["site"] or "") == share.value]
+        assert (share.posts, share.before) == (by_hand(of, 1, widened), by_hand(of, 1, widened.before))
+    assert sum(share.posts for share in shares["site"]) == by_hand(counted, 1, widened)
+    assert shares["community"][0].posts == by_hand(counted, 1, widened)
+
+
+def test_the_counts_of_a_page_are_read_once_and_are_those_of_each_question(counted, carol_looks):
+    for channels, zone in (((), "UTC"), ((), "America/New_York"), (("feed",), "America/New_York")):
+        period = Period(SINCE, UNTIL, ZoneInfo(zone))
+        with CaptureQueriesContext(connection) as statements:
+            counts = series.Counts([1, 2], 1, period, viewer=carol_looks, channels=channels)
+            asked = [getattr(counts, name) for name in READ_ONCE for _twice in range(2)]
+        assert len(asked) == 2 * len(READ_ONCE) and len(statements) == (11 if channels else 10)
+        narrowed: dict = {"viewer": carol_looks, "channels": channels}
+        assert counts.volume == series.volume([1, 2, 0], period, **narrowed)
+        assert counts.sentiment == series.sentiment_over_time(1, period, **narrowed)
+        assert counts.share_of_voice == series.share_of_voice([1, 2], period, **narrowed)
+        assert counts.channel_shares == series.channel_shares(1, period, viewer=carol_looks)
+        before = series.totals([1], period.before, **narrowed)
+        assert counts.engagement[1][1].posts == before[1]
+
+
+READ_ONCE = ("volume", "sentiment", "engagement", "share_of_voice", "channel_shares", "dimension_shares")
 
 
 def test_coverage_is_one_statement(counted, carol_looks):
@@ -143,3 +194,20 @@ def test_an_older_desk_learns_its_days_from_its_hours(counted, carol_looks):
     assert DayCube.objects.count() < len(before)
     migration.count_days(apps, connection.schema_editor())
     assert set(DayCube.objects.values_list(*cells)) == before
+
+
+def test_an_older_desk_learns_engagement_and_months_from_what_it_counted(counted):
+    from importlib import import_module
+
+    from django.apps import apps
+
+    migration = import_module("talkworthy.listening.migrations.0010_engagement_by_day_and_months")
+    keys = ("workspace_id", "monitor", "dimension", "value", "posts")
+    days, months = (*keys, "day", "replies", "shares", "likes"), (*keys, "month")
+    before = set(DayCube.objects.values_list(*days)), set(MonthCube.objects.values_list(*months))
+    MonthCube.objects.all().delete()
+    DayCube.objects.filter(dimension="all").delete()
+    DayCube.objects.update(replies=None, shares=None, likes=None)
+    migration.sum_up(apps, connection.schema_editor())
+    assert (set(DayCube.objects.values_list(*days)), set(MonthCube.objects.values_list(*months))) == before
+    assert {row[-1] for row in before[1]} and DayCube.objects.filter(likes__gt=0).exists()

@@ -147,7 +147,7 @@ def get_shares(request: CallerRequest, asked: Query[AskedShares]) -> dict[str, A
         found = series.channel_shares(number, period, viewer=viewer)
     else:
         period = period.of_sources()
-        found = series.dimension_shares(number, asked.by, period, viewer=viewer)
+        found = series.dimension_shares(number, (asked.by,), period, viewer=viewer)[asked.by]
     return {**_told(period), "shares": [_share(share) for share in found]}
 
 
@@ -158,7 +158,7 @@ def _period(asked: Span, viewer: Member) -> Period:
         asked.period,
         since=asked.since,
         until=asked.until,
-        now=series.standing_now(viewer=viewer, now=timezone.now()),
+        now=held.standing_now(timezone.now()),
         zone=ZoneInfo(viewer.workspace.timezone),
         first=held.first,
         last=held.last,

@@ -1,9 +1,9 @@
 """Counts that are kept as posts arrive, so that a chart costs the same whatever the number of posts.
 
-Two cubes: hour × monitor × channel × sentiment with engagement, and day × monitor × one more dimension. Monitor 0
-counts every post once. A batch is applied once, by its name; what changes later is corrected by negative rows.
-Where a process ended between storing and counting, nobody can tell what was not counted: all is counted anew.
-Distinct authors cannot be added up, so they are not here.
+Three cubes: hour × monitor × channel × sentiment with engagement, day × monitor × one more dimension, and the same by
+month where a dimension has many values. Monitor 0 counts every post once. A batch is applied once, by its name; what
+changes later is corrected by negative rows. Where a process ended between storing and counting, nobody can tell what
+was not counted: all is counted anew. Distinct authors cannot be added up, so they are not here.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,11 +19,15 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from talkworthy.archive import Appended, Archive, Scan
-from talkworthy.listening.models import Batch, DayCube, HourCube
+from talkworthy.listening.models import Batch, DayCube, HourCube, MonthCube
 from talkworthy.workspaces.models import Workspace
 
 EVERY_POST = 0
-DIMENSIONS = ("language", "intent", "source", "site", "community", "channel", "sentiment")
+DIMENSIONS = ("all", "language", "intent", "source", "site", "community", "channel", "sentiment")
+ENGAGED = ("all", "channel")
+"""Those whose days hold engagement too."""
+BY_MONTH = ("language", "intent", "source", "site", "community")
+"""Those that are summed by the month too; the others are asked in a viewer's days."""
 COLUMNS = (
     "id",
     "uid",
@@ -46,9 +50,11 @@ REMEMBERED = timedelta(days=30)
 SCANS = 3
 """How often counting anew begins again because somebody corrected a post meanwhile, before they have to wait."""
 
+CUBES = (HourCube, DayCube, MonthCube)
 _COUNTS = ("posts", "replies", "shares", "likes")
 _HOUR_KEYS = ("monitor", "hour", "channel", "sentiment")
 _DAY_KEYS = ("monitor", "day", "dimension", "value")
+_MONTH_KEYS = ("monitor", "month", "dimension", "value")
 
 
 @dataclass(frozen=True)
@@ -131,10 +137,9 @@ def count_changes(
 
 def _apply(workspace: Workspace, added: Iterable[pa.Table], removed: Iterable[pa.Table]) -> None:
     more, less = list(added), list(removed)
-    hours = _netted([_hours(table, 1) for table in more] + [_hours(table, -1) for table in less], _HOUR_KEYS, _COUNTS)
-    days = _netted([_days(table, 1) for table in more] + [_days(table, -1) for table in less], _DAY_KEYS, ("posts",))
-    _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, hours)
-    _add(DayCube, workspace, _DAY_KEYS, ("posts",), days)
+    hours = _netted([_hours(table, 1) for table in more] + [_hours(table, -1) for table in less], _HOUR_KEYS)
+    days = _netted([_days(table, 1) for table in more] + [_days(table, -1) for table in less], _DAY_KEYS)
+    _put(workspace, Cells(hours, days, 0))
 
 
 def hold(workspace: Workspace) -> None:
@@ -148,7 +153,7 @@ def hold(workspace: Workspace) -> None:
 
 @dataclass(frozen=True)
 class Cells:
-    """What a scan counted."""
+    """What was counted."""
 
     hours: pa.Table
     days: pa.Table
@@ -167,13 +172,13 @@ def rebuild(workspace: Workspace, archive: Archive, *, also: Callable[[], object
         for batch in archive.scan(Scan(columns=COLUMNS, order=None)):
             table = pa.Table.from_batches([batch])
             total += table.num_rows
-            hours = _netted([hours, _hours(table, 1)], _HOUR_KEYS, _COUNTS)
-            days = _netted([days, _days(table, 1)], _DAY_KEYS, ("posts",))
+            hours = _netted([hours, _hours(table, 1)], _HOUR_KEYS)
+            days = _netted([days, _days(table, 1)], _DAY_KEYS)
         return Cells(hours, days, total)
 
     def put(cells: Cells) -> None:
-        HourCube.objects.filter(workspace=workspace).delete()
-        DayCube.objects.filter(workspace=workspace).delete()
+        for cube in CUBES:
+            cube.objects.filter(workspace=workspace).delete()
         _put(workspace, cells)
         Batch.objects.filter(workspace=workspace, applied_at=None).update(applied_at=timezone.now())
         also()
@@ -191,13 +196,13 @@ def recount_monitor(workspace: Workspace, archive: Archive, monitor: int) -> int
             own = pa.array([[monitor]] * table.num_rows, pa.list_(pa.int32()))
             table = table.set_column(table.schema.get_field_index("monitors"), "monitors", own)
             total += table.num_rows
-            hours = _netted([hours, _only(_hours(table, 1), monitor)], _HOUR_KEYS, _COUNTS)
-            days = _netted([days, _only(_days(table, 1), monitor)], _DAY_KEYS, ("posts",))
+            hours = _netted([hours, _only(_hours(table, 1), monitor)], _HOUR_KEYS)
+            days = _netted([days, _only(_days(table, 1), monitor)], _DAY_KEYS)
         return Cells(hours, days, total)
 
     def put(cells: Cells) -> None:
-        HourCube.objects.filter(workspace=workspace, monitor=monitor).delete()
-        DayCube.objects.filter(workspace=workspace, monitor=monitor).delete()
+        for cube in CUBES:
+            cube.objects.filter(workspace=workspace, monitor=monitor).delete()
         _put(workspace, cells)
 
     return _counted_anew(workspace, scan, put)
@@ -226,7 +231,8 @@ def _newest_batch(workspace: Workspace) -> int | None:
 
 def _put(workspace: Workspace, cells: Cells) -> None:
     _add(HourCube, workspace, _HOUR_KEYS, _COUNTS, cells.hours)
-    _add(DayCube, workspace, _DAY_KEYS, ("posts",), cells.days)
+    _add(DayCube, workspace, _DAY_KEYS, _COUNTS, cells.days)
+    _add(MonthCube, workspace, _MONTH_KEYS, ("posts",), _months(cells.days))
 
 
 def _only(cells: pa.Table, monitor: int) -> pa.Table:
@@ -273,7 +279,9 @@ def _days(posts: pa.Table, sign: int) -> pa.Table:
     rows, monitors = _per_monitor(posts)
     days = pc.cast(pc.floor_temporal(posts["published_at"], unit="day"), pa.date32()).take(rows)
     declared = pc.utf8_lower(pc.utf8_slice_codeunits(posts["language"], 0, 2))
+    engagement = {name: pc.multiply(column, sign).take(rows) for name, column in _counts(posts).items()}
     values = {
+        "all": pa.array([""] * posts.num_rows, pa.string()),
         "language": pc.coalesce(posts["detected_language"], declared, pa.scalar("undecided")),
         "intent": posts["intent"],
         "source": posts["source"],
@@ -285,11 +293,13 @@ def _days(posts: pa.Table, sign: int) -> pa.Table:
     pieces = []
     for dimension in DIMENSIONS:
         value = pc.utf8_slice_codeunits(pc.fill_null(values[dimension], ""), 0, 200).take(rows)
+        counts = engagement if dimension in ENGAGED else {}
         table = (
-            pa.table({"monitor": monitors, "day": days, "value": value})
+            pa.table({"monitor": monitors, "day": days, "value": value, **counts})
             .group_by(["monitor", "day", "value"])
-            .aggregate([([], "count_all")])
+            .aggregate([([], "count_all"), *((name, "sum") for name in counts)])
         )
+        unknown = pa.nulls(table.num_rows, pa.int64())
         pieces.append(
             pa.table(
                 {
@@ -298,10 +308,20 @@ def _days(posts: pa.Table, sign: int) -> pa.Table:
                     "dimension": pa.array([dimension] * table.num_rows, pa.string()),
                     "value": table["value"],
                     "posts": pc.multiply(table["count_all"], sign),
+                    **{name: table[f"{name}_sum"] if counts else unknown for name in _COUNTS[1:]},
                 }
             )
         )
     return pa.concat_tables(pieces)
+
+
+def _months(days: pa.Table) -> pa.Table:
+    """Cells of days summed by the month, of the dimensions that are."""
+    if not days.num_rows:
+        return days
+    chosen = days.filter(pc.is_in(days["dimension"], pa.array(BY_MONTH)))
+    months = chosen.append_column("month", pc.floor_temporal(chosen["day"], unit="month"))
+    return _netted([months], _MONTH_KEYS, ("posts",))
 
 
 def _per_monitor(posts: pa.Table) -> tuple[pa.Array, pa.Array]:
@@ -327,12 +347,12 @@ def _grouped(table: pa.Table, keys: tuple[str, ...], counts: tuple[str, ...]) ->
     return summed.rename_columns([name.removesuffix("_sum") for name in summed.column_names])
 
 
-def _netted(tables: list[pa.Table], keys: tuple[str, ...], counts: tuple[str, ...]) -> pa.Table:
+def _netted(tables: list[pa.Table], keys: tuple[str, ...], counts: tuple[str, ...] = _COUNTS) -> pa.Table:
     filled = [table.select([*keys, *counts]) for table in tables if table.num_rows]
     if not filled:
         return pa.table({})
     netted = _grouped(pa.concat_tables(filled, promote_options="permissive"), keys, counts)
-    zero = [pc.equal(netted[name], 0) for name in counts]
+    zero = [pc.fill_null(pc.equal(netted[name], 0), True) for name in counts]
     nothing = zero[0]
     for other in zero[1:]:
         nothing = pc.and_(nothing, other)
@@ -340,7 +360,7 @@ def _netted(tables: list[pa.Table], keys: tuple[str, ...], counts: tuple[str, ..
 
 
 def _add(
-    model: type[HourCube] | type[DayCube],
+    model: type[HourCube] | type[DayCube] | type[MonthCube],
     workspace: Workspace,
     keys: tuple[str, ...],
     counts: tuple[str, ...],

@@ -134,5 +134,10 @@ def read_filter(parameters: Parameters) -> Filter:
     return Filter(**found)  # type: ignore[arg-type]
 
 
+def span_address(since: datetime, until: datetime) -> str:
+    """The end of an address that is bounded by two moments: what `over` adds to one without a period."""
+    return urlencode({PARAMETERS["since"]: _iso(since), PARAMETERS["until"]: _iso(until)})
+
+
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -323,7 +323,7 @@ class HourCube(models.Model):
 
 
 class DayCube(models.Model):
-    """Posts per day, monitor and one more dimension at a time: language, intent, source, site."""
+    """Posts per day of UTC, monitor and one more dimension at a time; `all` has one value, the empty one."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     day = models.DateField()
@@ -331,6 +331,10 @@ class DayCube(models.Model):
     dimension = models.CharField(max_length=12)
     value = models.CharField(max_length=200)
     posts = models.BigIntegerField()
+    replies = models.BigIntegerField(null=True)
+    shares = models.BigIntegerField(null=True)
+    likes = models.BigIntegerField(null=True)
+    """Engagement stands in the cells of `all` and `channel`, and is null in the others."""
 
     class Meta:
         constraints = [
@@ -339,6 +343,28 @@ class DayCube(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.monitor} {self.dimension}={self.value}: {self.posts}"
+
+
+class MonthCube(models.Model):
+    """Posts per month of UTC, monitor and one dimension of many values: what a year of days takes long to sum."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    month = models.DateField()
+    """Its first day."""
+    monitor = models.BigIntegerField()
+    dimension = models.CharField(max_length=12)
+    value = models.CharField(max_length=200)
+    posts = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "monitor", "dimension", "month", "value"], name="one_cell_a_month"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month} {self.monitor} {self.dimension}={self.value}: {self.posts}"
 
 
 class Batch(models.Model):

@@ -67,6 +67,11 @@ class Period:
         """The span of the same length that ends where this one begins."""
         return replace(self, since=self.since - self.length, until=self.since, name="before")
 
+    @property
+    def with_before(self) -> "Period":
+        """The span and the one before it, as one."""
+        return replace(self, since=self.before.since, name="custom")
+
     def of_sources(self) -> "Period":
         """The same span in whole days of UTC, for counts that are kept by the day."""
         until = _ceiling_day(self.until)

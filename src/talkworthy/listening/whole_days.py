@@ -1,6 +1,6 @@
 """How counts that are kept by the day of UTC make up buckets that are days of somebody else's. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -27,13 +27,13 @@ class WholeDays:
         return self._places.get(day) or _midnight(day)
 
 
-def whole_days(period: Period, *, in_steps: bool) -> WholeDays:
-    """How to read a period by the day, in its buckets or as one."""
+def whole_days(period: Period, borders: Iterable[datetime] = ()) -> WholeDays:
+    """How to read a period by the day, as one or in the parts that some borders make of it."""
     ends = {period.since, period.until}
     by_hour = {end.date() for end in ends if end.hour}
     places: dict[date, datetime] = {}
     beyond: list[datetime] = []
-    for border in sorted({bucket.since for bucket in period.buckets()} - ends if in_steps else ()):
+    for border in sorted({*borders} - ends):
         day = border.date()
         if not border.hour or day in by_hour:
             continue

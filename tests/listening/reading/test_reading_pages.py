@@ -1,12 +1,14 @@
 import json
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from talkworthy.listening.models import Correction, Job, Mark, Monitor, SavedVie
 from talkworthy.listening.periods import Period
 from talkworthy.listening.selectors import mentions, series
 from talkworthy.listening.stores import archive_of
+from talkworthy.listening.views.drawing import Drawn, exported
 
 HTMX = {"HX-Request": "true"}
 
@@ -173,7 +176,7 @@ def test_writing_by_a_link_is_refused(room, client_of):
 
 def test_the_lists_ask_the_desk_a_fixed_number_of_times(room, client_of):
     client = client_of(room.bob)
-    for path, most in (("/acme/listen/", 19), ("/acme/monitors/", 16), ("/acme/trends/", 48)):
+    for path, most in (("/acme/listen/", 19), ("/acme/monitors/", 16), ("/acme/trends/", 21)):
         client.get(path)
         with CaptureQueriesContext(connection) as few:
             client.get(path)
@@ -258,6 +261,18 @@ def test_charts_are_taken_along_as_png_svg_and_csv(room, client_of):
     assert table[1].startswith("Google,30,")
     assert client.get("/acme/trends/weather.png").status_code == 404
     assert client.get("/acme/trends/volume.exe").status_code == 404
+
+
+def test_a_long_ranking_shows_its_first_rows_and_says_where_the_others_are(room, client_of):
+    spec = {"mark": "bar", "data": {"values": []}, "encoding": {}}
+    rows = [[(f"site-{number}.example", ""), (number, f"?site={number}")] for number in range(53)]
+    chart = Drawn("sites", "Sites", "n = 53", spec, ["Site", "Posts"], rows, "", most=50)
+    page = render_to_string("listening/trends/figure.html", {"chart": chart})
+    assert "site-49.example" in page and "site-50.example" not in page
+    assert "3 more rows stand in the CSV." in page
+    assert b"site-52.example" in exported(chart, "csv").content
+    whole = render_to_string("listening/trends/figure.html", {"chart": replace(chart, most=None)})
+    assert "site-52.example" in whole and "in the CSV" not in whole
 
 
 def test_a_specification_in_the_page_cannot_end_its_element(room, client_of):

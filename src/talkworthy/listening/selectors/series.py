@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
-from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 
-from talkworthy.listening.models import DayCube, HourCube, Monitor
+from talkworthy.listening.models import DayCube, HourCube, Monitor, MonthCube
 from talkworthy.listening.periods import HOUR, Bucket, Period
 from talkworthy.listening.planning import wilson
 from talkworthy.listening.whole_days import whole_days
@@ -23,6 +24,9 @@ EVERY_POST = 0
 QUIET_HOURS = 6
 """So many hours in a row without a post of any kind are drawn as a gap."""
 
+LONG = timedelta(days=124)
+"""A period and the one before it are read by the month where together they are longer."""
+
 FEW = 30
 """Under so many posts a share or a change is said to rest on few."""
 
@@ -33,6 +37,10 @@ class Coverage:
 
     first: datetime | None
     last: datetime | None
+
+    def standing_now(self, now: datetime) -> datetime:
+        """Now; or the end of the newest posts where these are over 30 days old, as in a recorded set."""
+        return self.last if self.last and self.last < now - timedelta(days=30) else now
 
 
 @dataclass(frozen=True)
@@ -109,9 +117,8 @@ def coverage(*, viewer: Member) -> Coverage:
 
 
 def standing_now(*, viewer: Member, now: datetime) -> datetime:
-    """Now; or the end of the newest posts where these are over 30 days old, as in a recorded set."""
-    last = coverage(viewer=viewer).last
-    return last if last and last < now - timedelta(days=30) else now
+    """The moment up to which a workspace is looked at: see `Coverage.standing_now`."""
+    return coverage(viewer=viewer).standing_now(now)
 
 
 def volume(
@@ -121,25 +128,45 @@ def volume(
     viewer: Member,
     channels: Sequence[str] = (),
     sentiments: Sequence[str] = (),
+    alive: Sequence[bool] | None = None,
 ) -> dict[int, tuple[Point, ...]]:
-    """Posts of each monitor (0: every post) in each bucket of the period."""
+    """Posts of each monitor (0: every post) in each bucket of the period.
+
+    `alive` is what `collected` answers, where that is known already.
+    """
     buckets = period.buckets()
     counted: dict[int, Counter[datetime]] = defaultdict(Counter)
     for cell in _cells({*monitors, EVERY_POST}, period, viewer, channels=channels, sentiments=sentiments):
         counted[cell.monitor][cell.at] += cell.posts
-    alive = _collected(buckets, period, viewer, counted[EVERY_POST] if not channels and not sentiments else None)
+    if alive is None and (channels or sentiments):
+        alive = collected(period, viewer=viewer)
+    elif alive is None:
+        alive = _collected(buckets, period, counted[EVERY_POST])
     return {monitor: _points(buckets, counted[monitor], alive) for monitor in monitors}
 
 
+def collected(period: Period, *, viewer: Member) -> tuple[bool, ...]:
+    """Whether anything was collected around each bucket. A quiet hour is no gap, six of them in a row are."""
+    known = Counter[datetime]()
+    for cell in _cells({EVERY_POST}, period, viewer):
+        known[cell.at] += cell.posts
+    return _collected(period.buckets(), period, known)
+
+
 def sentiment_over_time(
-    monitor: int, period: Period, *, viewer: Member, channels: Sequence[str] = ()
+    monitor: int,
+    period: Period,
+    *,
+    viewer: Member,
+    channels: Sequence[str] = (),
+    alive: Sequence[bool] | None = None,
 ) -> dict[str, tuple[Point, ...]]:
-    """Posts of a monitor in each bucket, sentiment by sentiment; `undecided` is one of them."""
+    """Posts of a monitor in each bucket, sentiment by sentiment, `undecided` too; `alive` as in `volume`."""
     buckets = period.buckets()
     counted: dict[str, Counter[datetime]] = defaultdict(Counter)
     for cell in _cells({monitor}, period, viewer, by="sentiment", channels=channels):
         counted[cell.value][cell.at] += cell.posts
-    alive = _collected(buckets, period, viewer, None)
+    alive = collected(period, viewer=viewer) if alive is None else alive
     return {sentiment: _points(buckets, counted[sentiment], alive) for sentiment in (*SENTIMENTS, *_others(counted))}
 
 
@@ -153,7 +180,7 @@ def totals(
 ) -> dict[int, int]:
     """Posts of each monitor in the whole period."""
     found: Counter[int] = Counter()
-    for cell in _cells(set(monitors), period, viewer, in_steps=False, channels=channels, sentiments=sentiments):
+    for cell in _cells(set(monitors), period, viewer, steps=WHOLE, channels=channels, sentiments=sentiments):
         found[cell.monitor] += cell.posts
     return {monitor: found[monitor] for monitor in monitors}
 
@@ -161,17 +188,21 @@ def totals(
 def feelings(monitor: int, period: Period, *, viewer: Member) -> Counter[str]:
     """Posts of a monitor in the whole period by sentiment; `undecided` is one of them."""
     found: Counter[str] = Counter()
-    for cell in _cells({monitor}, period, viewer, by="sentiment", in_steps=False):
+    for cell in _cells({monitor}, period, viewer, by="sentiment", steps=WHOLE):
         found[cell.value or "undecided"] += cell.posts
     return found
 
 
-def engagement(monitor: int, period: Period, *, viewer: Member, channels: Sequence[str] = ()) -> Engagement:
-    """Posts of a monitor and what readers did with them."""
-    names = ("posts", "replies", "shares", "likes")
-    hours = _hours({monitor}, viewer, channels, ()).filter(hour__gte=period.since, hour__lt=period.until)
-    found = hours.aggregate(**{name: Sum(name) for name in names})
-    return Engagement(**{name: found[name] or 0 for name in names})
+def engagement(
+    monitors: Sequence[int], period: Period, *, viewer: Member, channels: Sequence[str] = ()
+) -> dict[int, tuple[Engagement, Engagement]]:
+    """Posts of each monitor and what readers did with them, in the period and in the one before."""
+    sums = {monitor: ([0] * len(COUNTS), [0] * len(COUNTS)) for monitor in monitors}
+    for cell in _cells(set(monitors), period, viewer, steps=COMPARED, channels=channels, counts=COUNTS):
+        held = sums[cell.monitor][cell.at < period.since]
+        for place, n in enumerate(cell.counts):
+            held[place] += n
+    return {monitor: (Engagement(*now), Engagement(*before)) for monitor, (now, before) in sums.items()}
 
 
 def change(now: int, before: int) -> Change:
@@ -187,22 +218,29 @@ def share_of_voice(
     monitors: Sequence[int], period: Period, *, viewer: Member, channels: Sequence[str] = ()
 ) -> list[Share]:
     """Each monitor's part of all their mentions, the largest first; a post of two monitors counts for each."""
-    now = totals(monitors, period, viewer=viewer, channels=channels)
-    before = totals(monitors, period.before, viewer=viewer, channels=channels)
-    return _shares({str(key): n for key, n in now.items()}, {str(key): n for key, n in before.items()})
+    return voices_compared(engagement(monitors, period, viewer=viewer, channels=channels))
+
+
+def voices_compared(counted: Mapping[int, tuple[Engagement, Engagement]]) -> list[Share]:
+    """The same, from what was counted of each."""
+    now, before = ({str(key): pair[place].posts for key, pair in counted.items()} for place in (0, 1))
+    return _shares(now, before)
 
 
 def channel_shares(monitor: int, period: Period, *, viewer: Member) -> list[Share]:
     """Where the posts of a monitor were said, channel by channel."""
-    return _shares(_by_channel(monitor, period, viewer), _by_channel(monitor, period.before, viewer))
+    counted = Counter[str](), Counter[str]()
+    for cell in _cells({monitor}, period, viewer, by="channel", steps=COMPARED):
+        counted[cell.at < period.since][cell.value] += cell.posts
+    return _shares(*counted)
 
 
-def dimension_shares(monitor: int, dimension: str, period: Period, *, viewer: Member) -> list[Share]:
-    """Posts of a monitor by language, intent, source or site. The period is widened to whole days of UTC."""
-    days = period.of_sources()
-    return _shares(
-        _by_dimension(monitor, dimension, days, viewer), _by_dimension(monitor, dimension, days.before, viewer)
-    )
+def dimension_shares(
+    monitor: int, dimensions: Sequence[str], period: Period, *, viewer: Member
+) -> dict[str, list[Share]]:
+    """Posts of a monitor by language, intent, source, site, community. The period is widened to whole days of UTC."""
+    counted = _by_dimensions(monitor, dimensions, period.of_sources(), viewer)
+    return {dimension: _shares(*counted[dimension]) for dimension in dimensions}
 
 
 def sparklines(monitors: Sequence[Monitor], period: Period, *, viewer: Member) -> dict[int, tuple[Point, ...]]:
@@ -215,20 +253,97 @@ def facets(monitor_ids: Sequence[int], period: Period, *, viewer: Member) -> dic
     wanted = monitor_ids[0] if len(monitor_ids) == 1 else EVERY_POST
     counted = {name: Counter[str]() for name in ("channel", "sentiment")}
     for name, sums in counted.items():
-        for cell in _cells({wanted}, period, viewer, by=name, in_steps=False):
+        for cell in _cells({wanted}, period, viewer, by=name, steps=WHOLE):
             sums[cell.value] += cell.posts
-    counted["language"] = Counter(_by_dimension(wanted, "language", period.of_sources(), viewer))
+    counted["language"], _before = _by_dimensions(wanted, ("language",), period.of_sources(), viewer)["language"]
     return {name: [(value, n) for value, n in sums.most_common() if n > 0] for name, sums in counted.items()}
+
+
+class Counts:
+    """What the charts of one page ask of the cubes, each thing read once."""
+
+    def __init__(
+        self,
+        monitors: Sequence[int],
+        focus: int,
+        period: Period,
+        *,
+        viewer: Member,
+        channels: Sequence[str] = (),
+        sentiments: Sequence[str] = (),
+    ) -> None:
+        self.monitors, self.focus, self.period, self.viewer = monitors, focus, period, viewer
+        self.channels, self.sentiments = channels, sentiments
+
+    @cached_property
+    def volume(self) -> dict[int, tuple[Point, ...]]:
+        """`volume` of the compared monitors, and of every post."""
+        return volume(
+            [*self.monitors, EVERY_POST],
+            self.period,
+            viewer=self.viewer,
+            channels=self.channels,
+            sentiments=self.sentiments,
+            alive=self.collected if self.channels or self.sentiments else None,
+        )
+
+    @cached_property
+    def collected(self) -> Sequence[bool]:
+        """`collected` of the period."""
+        if self.channels or self.sentiments:
+            return collected(self.period, viewer=self.viewer)
+        return [point.posts is not None for point in self.volume[EVERY_POST]]
+
+    @cached_property
+    def sentiment(self) -> dict[str, tuple[Point, ...]]:
+        """`sentiment_over_time` of the focus."""
+        return sentiment_over_time(
+            self.focus, self.period, viewer=self.viewer, channels=self.channels, alive=self.collected
+        )
+
+    @cached_property
+    def engagement(self) -> dict[int, tuple[Engagement, Engagement]]:
+        """`engagement` of the focus and the compared monitors."""
+        return engagement([*self.monitors, self.focus], self.period, viewer=self.viewer, channels=self.channels)
+
+    @cached_property
+    def share_of_voice(self) -> list[Share]:
+        """`share_of_voice` of the compared monitors."""
+        return voices_compared({monitor: self.engagement[monitor] for monitor in self.monitors})
+
+    @cached_property
+    def channel_shares(self) -> list[Share]:
+        """`channel_shares` of the focus."""
+        return channel_shares(self.focus, self.period, viewer=self.viewer)
+
+    @cached_property
+    def dimension_shares(self) -> dict[str, list[Share]]:
+        """`dimension_shares` of the focus, all of them."""
+        asked = ("language", "intent", "site", "community")
+        return dimension_shares(self.focus, asked, self.period, viewer=self.viewer)
+
+
+COUNTS = ("posts", "replies", "shares", "likes")
+
+Steps = Literal["buckets", "whole", "compared"]
+BUCKETS: Steps = "buckets"
+WHOLE: Steps = "whole"
+COMPARED: Steps = "compared"
+"""Whether a moment's bucket is asked for, the period as a whole, or the period and the one before it."""
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """Posts of a monitor from a moment on that all belong to the moment's bucket; `value` as it was asked for."""
+    """Counts of a monitor from a moment on that all belong to the moment's step; `value` as it was asked for."""
 
     monitor: int
     at: datetime
     value: str
-    posts: int
+    counts: tuple[int, ...]
+
+    @property
+    def posts(self) -> int:
+        return self.counts[0]
 
 
 def _cells(
@@ -237,47 +352,70 @@ def _cells(
     viewer: Member,
     *,
     by: str = "",
-    in_steps: bool = True,
+    steps: Steps = BUCKETS,
     channels: Sequence[str] = (),
     sentiments: Sequence[str] = (),
+    counts: Sequence[str] = COUNTS[:1],
 ) -> Iterator[_Cell]:
-    """What the cubes hold of a period, `by` channel, sentiment, or neither; `in_steps` for each hour or day.
+    """What the cubes hold of a period, `by` channel, sentiment, or neither, for each of its steps.
 
     Where the day cube can tell, whole days are read from it, and by the hour only what its borders cut off: a year
     then costs what a month does. What counts twice in that way is among the cells a second time, negative.
     """
     narrowed = {name for name, values in (("channel", channels), ("sentiment", sentiments)) if values}
     asked = narrowed | {by} - {""}
+    middle = period.since
+    borders = [bucket.since for bucket in period.buckets()] if steps == BUCKETS else [middle]
+    period = period.with_before if steps == COMPARED else period
     hours = _hours(monitors, viewer, channels, sentiments)
-    whole = whole_days(period, in_steps=in_steps)
+    whole = whole_days(period, borders)
     if len(asked) > 1 or len(whole.hours) * 2 > period.length // HOUR:
         hours = hours.filter(hour__gte=period.since, hour__lt=period.until)
-        for monitor, at, value, posts in _summed(hours, "hour" if in_steps else "", by):
-            yield _Cell(monitor, at or period.since, value, posts)
+        at = _place("hour", middle) if steps == COMPARED else F("hour") if steps == BUCKETS else None
+        for monitor, found, value, sums in _summed(hours, at, by, counts):
+            yield _Cell(monitor, _moment(found, period, middle), value, sums)
         return
     days = DayCube.objects.filter(
         workspace_id=viewer.workspace_id,
         monitor__in=sorted(monitors),
-        dimension=next(iter(asked), "sentiment"),
+        dimension=next(iter(asked), "all"),
         day__gte=period.since.date(),
         day__lt=_day_after(period.until),
         **({"value__in": [*channels, *sentiments]} if narrowed else {}),
     ).exclude(day__in=whole.by_hour)
-    for monitor, day, value, posts in _summed(days, "day" if in_steps else "", "value" if by else ""):
-        yield _Cell(monitor, whole.counts_at(day) if day else period.since, value, posts)
+    border = middle.date() if whole.counts_at(middle.date()) >= middle else middle.date() + timedelta(days=1)
+    at = _place("day", border) if steps == COMPARED else F("day") if steps == BUCKETS else None
+    for monitor, found, value, sums in _summed(days, at, "value" if by else "", counts):
+        moment = whole.counts_at(found) if isinstance(found, date) else _moment(found, period, middle)
+        yield _Cell(monitor, moment, value, sums)
     if whole.hours:
         hours = hours.filter(hour__in=whole.hours)  # alone: beside a range, SQLite reads all hours of the range
-        for monitor, at, value, posts in _summed(hours, "hour" if in_steps else "", by):
-            yield _Cell(monitor, at or period.since, value, posts)
-            if at and at.date() not in whole.by_hour:
-                yield _Cell(monitor, whole.counts_at(at.date()), value, -posts)
+        for monitor, hour, value, sums in _summed(hours, F("hour") if steps != WHOLE else None, by, counts):
+            yield _Cell(monitor, hour or period.since, value, sums)
+            if hour and hour.date() not in whole.by_hour:
+                yield _Cell(monitor, whole.counts_at(hour.date()), value, tuple(-n for n in sums))
 
 
-def _summed(cells: Any, at: str, by: str) -> Iterator[tuple[int, Any, str, int]]:
-    """Monitor, moment, value and posts, summed over the moments and values that are not asked for."""
-    nothing = Value("")
-    keys = ("monitor", F(at) if at else nothing, F(by) if by else nothing)
-    yield from cells.order_by().values_list(*keys).annotate(n=Sum("posts"))
+def _place(column: str, border: date) -> Case:
+    """1 before a border, else 2."""
+    return Case(When(**{f"{column}__lt": border}, then=Value(1)), default=Value(2))
+
+
+def _moment(found: Any, period: Period, middle: datetime) -> datetime:
+    """The moment of an hour or of a place; the beginning where neither was asked."""
+    if isinstance(found, datetime):
+        return found
+    return middle if found == 2 else period.since
+
+
+def _summed(
+    cells: Any, at: F | Case | None, by: str, counts: Sequence[str]
+) -> Iterator[tuple[int, Any, str, tuple[int, ...]]]:
+    """Monitor, moment, value and sums over the moments and values that are not asked for."""
+    keys = ("monitor", at or Value(0), F(by) if by else Value(""))
+    sums = {f"sum_of_{name}": Sum(name) for name in counts}
+    for monitor, found, value, *summed in cells.order_by().values_list(*keys).annotate(**sums):
+        yield monitor, found, value, tuple(n or 0 for n in summed)
 
 
 def _day_after(until: datetime) -> date:
@@ -295,16 +433,9 @@ def _hours(monitors: Iterable[int], viewer: Member, channels: Sequence[str], sen
     return HourCube.objects.filter(asked)
 
 
-def _collected(
-    buckets: Sequence[Bucket], period: Period, viewer: Member, known: Mapping[datetime, int] | None
-) -> list[bool]:
-    """Whether anything was collected around each bucket. A quiet hour is no gap, six of them in a row are."""
-    if known is None:
-        known = Counter[datetime]()
-        for cell in _cells({EVERY_POST}, period, viewer):
-            known[cell.at] += cell.posts
+def _collected(buckets: Sequence[Bucket], period: Period, known: Mapping[datetime, int]) -> tuple[bool, ...]:
     empty = [posts <= 0 for posts in _sums(buckets, known)]
-    return [not gap for gap in long_runs(empty, least=QUIET_HOURS if period.grain == "hour" else 1)]
+    return tuple(not gap for gap in long_runs(empty, least=QUIET_HOURS if period.grain == "hour" else 1))
 
 
 def long_runs(flags: Sequence[bool], *, least: int) -> list[bool]:
@@ -335,23 +466,42 @@ def _sums(buckets: Sequence[Bucket], counted: Mapping[datetime, int]) -> list[in
     return sums
 
 
-def _by_channel(monitor: int, period: Period, viewer: Member) -> dict[str, int]:
-    counted: Counter[str] = Counter()
-    for cell in _cells({monitor}, period, viewer, by="channel", in_steps=False):
-        counted[cell.value] += cell.posts
-    return dict(counted)
+def _by_dimensions(
+    monitor: int, dimensions: Sequence[str], days: Period, viewer: Member
+) -> dict[str, tuple[Counter[str], Counter[str]]]:
+    """Posts by the values of some dimensions, in whole days of UTC and in as many before; by the month where it can."""
+    both, middle = days.with_before, days.since.date()
+    since, until = both.since.date(), both.until.date()
+    months = [] if both.length <= LONG else [*_months(since, middle), *_months(middle, until)]
+    cells = {"workspace_id": viewer.workspace_id, "monitor": monitor, "dimension__in": dimensions}
+    by_day = DayCube.objects.filter(**cells, day__gte=since, day__lt=until)
+    if months:
+        by_day = DayCube.objects.filter(**cells, day__in=_days_beside(months, since, until))
+    counted = {dimension: (Counter[str](), Counter[str]()) for dimension in dimensions}
+    for column, found in (("day", by_day), ("month", MonthCube.objects.filter(**cells, month__in=months))):
+        keys = ("dimension", "value", _place(column, middle))
+        for dimension, value, place, posts in found.order_by().values_list(*keys).annotate(n=Sum("posts")):
+            counted[dimension][2 - place][value] += posts
+    return counted
 
 
-def _by_dimension(monitor: int, dimension: str, days: Period, viewer: Member) -> dict[str, int]:
-    last = days.until - timedelta(days=1)
-    rows = DayCube.objects.filter(
-        workspace_id=viewer.workspace_id,
-        monitor=monitor,
-        dimension=dimension,
-        day__gte=days.since.date(),
-        day__lte=last.date(),
-    )
-    return dict(rows.values_list("value").annotate(n=Sum("posts")))
+def _months(since: date, until: date) -> Iterator[date]:
+    """The months that lie wholly between two days."""
+    month = since if since.day == 1 else _next_month(since)
+    while _next_month(month) <= until:
+        yield month
+        month = _next_month(month)
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _days_beside(months: Iterable[date], since: date, until: date) -> list[date]:
+    """The days between two that lie in none of the months."""
+    held = {(month.year, month.month) for month in months}
+    days = (since + timedelta(days=n) for n in range((until - since).days))
+    return [day for day in days if (day.year, day.month) not in held]
 
 
 def _shares(now: Mapping[str, int], before: Mapping[str, int]) -> list[Share]:

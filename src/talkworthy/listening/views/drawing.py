@@ -41,6 +41,18 @@ class Drawn:
     foot: str = ""
     n: int = 0
     width: int = charts.WIDTH
+    most: int | None = None
+    """Rows of the table that the page shows; the CSV has all of them."""
+
+    @property
+    def shown(self) -> Sequence[Sequence[Cell]]:
+        """The rows that the page shows."""
+        return self.rows[: self.most]
+
+    @property
+    def left_out(self) -> int:
+        """How many more rows there are."""
+        return len(self.rows) - len(self.shown)
 
     @property
     def svg(self) -> SafeString:
@@ -66,9 +78,11 @@ def drawn(
     parameters: str = "",
     unit: str = "",
     foot: str = "",
+    most: int | None = None,
 ) -> Drawn:
     """A chart with its n, its period and the zone of its days said below the sentence."""
-    return Drawn(key, title, about(period, n, unit=unit), spec, columns, rows, exports, parameters, foot, n)
+    said = about(period, n, unit=unit)
+    return Drawn(key, title, said, spec, columns, rows, exports, parameters, foot, n, most=most)
 
 
 def about(period: Period, n: int, *, unit: str = "") -> str:

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from talkworthy.listening import charts
-from talkworthy.listening.filters import Filter, read_filter
+from talkworthy.listening.filters import Filter, read_filter, span_address
 from talkworthy.listening.labels import INTENT, NAME_KIND, SENTIMENT, channel_title, language_name
 from talkworthy.listening.models import Monitor
 from talkworthy.listening.periods import NAMED, BadPeriod, Period, read_period
@@ -29,7 +29,7 @@ from talkworthy.listening.planning import wilson
 from talkworthy.listening.selectors import mentions, series
 from talkworthy.listening.selectors.memes import query_of, rising_memes
 from talkworthy.listening.selectors.names import kinds_of, names_said
-from talkworthy.listening.selectors.series import EVERY_POST, Change, Share
+from talkworthy.listening.selectors.series import EVERY_POST, Change, Counts, Point, Share
 from talkworthy.listening.views.drawing import FORMS, Drawn, drawn, exported, plotted
 from talkworthy.listening.views.naming import period_words, short_period
 from talkworthy.workspaces.models import Member
@@ -40,7 +40,7 @@ MOST_LINES = 6
 VAGUE = ("undecided", "other")
 """Values that make no sentence while there is another."""
 
-MOST_BARS = 10
+MOST_BARS, MOST_ROWS = 10, 50
 SENTIMENT_COLOURS = {"positive": "positive", "neutral": "line-control", "negative": "negative", "undecided": "line-2"}
 
 
@@ -57,6 +57,10 @@ class Asked:
     river: str
     exports: str
     parameters: str
+    monitors: Sequence[Monitor]
+    counts: Counts
+    is_past: bool
+    is_empty: bool
 
     @property
     def number(self) -> int:
@@ -82,6 +86,12 @@ class Asked:
         """The river with exactly these rows."""
         return f"{self.river}?{asked.over(since, until).address}"
 
+    def addresses(self, asked: Filter, points: Sequence[Point]) -> list[str]:
+        """The river with the rows of each point."""
+        narrowed = replace(asked, period="", since="", until="").address
+        before = f"{self.river}?{narrowed}&" if narrowed else f"{self.river}?"
+        return [before + span_address(point.bucket.since, point.bucket.until) for point in points]
+
 
 @require_GET
 @permission_required(Permission.READ)
@@ -92,7 +102,7 @@ def trends(request: MemberRequest) -> HttpResponse:
     except BadPeriod as error:
         return render(request, "listening/trends/trends.html", {"period_error": str(error), "monitors": []})
     held = {monitor.pk for monitor in asked.chosen}
-    monitors = mentions.monitors_of(viewer=request.member)
+    monitors = asked.monitors
     base = reverse("listening:trends", args=(request.workspace.slug,))
     context = {
         "asked": asked,
@@ -128,8 +138,8 @@ def trends(request: MemberRequest) -> HttpResponse:
         "by_channel": bool(asked.base.channels),
         "memes": f"{reverse('listening:memes', args=(request.workspace.slug,))}?{request.GET.urlencode()}",
         "names": f"{reverse('listening:names', args=(request.workspace.slug,))}?{request.GET.urlencode()}",
-        "is_past": series.standing_now(viewer=request.member, now=asked.now) != asked.now,
-        "is_empty": series.coverage(viewer=request.member).first is None,
+        "is_past": asked.is_past,
+        "is_empty": asked.is_empty,
         "vega": reverse("listening:vega", args=(request.workspace.slug,)),
     }
     return render(request, "listening/trends/trends.html", context)
@@ -232,7 +242,7 @@ def _asked(request: MemberRequest) -> Asked:
     zone = timezone.get_current_timezone()
     covered = series.coverage(viewer=viewer)
     held = zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC")
-    standing = series.standing_now(viewer=viewer, now=now)
+    standing = covered.standing_now(now)
     period = read_period(
         base.period or "30d",
         since=base.since,
@@ -244,17 +254,29 @@ def _asked(request: MemberRequest) -> Asked:
     )
     monitors = mentions.monitors_of(viewer=viewer)
     chosen = [monitor for monitor in monitors if monitor.pk in base.monitors] or _loudest(monitors, period, viewer)
+    focus = _focus(request.GET.get("of", ""), monitors, chosen)
     slug = viewer.workspace.slug
     return Asked(
         viewer=viewer,
         base=base,
         chosen=chosen,
-        focus=_focus(request.GET.get("of", ""), monitors, chosen),
+        focus=focus,
         period=period,
         now=now,
         river=reverse("listening:river", args=(slug,)),
         exports=reverse("listening:trends", args=(slug,)),
         parameters=request.GET.urlencode(),
+        monitors=monitors,
+        counts=Counts(
+            [monitor.pk for monitor in chosen],
+            focus.pk if focus else EVERY_POST,
+            period,
+            viewer=viewer,
+            channels=base.channels,
+            sentiments=base.sentiments,
+        ),
+        is_past=standing != now,
+        is_empty=covered.first is None,
     )
 
 
@@ -277,9 +299,7 @@ def _focus(of: str, monitors: Sequence[Monitor], chosen: Sequence[Monitor]) -> M
 def _volume(asked: Asked) -> Drawn | None:
     """Mentions over time, a line for each monitor that is compared; every post where there is no monitor."""
     numbers = [monitor.pk for monitor in asked.chosen] or [EVERY_POST]
-    volumes = series.volume(
-        numbers, asked.period, viewer=asked.viewer, channels=asked.base.channels, sentiments=asked.base.sentiments
-    )
+    volumes = {number: asked.counts.volume[number] for number in numbers}
     names: Mapping[int, tuple[str, str]] = {monitor.pk: (monitor.name, monitor.colour) for monitor in asked.chosen} or {
         EVERY_POST: (_("All posts"), "slate")
     }
@@ -288,9 +308,7 @@ def _volume(asked: Asked) -> Drawn | None:
         rows = Filter(
             monitors=(number,) if number else (), channels=asked.base.channels, sentiments=asked.base.sentiments
         )
-        lines.append(
-            charts.Line(*names[number], points, [asked.address(rows, p.bucket.since, p.bucket.until) for p in points])
-        )
+        lines.append(charts.Line(*names[number], points, asked.addresses(rows, points)))
     sums = {number: sum(point.posts or 0 for point in points) for number, points in volumes.items()}
     total = sum(sums.values())
     if not total:
@@ -335,9 +353,7 @@ def _share(asked: Asked) -> Drawn | None:
     if len(asked.chosen) < 2:
         return None
     named = {str(monitor.pk): monitor for monitor in asked.chosen}
-    shares = series.share_of_voice(
-        [monitor.pk for monitor in asked.chosen], asked.period, viewer=asked.viewer, channels=asked.base.channels
-    )
+    shares = asked.counts.share_of_voice
     if not shares:
         return None
     address = {
@@ -374,7 +390,7 @@ def _share(asked: Asked) -> Drawn | None:
 
 def _sentiment(asked: Asked) -> Drawn | None:
     """How the focus sounds over time."""
-    found = series.sentiment_over_time(asked.number, asked.period, viewer=asked.viewer, channels=asked.base.channels)
+    found = asked.counts.sentiment
     sums = {key: sum(point.posts or 0 for point in points) for key, points in found.items()}
     total = sum(sums.values())
     if not total:
@@ -383,10 +399,9 @@ def _sentiment(asked: Asked) -> Drawn | None:
     lines = []
     for key in kept:
         rows = asked.rows(sentiments=(key,))
-        addresses = [asked.address(rows, p.bucket.since, p.bucket.until) for p in found[key]]
-        lines.append(
-            charts.Line(str(SENTIMENT.get(key, key)), SENTIMENT_COLOURS.get(key, "line-2"), found[key], addresses)
-        )
+        named = str(SENTIMENT.get(key, key))
+        colour = SENTIMENT_COLOURS.get(key, "line-2")
+        lines.append(charts.Line(named, colour, found[key], asked.addresses(rows, found[key])))
     said = {
         "name": asked.name,
         "positive": _percent(sums["positive"] / total),
@@ -415,7 +430,7 @@ def _sentiment(asked: Asked) -> Drawn | None:
 
 def _channels(asked: Asked) -> Drawn | None:
     """Where the focus is talked about."""
-    shares = series.channel_shares(asked.number, asked.period, viewer=asked.viewer)
+    shares = asked.counts.channel_shares
     said = _("%(name)s is heard most on %(value)s: %(share)s")
     return _ranked(
         asked,
@@ -492,7 +507,7 @@ def _by_day(
     """A ranking from the cube of days, which knows no channel: left out where one is chosen."""
     if asked.base.channels:
         return None
-    shares = series.dimension_shares(asked.number, dimension, asked.period, viewer=asked.viewer)
+    shares = asked.counts.dimension_shares[dimension]
     return _ranked(asked, key, shares, asked.period.of_sources(), column=column, said=said, label=label, narrow=narrow)
 
 
@@ -512,14 +527,16 @@ def _ranked(
     if not named:
         return None
     shown = named[:MOST_BARS]
-    address = {share.value: asked.address(narrow(share.value), period.since, period.until) for share in named}
+    address = {
+        share.value: asked.address(narrow(share.value), period.since, period.until) for share in named[:MOST_ROWS]
+    }
     bars = [charts.Bar(label(s.value), asked.colour, s.posts, _labelled(s), address[s.value]) for s in shown]
     first = next((share for share in named if share.value not in VAGUE), named[0])
     title = said % {"name": asked.name, "value": label(first.value), "share": _percent(first.share)}
     unnamed = sum(share.posts for share in shares if not share.value)
     feet = [_("%(n)s posts without one") % {"n": _n(unnamed)}] if unnamed else []
     feet += [_("%(n)s more in the table") % {"n": len(named) - len(shown)}] if len(named) > len(shown) else []
-    table = _share_rows(named, label, lambda value: address[value])
+    table = _share_rows(named, label, lambda value: address.get(value, ""))
     foot = " · ".join(feet)
     return drawn(
         key,
@@ -532,6 +549,7 @@ def _ranked(
         exports=f"{asked.exports}{key}",
         parameters=asked.parameters,
         foot=foot,
+        most=MOST_ROWS,
     )
 
 
@@ -583,9 +601,8 @@ def _share_rows(
 
 def _figures(asked: Asked) -> list[dict[str, Any]]:
     """The focus in numbers, each against the period before."""
-    period, viewer = asked.period, asked.viewer
-    now = series.engagement(asked.number, period, viewer=viewer, channels=asked.base.channels)
-    before = series.engagement(asked.number, period.before, viewer=viewer, channels=asked.base.channels)
+    period = asked.period
+    now, before = asked.counts.engagement[asked.number]
     rows = asked.address(asked.rows(channels=asked.base.channels), period.since, period.until)
     found = [
         {
@@ -596,12 +613,7 @@ def _figures(asked: Asked) -> list[dict[str, Any]]:
             "address": rows,
         }
     ]
-    by_sentiment = {
-        key: series.totals([asked.number], period, viewer=viewer, channels=asked.base.channels, sentiments=(key,))[
-            asked.number
-        ]
-        for key in ("positive", "negative")
-    }
+    by_sentiment = {key: sum(point.posts or 0 for point in points) for key, points in asked.counts.sentiment.items()}
     for key, name in (("positive", _("Positive")), ("negative", _("Negative"))):
         low, high = wilson(by_sentiment[key], now.posts)
         address = asked.address(asked.rows(channels=asked.base.channels, sentiments=(key,)), period.since, period.until)
