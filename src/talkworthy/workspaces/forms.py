@@ -36,10 +36,13 @@ SCOPE_HELP = {
     "sources:write": gettext_lazy("create and change sources"),
     "series:read": gettext_lazy("read counts over time"),
     "cases:read": gettext_lazy("read cases with their conversations, history and notes"),
-    "cases:write": gettext_lazy("change cases and note on them"),
+    "cases:write": gettext_lazy("open and change cases, tie them, and note on them"),
     "people:read": gettext_lazy("read people and what is known of them"),
-    "rules:read": gettext_lazy("read the rules of routing"),
-    "rules:write": gettext_lazy("make, change and switch rules of routing"),
+    "people:write": gettext_lazy("keep and change people, link their accounts, merge and split them"),
+    "drafts:read": gettext_lazy("read drafts and snippets"),
+    "drafts:write": gettext_lazy("write drafts where a machine may, ask for approval, change snippets; never send"),
+    "rules:read": gettext_lazy("read the rules of routing and targets, and replays"),
+    "rules:write": gettext_lazy("make, change, switch and replay rules of routing, and set targets"),
 }
 
 
