@@ -46,6 +46,54 @@ def folded_name(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(spelt.split()))
 
 
+def holds_name(text: str, name: str) -> bool:
+    """Whether a folded text holds a folded name as whole words, never as a part of another word.
+
+    Where a script sets no blanks (Chinese, Japanese, Thai …) whole characters do. In Korean the name begins a word, and
+    endings may follow it.
+    """
+    start = text.find(name) if name else -1
+    while start >= 0:
+        end = start + len(name)
+        if _begins_word(text, start) and _ends_word(text, end):
+            return True
+        start = text.find(name, start + 1)
+    return False
+
+
+def name_length(name: str) -> int:
+    """How many characters a reader counts in a folded name, without its signs and blanks."""
+    return sum(letter.isalnum() for letter in name)
+
+
+def _begins_word(text: str, at: int) -> bool:
+    if at == 0 or text[at - 1] == " ":
+        return True
+    before, letter = text[at - 1], text[at]
+    return _has_no_blanks(before) or _has_no_blanks(letter) or _is_hangul(before) != _is_hangul(letter)
+
+
+def _ends_word(text: str, at: int) -> bool:
+    if at == len(text) or text[at] == " ":
+        return True
+    letter, after = text[at - 1], text[at]
+    if unicodedata.category(after)[0] == "M":
+        return False  # a sign that belongs to the last character: another one
+    return _has_no_blanks(after) or _has_no_blanks(letter) or _is_hangul(after) or _is_hangul(letter)
+
+
+_NO_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "IDEOGRAPHIC")
+
+
+@lru_cache(maxsize=20_000)
+def _has_no_blanks(letter: str) -> bool:
+    return not letter.isascii() and unicodedata.name(letter, "").startswith(_NO_BLANKS)
+
+
+def _is_hangul(letter: str) -> bool:
+    return "\uac00" <= letter <= "\ud7a3"
+
+
 @lru_cache(maxsize=200_000)
 def latin_name(name: str) -> str:
     """A name as it may be spelt in Latin letters: Наталья and Natalia come close, 김 is gim."""
