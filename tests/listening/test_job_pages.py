@@ -8,8 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from talkworthy.listening.collecting import Listener
-from talkworthy.listening.jobs import claim_this, run_job
-from talkworthy.listening.models import Job, Source
+from talkworthy.listening.jobs import claim_job, claim_this, run_job
+from talkworthy.listening.models import PROGRESSED, Job, Source
 from talkworthy.listening.stores import archive_of
 from talkworthy.listening.uploads import forget_uploads, keep_upload, kept_upload
 from talkworthy.workspaces.models import AuditEntry, Workspace
@@ -59,6 +59,39 @@ def test_whoever_may_start_it_may_stop_it(client_of, bob, carol, workspace):
     client_of(bob).post(f"/acme/jobs/{waiting.pk}/stop/")
     waiting.refresh_from_db()
     assert waiting.state == "stopped"
+
+
+def test_a_job_whose_worker_died_three_times_says_why_and_begins_again_with_one_click(client_of, bob, carol, workspace):
+    given_up = job(
+        workspace, kind="rematch", state="running", attempts=3, done=7, total=20, unit="slices",
+        request={PROGRESSED: 0}, claimed_until=timezone.now() - timedelta(minutes=1),
+    )  # fmt: skip
+    run_job(claim_job(now=timezone.now()), Listener(workspace))
+    given_up.refresh_from_db()
+    assert given_up.state == "failed"
+    page = client_of(bob).get(f"/acme/jobs/{given_up.pk}/").content.decode()
+    assert "The worker ended 3 times while it did this, the last time at 7 of 20 slices." in page
+    again = f"/acme/jobs/{given_up.pk}/again/"
+    assert again in page and again not in client_of(carol).get(f"/acme/jobs/{given_up.pk}/").content.decode()
+    assert client_of(carol).post(again).status_code == 404
+    client_of(bob).post(again)
+    given_up.refresh_from_db()
+    assert (given_up.state, given_up.attempts, given_up.error, given_up.request) == ("waiting", 0, "", {})
+    assert AuditEntry.objects.get(verb="restart").before["error"].startswith("The worker ended 3 times")
+    assert "there is nothing to begin again" in client_of(bob).post(again, follow=True).content.decode()
+
+
+def test_an_import_whose_file_is_gone_is_not_begun_again(client_of, bob, workspace, tmp_path):
+    path = tmp_path / "gone.jsonl"
+    failed = job(workspace, kind="import", state="failed", error="x", request={"path": str(path), "name": "a"})
+    again = f"/acme/jobs/{failed.pk}/again/"
+    assert "Send it again." in client_of(bob).post(again, follow=True).content.decode()
+    failed.refresh_from_db()
+    assert failed.state == "failed"
+    path.write_text("{}")
+    client_of(bob).post(again)
+    failed.refresh_from_db()
+    assert failed.state == "waiting"
 
 
 def test_an_import_that_was_stopped_says_where_and_leads_to_its_posts(client_of, carol, workspace):

@@ -21,8 +21,8 @@ from talkworthy.learning.differing import ANSWERS, MADE, Row, Tally, changes
 from talkworthy.listening import cube
 from talkworthy.listening.actions import rematch_asking
 from talkworthy.listening.collecting import Listener
-from talkworthy.listening.jobs import PROGRESSED, Interrupted
-from talkworthy.listening.models import Batch, Correction, Job
+from talkworthy.listening.jobs import Interrupted
+from talkworthy.listening.models import PROGRESSED, Batch, Correction, Job
 from talkworthy.schema import POST
 from talkworthy.workspaces.models import Workspace
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from talkworthy.analysis.meaning import MEANING
 from talkworthy.archive import Archive, Scan
@@ -21,7 +22,7 @@ from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, replay
 from talkworthy.listening.collecting import AHEAD, Listener, source_key
 from talkworthy.listening.exchange import export_file, import_batches
-from talkworthy.listening.models import Correction, Job, Mark, Monitor, Source
+from talkworthy.listening.models import PROGRESSED, Correction, Job, Mark, Monitor, Source
 from talkworthy.listening.searching import search
 from talkworthy.listening.stores import http_for
 from talkworthy.listening.touchpoints import learned_of_monitor
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 ATTEMPTS = 3
-PROGRESSED = "progressed"
-"""In a request: the attempt that got somewhere last. Who is cut short every night must end one day, too."""
 
 
 class Stopped(Exception):
@@ -79,11 +78,7 @@ def _claim(job: Job, condition: Q, *, now: datetime) -> bool:
 def run_job(job: Job, listener: Listener) -> None:
     """Do it, and write down how it ended; a failure is written for the person who waits."""
     if job.attempts - job.request.get(PROGRESSED, 0) > ATTEMPTS:
-        _end(
-            job,
-            Job.State.FAILED,
-            error="It was begun several times and the worker ended each time. Nothing was changed by halves.",
-        )
+        _end(job, Job.State.FAILED, error=_given_up(job))
         return
     try:
         result = _WORK[Job.Kind(job.kind)](job, listener)
@@ -99,6 +94,18 @@ def run_job(job: Job, listener: Listener) -> None:
         _end(job, Job.State.FAILED, error=f"{type(error).__name__}: {error}")
         return
     _end(job, Job.State.DONE, result=result)
+
+
+def _given_up(job: Job) -> str:
+    """Why it is not begun once more, and where to look: what ends a worker cannot be seen from within it."""
+    words = _(
+        "The worker ended %(n)d times while it did this, the last time at %(place)s. Most often the machine ran out of "
+        "memory, or somebody ended the process: the system's log says which. Nothing was changed by halves. Once that "
+        "is mended, begin it again: it goes on from where it can."
+    )
+    done = _("%(done)d of %(total)d %(unit)s") if job.total else _("%(done)d %(unit)s")
+    place = done % {"done": job.done, "total": job.total, "unit": job.unit} if job.done else _("its beginning")
+    return words % {"n": job.attempts - 1, "place": place}
 
 
 def exports_of(job: Job) -> Path:

@@ -133,6 +133,10 @@ class MonitorVersion(models.Model):
         return f"{self.monitor_id} v{self.version}"
 
 
+PROGRESSED = "progressed"
+"""In a job's request: the attempt that got somewhere last. Who is cut short every night must end one day, too."""
+
+
 class Job(models.Model):
     """Long work that somebody waits for, with its progress: a backtest, an import, an export, an erasure, a rematch."""
 

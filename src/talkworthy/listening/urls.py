@@ -71,6 +71,7 @@ collecting: list[URLPattern] = [
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<int:job_id>/", jobs.job, name="job"),
     path("jobs/<int:job_id>/stop/", jobs.stop, name="stop_job"),
+    path("jobs/<int:job_id>/again/", jobs.again, name="restart_job"),
     path("jobs/<int:job_id>/file/", jobs.download, name="download"),
     path("settings/data/", jobs.data, name="data"),
     path("settings/data/import/", jobs.start_import, name="start_import"),

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from talkworthy.listening.models import Job
+from talkworthy.listening.models import PROGRESSED, Job
 from talkworthy.notifying.actions import notify
 from talkworthy.responding.actions.problems import Refused
 from talkworthy.responding.selectors.inbox import Asked, found_cases
@@ -105,6 +105,7 @@ def _change(job: Job, member: Member, progress: Progress) -> Mapping[str, Any]:
             cases = list(found.select_related("workspace", "owner__user", "team")[:PIECE])
             if cases:
                 _piece(request, cases, verb, member, now=timezone.now())
+            request[PROGRESSED] = job.attempts  # a worker that dies after this is not one that gets no further
             Job.objects.filter(pk=job.pk).update(request=request)
         looked += len(cases)
         progress(min(looked, request["total"]), request["total"])
@@ -143,6 +144,7 @@ def _undo(job: Job, member: Member, progress: Progress) -> Mapping[str, Any]:
             request["undone"] += undone
             request["left"] += left
             request["done"] += 1
+            request[PROGRESSED] = job.attempts
             Job.objects.filter(pk=job.pk).update(request=request)
         progress(min(request["done"] * PIECE, request["cases"]), request["cases"])
     return {"undone": request["undone"], "left": request["left"]}

@@ -11,6 +11,7 @@ from talkworthy.listening.actions.alerts import (
 )
 from talkworthy.listening.actions.annotations import correct_annotation, undo_correction
 from talkworthy.listening.actions.jobs import (
+    restart_job,
     start_erasure,
     start_export,
     start_import,
@@ -68,6 +69,7 @@ __all__ = [
     "rematch_asking",
     "replay_all_aside",
     "replay_aside",
+    "restart_job",
     "restore_monitor",
     "restore_source",
     "resume_monitor",

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from talkworthy.listening.actions.problems import Refused
-from talkworthy.listening.models import Job
+from talkworthy.listening.models import PROGRESSED, Job
 from talkworthy.query import QueryError, parse
 from talkworthy.schema.formats import FORMATS
 from talkworthy.workspaces.audit import note_change
@@ -110,6 +110,22 @@ def stop_job(job: Job, *, by: User | None, now: datetime) -> None:
     open_states = (Job.State.WAITING, Job.State.RUNNING)
     if Job.objects.filter(pk=job.pk, state__in=open_states).update(state=Job.State.STOPPED, ended_at=now):
         note_change(job.workspace, verb="stop", thing=job, by=by, now=now)
+
+
+def restart_job(job: Job, *, by: User | None, now: datetime) -> None:
+    """Begin a failed one again, as if it had not been tried: it goes on from where it can."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().get(pk=job.pk)
+        if job.state != Job.State.FAILED:
+            raise Refused(_("It did not fail: there is nothing to begin again."))
+        path = job.request.get("path")
+        if path and not Path(path).exists():
+            raise Refused(_("The file that was sent in is not here any more. Send it again."))
+        error = job.error
+        job.request.pop(PROGRESSED, None)
+        job.state, job.attempts, job.error, job.ended_at, job.claimed_until = Job.State.WAITING, 0, "", None, None
+        job.save(update_fields=["state", "attempts", "error", "ended_at", "claimed_until", "request"])
+        note_change(job.workspace, verb="restart", thing=job, by=by, now=now, before={"error": error[:500]})
 
 
 def _started(workspace: Workspace, kind: str, request: dict[str, Any], *, by: User | None, now: datetime) -> Job:

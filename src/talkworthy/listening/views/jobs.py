@@ -68,6 +68,22 @@ def stop(request: MemberRequest, job_id: int) -> HttpResponse:
     return redirect("listening:job", request.workspace.slug, found.pk)
 
 
+@require_POST
+@permission_required(Permission.READ)
+def again(request: MemberRequest, job_id: int) -> HttpResponse:
+    """Begin a failed one again, by whoever may start its like."""
+    found = selectors.job_or_404(job_id, viewer=request.member)
+    if not _may_start(found, request):
+        raise Http404(_("There is no such job."))
+    try:
+        actions.restart_job(found, by=request.user, now=timezone.now())
+    except actions.Refused as error:
+        messages.error(request, str(error))
+    if found.kind == Job.Kind.REPLAY:
+        return redirect("routing:replay", request.workspace.slug, found.pk)
+    return redirect("listening:job", request.workspace.slug, found.pk)
+
+
 @require_safe
 @permission_required(Permission.EXPORT)
 def download(request: MemberRequest, job_id: int) -> HttpResponseBase:
