@@ -85,6 +85,7 @@ def make_ready(*, recorded: bool) -> str | None:
     configuration().data.mkdir(parents=True, exist_ok=True)
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        click.echo("Making the database ready …")
         call_command("migrate", verbosity=0, interactive=False)
     if User.objects.exists():
         return None
