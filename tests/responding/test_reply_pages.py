@@ -412,3 +412,14 @@ def test_earlier_answers_are_shown_where_a_machine_may_suggest_only(frank, draft
     assert "With pleasure!" in page(frank, CASE)
     Autonomy.objects.create(workspace=workspace, outcome="thank", level="observe")
     assert "With pleasure!" not in page(frank, CASE)
+
+
+def test_a_number_that_cannot_be_read_saves_nothing_and_stands_there_again(client_of, alice, workspace):
+    asked = {"level-support": "draft", "cap_hour-support": "5", "level-answer": "draft", "delay_seconds-answer": "soon"}
+    answer = client_of(alice).post("/acme/settings/replies/", asked)
+    said = answer.content.decode()
+    assert answer.status_code == 422 and "Answer: write a whole number from 0 to 86400." in said
+    assert 'name="delay_seconds-answer" value="soon"' in said and 'name="cap_hour-support" value="5"' in said
+    assert not Autonomy.objects.filter(workspace=workspace).exists()
+    assert client_of(alice).post("/acme/settings/replies/", asked | {"delay_seconds-answer": "60"}).status_code == 302
+    assert Autonomy.objects.filter(workspace=workspace, level="draft").count() == 2

@@ -33,7 +33,7 @@ def ways(decision: Decision) -> list[dict[str, Any]]:
     nodes = {**tree.get("nodes", {}), **tree.get("beside", {})}
     return [
         {
-            **worded(step),
+            **_once(worded(step)),
             "instead": [
                 (name, told.get("label") or name)
                 for name, told in nodes.get(step["node"], {}).get("answers", {}).items()
@@ -42,6 +42,15 @@ def ways(decision: Decision) -> list[dict[str, Any]]:
         }
         for step in decision.path
     ]
+
+
+def _once(step: dict[str, Any]) -> dict[str, Any]:
+    """Each word that an answer rests on once, however often it was said."""
+    evidence = step.get("evidence") or {}
+    pieces: dict[str, Any] = {}
+    for piece in evidence.get("pieces") or ():
+        pieces.setdefault(str(piece[0]).casefold(), piece)
+    return {**step, "evidence": {**evidence, "pieces": list(pieces.values())}}
 
 
 @register.filter

@@ -1,8 +1,10 @@
 """Pages of how a workspace answers: autonomy, approval, accounts, drafter, manner; and its snippets."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -22,7 +24,8 @@ from talkworthy.workspaces.permissions import Permission, may
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
 READS = ["GET", "HEAD", "POST"]
-NUMBERS = ("delay_seconds", "cap_person_a_day", "cap_conversation", "cap_hour")
+NUMBERS = {"delay_seconds": 86_400, "cap_person_a_day": 99, "cap_conversation": 99, "cap_hour": 9_999}
+"""What the table of machines asks for, and the most of each."""
 
 
 @require_http_methods(READS)
@@ -31,41 +34,57 @@ def autonomy(request: MemberRequest) -> HttpResponse:
     """How far a machine may go with each class."""
     if request.method == "POST":
         return _set_autonomy(request)
+    return _table(request, selectors.autonomy_table(viewer=request.member))
+
+
+def _table(request: MemberRequest, rows: Sequence[selectors.Row], faults: Sequence[str] = ()) -> HttpResponse:
     found = {
-        "rows": selectors.autonomy_table(viewer=request.member),
+        "rows": rows,
+        "faults": faults,
         "levels": Autonomy.Level.choices,
+        "limits": NUMBERS,
         "share": ways.automated_share(viewer=request.member, now=timezone.now()),
         "changing": may(request.member.role, Permission.MANAGE_WORKSPACE),
     }
-    return render(request, "responding/settings/autonomy.html", found)
+    return render(request, "responding/settings/autonomy.html", found, status=422 if faults else 200)
 
 
 @permission_required(Permission.MANAGE_WORKSPACE)
 def _set_autonomy(request: MemberRequest) -> HttpResponse:
-    try:
-        for row in selectors.autonomy_table(viewer=request.member):
-            level = request.POST.get(f"level-{row.outcome}")
-            if level is None:
-                continue
-            numbers = {
-                name: int(told)
-                for name in NUMBERS
-                if (told := request.POST.get(f"{name}-{row.outcome}", "")).isdigit() and int(told) < 1_000_000
-            }
-            changed = {
-                name: value
-                for name, value in {"level": level, **numbers}.items()
-                if getattr(row.autonomy, name) != value
-            }
-            if changed:
-                now = timezone.now()
-                actions.set_autonomy(
-                    request.workspace, outcome=row.outcome, by=request.user, now=now, **{"level": level, **numbers}
-                )
-        messages.success(request, _("Saved."))
-    except actions.Refused as error:
-        messages.error(request, str(error))
-    return redirect("responding:autonomy", request.workspace.slug)
+    """Keep the whole table, or nothing of it: what was typed stands there again beside what is wrong."""
+    rows = [row for row in selectors.autonomy_table(viewer=request.member) if f"level-{row.outcome}" in request.POST]
+    told = {row.outcome: _told(request, row.outcome) for row in rows}
+    faults = [
+        _("%(outcome)s: write a whole number from 0 to %(most)s.") % {"outcome": row.title, "most": NUMBERS[name]}
+        for row in rows
+        for name, value in told[row.outcome].items()
+        if name in NUMBERS and not (value.isdecimal() and int(value[:9]) <= NUMBERS[name])
+    ]
+    if not faults:
+        try:
+            with transaction.atomic():
+                for row in rows:
+                    _set_row(request, row, told[row.outcome])
+            messages.success(request, _("Saved."))
+            return redirect("responding:autonomy", request.workspace.slug)
+        except actions.Refused as error:
+            faults = [str(error)]
+    for row in rows:
+        for name, value in told[row.outcome].items():
+            setattr(row.autonomy, name, value)
+    return _table(request, rows, faults)
+
+
+def _told(request: MemberRequest, outcome: str) -> dict[str, str]:
+    """What the form says of one outcome, as it was typed."""
+    names = [name for name in ("level", *NUMBERS) if f"{name}-{outcome}" in request.POST]
+    return {name: request.POST[f"{name}-{outcome}"].strip() for name in names}
+
+
+def _set_row(request: MemberRequest, row: selectors.Row, told: Mapping[str, str]) -> None:
+    asked = {name: int(value) if name in NUMBERS else value for name, value in told.items()}
+    if any(getattr(row.autonomy, name) != value for name, value in asked.items()):
+        actions.set_autonomy(request.workspace, outcome=row.outcome, by=request.user, now=timezone.now(), **asked)
 
 
 @require_safe
