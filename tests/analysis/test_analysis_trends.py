@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from talkworthy.analysis.memes import Term, clean_link, count_terms, rising
+from talkworthy.analysis.memes import Term, clean_link, common_words, count_terms, rising
 from talkworthy.analysis.trends import Window, burst, burst_score, expected
 from talkworthy.schema import posts_table
 
@@ -146,3 +146,17 @@ def test_a_baseline_of_counts_serves_as_the_posts_do():
 
 def test_a_link_is_the_same_with_and_without_what_tracks_it():
     assert clean_link("https://www.Example.org/a/?utm_source=x&id=3#part") == clean_link("http://example.org/a?id=3")
+
+
+def test_a_word_that_everybody_uses_elsewhere_rises_from_no_short_baseline():
+    said = [(f"near{n}", "water coffee", START + timedelta(minutes=n)) for n in range(6)]
+    said += [(f"far{n}", f"word{n}", START + timedelta(minutes=n)) for n in range(40)]
+    short = table([(f"far{n}", f"word{n}", START - timedelta(days=1)) for n in range(100)])
+    elsewhere = common_words(table(chatter(START - timedelta(days=1))))
+    assert "coffee" in elsewhere and common_words(short) == frozenset()
+    assert _forms(rising(table(said), short, window=DAY)) == {"water coffee", "water", "coffee"}
+    assert _forms(rising(table(said), short, window=DAY, common=elsewhere)) == {"water"}
+
+
+def _forms(memes):
+    return {term.text for meme in memes for term in (meme.term, *(variant.term for variant in meme.variants))}

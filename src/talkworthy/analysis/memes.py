@@ -100,12 +100,14 @@ def rising(
     least_score: float = 2.0,
     least_voices: int = 3,
     most: int = 50,
+    common: frozenset[str] = frozenset(),
 ) -> list[Meme]:
     """Memes of the posts in `window` that rise above the baseline, highest score first.
 
     `posts` has schema POST (rows outside the window are left out); `baseline` is a table of earlier posts, or
     their counts (`count_terms`). Shares of voices are compared, so the baseline may be longer or shorter than
-    the window. A meme has the score of its highest form.
+    the window. A meme has the score of its highest form. Words of `common` (`common_words`) begin and end no phrase
+    either: a short baseline does not know which words everybody uses.
     """
     times = posts.column("published_at")
     inside = pc.and_(pc.greater_equal(times, window.start), pc.less(times, window.end))
@@ -114,7 +116,7 @@ def rising(
         return []
     earlier = None if isinstance(baseline, Counts) else _read(baseline)
     now = _read(posts)
-    common = _common(now, earlier, baseline)
+    common = _common(now, earlier, baseline) | common
     numbers, voices = _said_by(now, common, least_voices)
     if earlier is None or isinstance(baseline, Counts):
         known = {_number(term): count for term, count in baseline.terms.items()}
@@ -144,6 +146,12 @@ def rising(
         risers.append(_Riser(term, float(scores[place]), int(voices[place]), int(before[place]), rows[number]))
     families = sorted(_families(risers), key=lambda family: -_score(family))
     return [_meme(family, posts, window, expected(family[0].before, total, now.voices)) for family in families[:most]]
+
+
+def common_words(posts: pa.Table) -> frozenset[str]:
+    """The words that so many of these posts use that they say nothing; none where the posts are too few to tell."""
+    read = _read(posts)
+    return _common(read, read, posts) if posts.num_rows >= ENOUGH_POSTS else frozenset()
 
 
 def count_terms(posts: pa.Table, terms: Iterable[Term] | None = None) -> Counts:

@@ -6,15 +6,16 @@ from datetime import datetime
 
 from django.core.cache import cache
 
-from talkworthy.analysis.memes import HASHTAG, LINK, Meme, Term, rising
+from talkworthy.analysis.memes import ENOUGH_POSTS, HASHTAG, LINK, Meme, Term, common_words, rising
 from talkworthy.analysis.trends import Window
 from talkworthy.archive import Scan
 from talkworthy.listening.periods import Period
 from talkworthy.listening.stores import archive_of
 from talkworthy.workspaces.models import Member
 
-NEWEST, BASELINE, SHOWN = 12_000, 18_000, 20
-"""Posts that are read, newest first, of the period and of the one before it; memes that are shown."""
+NEWEST, BASELINE, OTHERS, SHOWN = 12_000, 18_000, 2_000, 20
+"""Posts that are read, newest first, of the period, of the one before it, and of whatever was said before, where that
+one is too short to know everyday words; memes that are shown."""
 
 COLUMNS = ("uid", "channel", "author", "title", "text", "links", "hashtags", "published_at", "engagement")
 KEPT_FOR = 300
@@ -62,7 +63,10 @@ def _rising(monitors: tuple[int, ...], period: Period, viewer: Member) -> Rising
     since = posts["published_at"][-1].as_py() if is_cut else period.since
     before = period.before.since if not is_cut else None
     baseline = archive.table(Scan(columns=COLUMNS, monitors_any=monitors, since=before, until=since, limit=BASELINE))
-    memes = rising(posts, baseline, window=Window(since, period.until), most=SHOWN)
+    common = frozenset[str]()
+    if monitors and baseline.num_rows < ENOUGH_POSTS:  # which words everybody uses, the other posts know
+        common = common_words(archive.table(Scan(columns=COLUMNS, until=since, limit=OTHERS)))
+    memes = rising(posts, baseline, window=Window(since, period.until), most=SHOWN, common=common)
     began = baseline["published_at"][-1].as_py() if baseline.num_rows else None
     return Rising(tuple(memes), since, period.until, posts.num_rows, began, baseline.num_rows, is_cut)
 
