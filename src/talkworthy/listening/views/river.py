@@ -428,7 +428,8 @@ def _facets(
 def _monitor_chips(
     asked: Filter, monitors: Sequence[Monitor], base: str, tallies: Mapping[int, int]
 ) -> list[tuple[Monitor, str, bool, int | None]]:
-    """Each monitor with the river of it alone or besides, whether it is chosen, and its posts."""
+    """Each monitor, the organisation's own first, with its river, whether it is chosen, and its posts."""
+    kinds = Monitor.Kind.values
     return [
         (
             monitor,
@@ -436,7 +437,7 @@ def _monitor_chips(
             monitor.pk in asked.monitors,
             tallies.get(monitor.pk),
         )
-        for monitor in monitors
+        for monitor in sorted(monitors, key=lambda monitor: kinds.index(monitor.kind))
     ]
 
 
