@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import AuditEntry, Member, Token, User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +147,16 @@ def test_the_trail_of_another_workspace_is_another_s(client_of, alice, dan, work
 
 def test_only_administrators_read_the_trail(client_of, bob):
     assert client_of(bob).get("/acme/settings/audit/").status_code == 403
+
+
+def test_the_trail_is_a_file_too_and_no_cell_of_it_a_formula(client_of, alice, bob, workspace):
+    note_change(workspace, verb="change", thing=workspace, by=alice, now=timezone.now(), why="=1+1")
+    note_change(workspace, verb="pause", thing=workspace, by=None, now=timezone.now())
+    answer = client_of(alice).get("/acme/settings/audit.csv", {"verb": "change"})
+    lines = b"".join(answer.streaming_content).decode().splitlines()
+    assert lines[0] == "at,by,verb,noun,key,label,why,before,after" and len(lines) == 2
+    assert "alice@example.org,change," in lines[1] and ",'=1+1," in lines[1]
+    assert client_of(bob).get("/acme/settings/audit.csv").status_code == 403
 
 
 def test_the_trail_costs_the_same_for_many(client_of, alice, workspace, django_assert_num_queries):

@@ -71,6 +71,15 @@ def token_or_404(token_id: int, *, viewer: Member) -> Token:
 
 def trail(asked: TrailFilter, *, viewer: Member, before: int | None = None) -> Trail:
     """A page of the trail."""
+    entries = entries_of(asked, viewer=viewer)
+    if before is not None:
+        entries = entries.filter(pk__lt=before)
+    page = list(entries[: ENTRIES + 1])
+    return Trail(page[:ENTRIES], page[ENTRIES - 1].pk if len(page) > ENTRIES else None)
+
+
+def entries_of(asked: TrailFilter, *, viewer: Member) -> QuerySet[AuditEntry]:
+    """Every entry that a filter lets through, newest first."""
     entries = AuditEntry.objects.filter(workspace_id=viewer.workspace_id).select_related("by").order_by("-id")
     if asked.verb:
         entries = entries.filter(verb=asked.verb)
@@ -80,10 +89,7 @@ def trail(asked: TrailFilter, *, viewer: Member, before: int | None = None) -> T
         entries = entries.filter(by_id=asked.by)
     if asked.words:
         entries = entries.filter(Q(label__icontains=asked.words) | Q(why__icontains=asked.words) | Q(key=asked.words))
-    if before is not None:
-        entries = entries.filter(pk__lt=before)
-    page = list(entries[: ENTRIES + 1])
-    return Trail(page[:ENTRIES], page[ENTRIES - 1].pk if len(page) > ENTRIES else None)
+    return entries
 
 
 def trail_words(*, viewer: Member) -> tuple[list[str], list[str]]:

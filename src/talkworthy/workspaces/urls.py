@@ -16,4 +16,5 @@ urlpatterns = [
     path("settings/tokens/<int:token_id>/revoke/", views.revoke_token, name="revoke_token"),
     path("settings/sample/", views.sample, name="sample"),
     path("settings/audit/", views.audit, name="audit"),
+    path("settings/audit.csv", views.audit_file, name="audit_file"),
 ]

@@ -1,10 +1,16 @@
 """Pages of a workspace's settings: general, members, tokens, and the trail."""
 
+import csv
+import json
+from collections.abc import Iterable, Iterator
 from copy import copy
+from datetime import UTC
+from io import StringIO
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from talkworthy.workspaces import actions, selectors
 from talkworthy.workspaces.forms import ROLES, SCOPE_HELP, MemberForm, RoleForm, TokenForm, TrailForm, WorkspaceForm
+from talkworthy.workspaces.models import AuditEntry
 from talkworthy.workspaces.permissions import Permission, may
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 
@@ -151,11 +158,7 @@ def revoke_token(request: MemberRequest, token_id: int) -> HttpResponse:
 @permission_required(Permission.READ_AUDIT)
 def audit(request: MemberRequest) -> HttpResponse:
     """Who changed what, newest first."""
-    form = TrailForm(request.GET)
-    asked = form.cleaned_data if form.is_valid() else {}
-    chosen = selectors.TrailFilter(
-        asked.get("verb", ""), asked.get("noun", ""), asked.get("by"), asked.get("words", "").strip()
-    )
+    asked, chosen = _asked(request)
     trail = selectors.trail(chosen, viewer=request.member, before=asked.get("before"))
     verbs, nouns = selectors.trail_words(viewer=request.member)
     kept = {name: value for name, value in asked.items() if value and name != "before"}
@@ -167,10 +170,51 @@ def audit(request: MemberRequest) -> HttpResponse:
         "nouns": nouns,
         "members": selectors.members(viewer=request.member),
         "is_filtered": bool(kept),
+        "as_file": f"{reverse('workspaces:audit_file', args=[request.workspace.slug])}?{urlencode(kept)}",
         "older": f"{here}?{urlencode({**kept, 'before': trail.older})}" if trail.older else "",
         "newest": f"{here}?{urlencode(kept)}" if asked.get("before") else "",
     }
     return render(request, "workspaces/audit.html", found)
+
+
+@require_safe
+@permission_required(Permission.READ_AUDIT)
+def audit_file(request: MemberRequest) -> StreamingHttpResponse:
+    """Everything that the filter lets through, as CSV: times in UTC, what it was and became as JSON."""
+    _words, chosen = _asked(request)
+    entries = selectors.entries_of(chosen, viewer=request.member).iterator(chunk_size=1_000)
+    answer = StreamingHttpResponse(_lines(entries), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{request.workspace.slug}-audit.csv"'
+    return answer
+
+
+def _asked(request: MemberRequest) -> tuple[dict[str, Any], selectors.TrailFilter]:
+    """What the address asks of the trail, as it stands there and as a filter."""
+    form = TrailForm(request.GET)
+    asked = form.cleaned_data if form.is_valid() else {}
+    words = asked.get("words", "").strip()
+    return asked, selectors.TrailFilter(asked.get("verb", ""), asked.get("noun", ""), asked.get("by"), words)
+
+
+def _lines(entries: Iterable[AuditEntry]) -> Iterator[str]:
+    file = StringIO()
+    out = csv.writer(file)
+    out.writerow(["at", "by", "verb", "noun", "key", "label", "why", "before", "after"])
+    for entry in entries:
+        at, by = entry.at.astimezone(UTC).isoformat(timespec="seconds"), entry.by.email if entry.by else ""
+        told = [by, entry.verb, entry.noun, entry.key, entry.label, entry.why]
+        states = [json.dumps(state, ensure_ascii=False) if state else "" for state in (entry.before, entry.after)]
+        out.writerow([at, *map(_harmless, told), *states])
+        if file.tell() > 60_000:
+            yield file.getvalue()
+            file.seek(0)
+            file.truncate()
+    yield file.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """A cell that no table program takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 @require_safe
