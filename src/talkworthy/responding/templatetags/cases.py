@@ -13,10 +13,12 @@ from django.utils.translation import gettext_noop as _noop
 from django.utils.translation import ngettext
 
 from talkworthy.listening.labels import channel_title, language_name
+from talkworthy.responding.models import ApprovalRule
 from talkworthy.responding.noting import MENTION, handle_of
 from talkworthy.routing.escalating import origin_in_words, step_in_words
 from talkworthy.routing.evidence import worded
 from talkworthy.routing.models import Case, Decision, Escalation
+from talkworthy.routing.playbook import default_tree
 from talkworthy.routing.telling import lacking_words
 from talkworthy.workspaces.models import Member
 
@@ -113,6 +115,37 @@ def with_mentions(text: str) -> SafeString:
         ]
         end = found.end()
     return mark_safe("".join([*parts, conditional_escape(text[end:])]))  # noqa: S308 - each part is escaped
+
+
+SEEN_BY = {
+    "public": _noop("public"),
+    "unlisted": _noop("public, not listed"),
+    "members": _noop("followers or members"),
+    "private": _noop("private"),
+}
+"""Who sees a message, in words."""
+
+
+@register.filter
+def visibility_words(visibility: str) -> str:
+    """Who sees a message."""
+    return _(SEEN_BY.get(visibility, visibility))
+
+
+@register.filter
+def condition_words(rule: ApprovalRule) -> list[str]:
+    """What drafts a rule of approval holds of; nothing: every draft."""
+    outcomes = default_tree()["outcomes"]
+    words = {
+        "visibility": visibility_words,
+        "priority": priority_words,
+        "channel": channel_title,
+        "outcome": lambda name: str((outcomes.get(name) or {}).get("title", name)),
+    }
+    said = [words[name](one) for name, values in rule.condition.items() if name in words for one in values]
+    if (machine := rule.condition.get("machine")) is not None:
+        said.append(_("machine drafts") if machine else _("drafts of persons"))
+    return said
 
 
 @register.filter
