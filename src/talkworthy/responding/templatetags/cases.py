@@ -1,6 +1,6 @@
 """Words and signs of cases, as the inbox and the case page show them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -136,7 +136,7 @@ def visibility_words(visibility: str) -> str:
 def condition_words(rule: ApprovalRule) -> list[str]:
     """What drafts a rule of approval holds of; nothing: every draft."""
     outcomes = default_tree()["outcomes"]
-    words = {
+    words: Mapping[str, Callable[[str], str]] = {
         "visibility": visibility_words,
         "priority": priority_words,
         "channel": channel_title,
