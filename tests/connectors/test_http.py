@@ -268,6 +268,12 @@ def test_what_was_sent_is_not_sent_on_to_another_origin() -> None:
         )
 
 
+@pytest.mark.parametrize("target", ["http://[", "//[x]/", "http://[::1"])
+def test_a_redirect_to_what_is_no_address_is_given_up(target: str) -> None:
+    with pytest.raises(GiveUp, match="no address"):
+        door(lambda _: httpx.Response(302, headers={"location": target})).get("https://example.org/")
+
+
 def test_a_post_that_is_redirected_with_303_is_asked_with_get() -> None:
     asked: list[tuple[str, bytes]] = []
 

@@ -49,6 +49,13 @@ def test_no_try_comes_sooner_than_asked_nor_after_the_longest_pause(failures, af
     assert after - 0.001 <= wait <= max(after, 1.25 * LONGEST_PAUSE.total_seconds()) + 0.001
 
 
+@pytest.mark.parametrize("asked", [1e300, math.inf, math.nan, 2.5e11, 86_401.0])
+def test_a_channel_that_asks_for_an_absurd_pause_is_looked_at_after_a_day(asked):
+    assert seconds(next_fetch(now=NOW, interval=300, wait=asked, more=False)) == 86_400
+    assert seconds(next_fetch(now=NOW, interval=300, wait=asked, more=True)) == 86_400
+    assert seconds(next_try(now=NOW, failures=3, after=asked, jitter=0.5)) == 86_400
+
+
 def test_jitter_spreads_the_tries_of_many_sources():
     waits = {next_try(now=NOW, failures=4, after=60, jitter=n / 10) for n in range(11)}
     assert len(waits) == 11

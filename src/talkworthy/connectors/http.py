@@ -396,8 +396,10 @@ class _Asked:
 
     def redirected(self, status: int, target: str) -> "_Asked":
         """What to ask next; another origin is shown no credentials, and is sent no body."""
-        url = urljoin(self.url, target)
-        url = quote(url, safe="%/:=&?~#+!$,;'@()*[]|")
+        try:
+            url = quote(urljoin(self.url, target), safe="%/:=&?~#+!$,;'@()*[]|")
+        except ValueError as error:
+            raise GiveUp(f"{where(self.url)} redirects to what is no address") from error
         same = _origin(self.url) == _origin(url)
         headers = httpx.Headers(
             [(name, value) for name, value in self.headers.items() if same or name.lower() in _ACROSS_ORIGINS]

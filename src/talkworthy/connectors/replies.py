@@ -1,6 +1,7 @@
 """What comes back: whole replies and streams of lines, in bounded memory, and what a status asks us to do."""
 
 import json as jsonlib
+import math
 import queue
 import re
 import socket
@@ -24,6 +25,8 @@ from talkworthy.connectors.guard import where
 from talkworthy.connectors.payload import Payload
 
 _KEPT_HEADERS = ("content-type", "date", "etag", "last-modified", "link", "location")
+LONGEST_WAIT = 86_400.0
+"""Seconds that a server may keep us away at once; it is asked again then, whatever it said."""
 
 
 class TooLarge(GiveUp):
@@ -230,8 +233,15 @@ def has_left(error: ConnectorError) -> bool:
 def wait_of(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds that a reply asks us to stay away: Retry-After, RateLimit (both drafts), X-RateLimit-Reset.
 
-    `now` is epoch seconds. A reset counts only where nothing is left.
+    `now` is epoch seconds. A reset counts only where nothing is left. Never longer than LONGEST_WAIT.
     """
+    seconds = _told_wait(headers, now=now)
+    if seconds is None or math.isnan(seconds):
+        return None
+    return min(seconds, LONGEST_WAIT)
+
+
+def _told_wait(headers: Mapping[str, str], *, now: float) -> float | None:
     after = headers.get("retry-after", "").strip()
     if after:
         return _seconds_until(after, now=now)
@@ -247,7 +257,7 @@ def wait_of(headers: Mapping[str, str], *, now: float) -> float | None:
 def remaining_of(headers: Mapping[str, str]) -> int | None:
     """Requests that a reply says are left; None where it does not say."""
     for name in ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining"):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             return int(float(headers[name])) if name in headers else _nothing()
     found = re.search(r"(?:\bremaining|;\s*r)\s*=\s*(\d+)", headers.get("ratelimit", ""))
     return int(found[1]) if found else None

@@ -8,21 +8,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LONGEST_PAUSE = timedelta(hours=6)
+LONGEST_WAIT = timedelta(days=1)
+"""A channel that asks for a longer pause is looked at after this one: it may say anything, also the year 9999."""
 GIVE_UP_AFTER = 12
 """Failures in a row after which a source is looked at once in LONGEST_PAUSE only."""
 
 
 def next_fetch(*, now: datetime, interval: float, wait: float | None, more: bool) -> datetime:
     """When to fetch again after a success: at once where the channel has more, never sooner than it asks."""
-    if more:
-        return now + timedelta(seconds=wait or 0)
-    return now + timedelta(seconds=max(interval, wait or 0))
+    pause = _bounded(wait or 0)
+    return now + timedelta(seconds=pause if more else max(interval, pause))
 
 
 def next_try(*, now: datetime, failures: int, after: float, jitter: float) -> datetime:
     """When to try again after `failures` in a row: doubling from `after` seconds, spread by jitter (0 to 1)."""
+    after = _bounded(after)
     pause = min(after * 2 ** min(max(failures - 1, 0), 20), LONGEST_PAUSE.total_seconds())
     return now + timedelta(seconds=max(after, pause * (0.75 + 0.5 * jitter)))
+
+
+def _bounded(seconds: float) -> float:
+    """A pause as long as any may be; what is no number is the longest."""
+    longest = LONGEST_WAIT.total_seconds()
+    return max(seconds, 0.0) if seconds < longest else longest
 
 
 def is_sampled(uid: str, percent: float) -> bool:
