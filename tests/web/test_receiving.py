@@ -138,6 +138,12 @@ def test_the_source_is_well_after_a_call(hook):
     assert hook.state == "healthy" and hook.last_fetch_at is not None
 
 
+def test_a_call_is_put_off_where_the_credentials_cannot_be_read(hook, settings):
+    settings.SECRET_KEY = "another key"
+    assert send(hook).status_code == 503
+    assert kept(hook) == []
+
+
 def test_the_secret_does_not_stand_in_the_desk(hook):
     assert SECRET not in json.dumps(hook.settings) and SECRET.encode() not in bytes(hook.secrets)
 

@@ -1,11 +1,13 @@
 """What becomes of a source after each outcome of a fetch, and who may work at all."""
 
+import shutil
 import threading
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from talkworthy import archive as river
 from talkworthy.archive import Scan
 from talkworthy.connectors.contract import Page
 from talkworthy.connectors.errors import AskForCredentials, GiveUp, Malformed, ResumeLost, TryLater
@@ -17,6 +19,7 @@ from talkworthy.listening.models import HourCube, Source
 from talkworthy.listening.stores import archive_of, payloads_of
 from talkworthy.worker import loop
 from talkworthy.worker.loop import AlreadyRunning, Worker, first_worker, one_of_the_workers, only_worker
+from talkworthy.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -237,3 +240,51 @@ def test_cubes_that_disagree_are_counted_anew(source, channel, caplog):
     HourCube.objects.update(posts=9)
     worker.compare_cubes()
     assert cube.differences(source.workspace, archive_of(source.workspace)) == {}
+
+
+@pytest.fixture(params=["its connector is missing", "its key is another"])
+def stuck(request, workspace, settings):
+    """A source that nobody can work for, before those of the channel."""
+    from talkworthy.workspaces.credentials import sealed
+
+    settings.SECRET_KEY = "an earlier key"
+    connector = "not_installed" if request.param == "its connector is missing" else "mastodon"
+    made = Source.objects.create(
+        workspace=workspace, connector=connector, name="Stuck", key="s" * 43, secrets=sealed({"token": "a"}),
+        due_at=timezone.now() - timedelta(days=1),
+    )  # fmt: skip
+    settings.SECRET_KEY = "the key of today"
+    return made
+
+
+def test_a_source_that_nobody_can_work_for_keeps_no_other_from_being_fetched(stuck, source, channel):
+    worker = Worker()
+    handed = []
+    worker._fetchers.shutdown()
+    worker._fetchers = type("Noting", (), {"submit": lambda _self, _work, name, _what: handed.append(name)})()
+    worker.start_due()
+    assert sorted(handed) == [f"source {stuck.pk}", f"source {source.pk}"]
+
+
+def test_payloads_of_a_source_that_nobody_can_work_for_wait_and_the_others_are_stored(stuck, source, channel):
+    channel.script = [page("one")]
+    worker = Worker()
+    payloads_of(stuck.workspace).keep(source_key(stuck), [river.Payload(b"{}", "a/b", None, timezone.now())] * 3)
+    worker.fetch(source)
+    assert worker.store() == 1
+    assert texts(source.workspace) == ["Acme one"]
+    assert len(payloads_of(stuck.workspace).pending(source_key(stuck))) == 1
+
+
+def test_a_workspace_whose_archive_fails_keeps_no_other_waiting(source, channel, dan, caplog):
+    after = Workspace.objects.get(slug="elsewhere")
+    other = actions.create_source(after, connector="scripted", name="There", settings={}, by=dan, now=timezone.now())
+    channel.script = [page("one"), page("two")]
+    worker = Worker()
+    worker.fetch(source)
+    worker.fetch(other)
+    shutil.rmtree(archive_of(source.workspace).spool.folder, ignore_errors=True)
+    archive_of(source.workspace).spool.folder.write_text("no folder")
+    with pytest.raises(OSError, match="Not a directory"):
+        worker.store()
+    assert texts(after) == ["Acme two"]

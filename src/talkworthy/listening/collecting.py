@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +35,7 @@ from talkworthy.listening.stores import archive_of, payloads_of
 from talkworthy.listening.understanding import Matching, Monitors, NotUnderstood, Understanders, pieces, understood
 from talkworthy.listening.voices import influence_of
 from talkworthy.schema import POST
-from talkworthy.workspaces.credentials import opened
+from talkworthy.workspaces.credentials import LockedCredentials, opened
 from talkworthy.workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
@@ -111,31 +111,46 @@ def fetch_source(source: Source, http: Http, *, now: datetime) -> Page:
 
 
 def parse_pending(workspace: Workspace, *, archive: Archive, limit: int = 200) -> int:
-    """Parse payloads that wait into the spool; returns how many fetches were parsed.
+    """Parse payloads that wait into the spool; returns how many fetches were dealt with.
 
-    What cannot be read is set aside with its reason, the rest goes on.
+    What cannot be read is set aside with its reason, the rest goes on. The payloads of a source whose connector or
+    key is missing go on waiting, and keep no other's from their turn.
     """
-    waiting = archive.payloads.pending()[:limit]
+    waiting = archive.payloads.pending()
     if not waiting:
         return 0
     sources = {source_key(source): source for source in Source.objects.filter(workspace=workspace)}
-    for ref in waiting:
+    named = sorted({ref.source for ref in waiting} & sources.keys())
+    held = {name for name in named if not _can_be_parsed(sources[name])}
+    taken = [ref for ref in waiting if ref.source not in held][:limit]
+    for ref in taken:
         source = sources.get(ref.source)
         if source is None:
             archive.payloads.done(ref)
-            continue
-        try:
-            connector = connector_of(source)
-        except MissingConnector as error:
-            log.warning("source %s waits: %s", ref.source, error)
-            continue
-        _parse(ref, source, connector, archive)
-    return len(waiting)
+        else:
+            _parse(ref, source, archive)
+    return len(taken)
 
 
-def _parse(ref: PayloadRef, source: Source, connector: Connector, archive: Archive) -> None:
+def _can_be_parsed(source: Source) -> bool:
+    try:
+        connector_of(source)
+        settings_of(source)
+    except (MissingConnector, LockedCredentials) as error:
+        _warn_once(source_key(source), str(error))
+        return False
+    return True
+
+
+@cache
+def _warn_once(source: str, why: str) -> None:
+    """Say it once a process: what waits is looked at several times a second."""
+    log.warning("payloads of %s wait: %s", source, why)
+
+
+def _parse(ref: PayloadRef, source: Source, archive: Archive) -> None:
     parsed = []
-    settings = settings_of(source)
+    connector, settings = connector_of(source), settings_of(source)
     for index, payload in enumerate(archive.payloads.load(ref)):
         if payload.content_type == "application/x-erased":
             continue

@@ -9,6 +9,7 @@ from talkworthy.connectors.errors import AskForCredentials, ConnectorError
 from talkworthy.listening.collecting import MissingConnector, connector_of, keep_page, settings_of, source_key
 from talkworthy.listening.models import Source
 from talkworthy.listening.stores import payloads_of
+from talkworthy.workspaces.credentials import LockedCredentials
 
 LARGEST = 20_000_000
 """Bytes of one call; what is larger is refused with 413."""
@@ -33,6 +34,10 @@ def receive(request: HttpRequest, key: str) -> HttpResponse:
         return _said(str(error), 503)
     if not isinstance(connector, Receiving):
         return _said("This source does not take calls.", 404)
+    try:
+        given = settings_of(source)
+    except LockedCredentials:
+        return _said("The credentials of this source cannot be read now. Please send it again later.", 503)
     store = payloads_of(source.workspace)
     call = Request(
         method=request.method or "GET",
@@ -43,7 +48,7 @@ def receive(request: HttpRequest, key: str) -> HttpResponse:
         received_at=timezone.now(),
     )
     try:
-        answer = connector.receive(call, settings_of(source), store.cursor(source_key(source)))
+        answer = connector.receive(call, given, store.cursor(source_key(source)))
     except AskForCredentials as error:
         return _said(str(error), 401)
     except ConnectorError as error:

@@ -18,6 +18,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -33,6 +34,7 @@ from talkworthy.listening.alerts import mail_alerts, raise_alerts
 from talkworthy.listening.collecting import (
     AHEAD,
     Listener,
+    MissingConnector,
     connector_of,
     fetch_source,
     keep_page,
@@ -50,6 +52,7 @@ from talkworthy.workspaces.credentials import LockedCredentials
 from talkworthy.workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 FETCHERS = 8
 CLAIM = timedelta(minutes=10)
@@ -129,13 +132,13 @@ class Worker:
 
     def store(self) -> int:
         """Parse and store everything that waits; returns the number of posts."""
-        stored = 0
-        for workspace in Workspace.objects.all():
-            listener = self.listener(workspace)
-            while parse_pending(workspace, archive=listener.archive) and not self.stopping.is_set():
-                stored += listener.store_pending(now=timezone.now(), leave=AHEAD).posts
-            stored += listener.store_pending(now=timezone.now()).posts
-        return stored
+        return sum(self._of_each_workspace(self._store))
+
+    def _store(self, workspace: Workspace) -> int:
+        listener, stored = self.listener(workspace), 0
+        while parse_pending(workspace, archive=listener.archive) and not self.stopping.is_set():
+            stored += listener.store_pending(now=timezone.now(), leave=AHEAD).posts
+        return stored + listener.store_pending(now=timezone.now()).posts
 
     def start_due(self) -> None:
         """Hand each source that is due to a fetcher or to a stream of its own."""
@@ -197,34 +200,51 @@ class Worker:
 
     def look_for_alerts(self) -> None:
         """Raise the alerts that are due, and mail them."""
-        for workspace in Workspace.objects.all():
-            raise_alerts(workspace, now=timezone.now())
+        self._of_each_workspace(lambda workspace: raise_alerts(workspace, now=timezone.now()))
         mail_alerts(now=timezone.now())
 
     def keep(self) -> None:
         """Put the archives in order; what a retention removes leaves the cubes too."""
-        for workspace in Workspace.objects.all():
-            listener = self.listener(workspace)
-            cube.prune_batches(workspace, now=timezone.now())
-            forget_uploads(workspace, now=timezone.now())
-            kept = Keeper(listener.archive, retention=Retention(posts=workspace.retention_days)).run_once()
-            if kept.retired_posts:
-                with listener.turn:
-                    cube.rebuild(workspace, listener.archive)
+        self._of_each_workspace(self._keep)
+
+    def _keep(self, workspace: Workspace) -> None:
+        listener = self.listener(workspace)
+        cube.prune_batches(workspace, now=timezone.now())
+        forget_uploads(workspace, now=timezone.now())
+        kept = Keeper(listener.archive, retention=Retention(posts=workspace.retention_days)).run_once()
+        if kept.retired_posts:
+            with listener.turn:
+                cube.rebuild(workspace, listener.archive)
 
     def compare_cubes(self) -> None:
         """Compare the cubes with the archive, and count anew where they disagree."""
+        self._of_each_workspace(self._compare)
+
+    def _compare(self, workspace: Workspace) -> None:
+        listener = self.listener(workspace)
+        with listener.turn:
+            found = cube.differences(workspace, listener.archive)
+            if found:
+                log.warning(
+                    "cubes of workspace %s disagree with the archive in %s: counting anew",
+                    workspace.pk,
+                    ", ".join(found),
+                )
+                cube.rebuild(workspace, listener.archive)
+
+    def _of_each_workspace(self, work: Callable[[Workspace], T]) -> list[T]:
+        """What it gives in each workspace; what fails in one is raised when the others had their turn."""
+        given: list[T] = []
+        failed: list[Exception] = []
         for workspace in Workspace.objects.all():
-            listener = self.listener(workspace)
-            with listener.turn:
-                found = cube.differences(workspace, listener.archive)
-                if found:
-                    log.warning(
-                        "cubes of workspace %s disagree with the archive in %s: counting anew",
-                        workspace.pk,
-                        ", ".join(found),
-                    )
-                    cube.rebuild(workspace, listener.archive)
+            try:
+                given.append(work(workspace))
+            except Exception as error:  # a full or damaged archive of one is no reason to keep the others waiting
+                log.exception("work for workspace %s failed", workspace.pk)
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return given
 
     # Streams and subscriptions
 
@@ -400,13 +420,15 @@ def _watch_parent(worker: Worker, parent: int) -> None:
 
 
 def _streams(source: Source) -> bool:
-    """Whether this source stays connected: its connector can, and its settings do not say otherwise."""
-    connector = connector_of(source)
-    return (
-        isinstance(connector, Streaming)
-        and connector.capabilities.stream
-        and bool(settings_of(source).get("stream", True))
-    )
+    """Whether this source stays connected: its connector can, and its settings do not say otherwise.
+
+    Where the connector or the key of its credentials is missing, fetching says so on the source's page.
+    """
+    try:
+        connector, given = connector_of(source), settings_of(source)
+    except (MissingConnector, LockedCredentials):
+        return False
+    return isinstance(connector, Streaming) and connector.capabilities.stream and bool(given.get("stream", True))
 
 
 def _still_listening(source: Source) -> QuerySet[Source]:
