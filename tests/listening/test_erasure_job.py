@@ -1,10 +1,13 @@
 """After an erasure nothing of the person is left: not in posts, counts, marks, corrections nor exported files."""
 
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from talkworthy.archive.durable import lock
 from talkworthy.listening import actions, jobs
 from talkworthy.listening.collecting import Listener
 from talkworthy.listening.jobs import claim_job, exports_of, run_job
@@ -117,6 +120,22 @@ def test_an_erasure_that_was_cut_short_is_finished_by_the_next_try(worked, alice
     assert job.result["marks"] == 1 and not Mark.objects.filter(uid__in=THEIRS).exists()
     assert THEIRS[0] not in str(job.request)
     agree(worked)
+
+
+def test_an_erasure_waits_for_a_keeper_that_is_at_work(filled, alice):
+    held = threading.Event()
+
+    def keep():
+        with lock(archive_of(filled).path / "keeper.lock"):
+            held.set()
+            time.sleep(0.2)
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    held.wait(5)
+    job = erase(filled, alice, channel="feed", author_id="a0")
+    keeper.join()
+    assert (job.state, job.request["author_id"]) == ("done", "erased"), job.error
 
 
 def test_an_erasure_needs_a_reason_and_somebody(filled, alice):

@@ -82,7 +82,7 @@ class Kept:
 
 
 class Keeper:
-    """The keeper of one archive. Raises Locked where another one is at work."""
+    """The keeper of one archive."""
 
     def __init__(self, archive: Archive, *, retention: Retention | None = None, pace: Pace | None = None) -> None:
         self.archive = archive
@@ -91,10 +91,13 @@ class Keeper:
         self._posts = archive.posts
         self._checked: set[tuple[str, str, int]] = set()
 
-    def run_once(self, *, now: datetime | None = None, everything: bool = False) -> Kept:
-        """Do what is due; with `everything` also what could wait, so that one file list holds all that is known."""
+    def run_once(self, *, now: datetime | None = None, everything: bool = False, wait: float | None = 0) -> Kept:
+        """Do what is due; with `everything` also what could wait, so that one file list holds all that is known.
+
+        Raises Locked where another keeper is still at work after `wait` seconds (None: wait until it is done).
+        """
         now = now or datetime.now(UTC)
-        with lock(self.archive.path / "keeper.lock", wait=0):
+        with lock(self.archive.path / "keeper.lock", wait=wait):
             erasures = due_erasures(self.archive)
             thorough = everything or bool(erasures)
             for erasure in erasures:

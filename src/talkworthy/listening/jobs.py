@@ -251,7 +251,7 @@ def _erase(job: Job, listener: Listener) -> Mapping[str, Any]:
     desk = _erase_from_desk(job, uids)
     tables = _erase_from_rooms(job, uids, authors)
     with listener.turn:
-        Keeper(archive).run_once(everything=True)
+        Keeper(archive).run_once(everything=True, wait=None)
     receipts = [erasure_receipt(archive, receipt.id) for receipt in receipts]
     Job.objects.filter(pk=job.pk).update(
         request={"why": request["why"], "channel": request["channel"], "uids": [], "author_id": "erased"}
