@@ -37,7 +37,7 @@ def sent(source, body, *, minutes=0):
     import json
 
     at = NOW + timedelta(minutes=minutes)
-    keep_page(payloads_of(source.workspace), source, Page(payloads=(_payload(json.dumps(body), at),)))
+    keep_page(payloads_of(source.workspace), source, Page(payloads=(_payload(json.dumps(body), at),)), known=None)
 
 
 def _payload(body, at):

@@ -6,12 +6,14 @@ import hmac
 import json
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from talkworthy.connectors.http import Http
 from talkworthy.listening import actions
-from talkworthy.listening.collecting import Listener, parse_pending, source_key
+from talkworthy.listening.collecting import Listener, fetch_source, keep_page, parse_pending, source_key
 from talkworthy.listening.models import Source
 from talkworthy.listening.stores import archive_of, payloads_of
 from talkworthy.web import receiving
@@ -101,7 +103,7 @@ def test_a_source_that_takes_no_calls_has_no_address(filled):
 
 
 def test_a_disk_that_takes_nothing_is_said_so_that_the_sender_tries_again(hook, monkeypatch):
-    def full(*_args):
+    def full(*_args, **_more):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
@@ -142,6 +144,38 @@ def test_a_call_is_put_off_where_the_credentials_cannot_be_read(hook, settings):
     settings.SECRET_KEY = "another key"
     assert send(hook).status_code == 503
     assert kept(hook) == []
+
+
+def test_a_claim_that_is_told_while_another_is_verified_waits_for_its_turn(filled, alice):
+    mentions = actions.create_source(
+        filled, connector="webmention", name="Mentions", settings={"sites": ["ours.example"]}, by=alice, now=NOW
+    )
+
+    def told(note):
+        claim = f"source=https://dan.example/{note}&target=https://ours.example/post"
+        answer = Client().post(f"/receive/{mentions.key}/", claim, content_type="application/x-www-form-urlencoded")
+        assert answer.status_code == 202
+
+    def answer(_request):
+        told("second")
+        return httpx.Response(200, content=b"<p>Nothing</p>", headers={"content-type": "text/html"})
+
+    told("first")
+    with Http(transport=httpx.MockTransport(answer), resolve=lambda _host, _port: ["93.184.216.34"]) as http:
+        fetch_source(mentions, http, now=timezone.now())
+    waiting = payloads_of(filled).cursor(source_key(mentions))["pending"]
+    assert [claim[0] for claim in waiting] == ["https://dan.example/second"]
+
+
+def test_a_source_that_is_paused_during_a_call_stays_paused(hook, alice, monkeypatch):
+    def pausing(*given, **more):
+        actions.pause_source(Source.objects.get(pk=hook.pk), by=alice, now=NOW)
+        return keep_page(*given, **more)
+
+    monkeypatch.setattr(receiving, "keep_page", pausing)
+    assert send(hook).status_code == 202
+    hook.refresh_from_db()
+    assert hook.state == "paused"
 
 
 def test_the_secret_does_not_stand_in_the_desk(hook):

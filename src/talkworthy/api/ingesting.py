@@ -65,7 +65,7 @@ def keep_items(caller: Caller, items: Sequence[Any], *, now: datetime) -> list[J
         errors = [{"index": each.index, "reason": each.reason} for each in judged]
         raise Problem("invalid", _("None of the posts can be used; `errors` says why."), errors=errors)
     try:
-        keep_page(payloads_of(caller.workspace), source, Page(payloads=(_payload(good, now),)))
+        keep_page(payloads_of(caller.workspace), source, Page(payloads=(_payload(good, now),)), known=None)
     except OSError as error:
         words = _("The posts could not be stored, and none was taken. Send them again later.")
         raise Problem("try-later", words, headers={"Retry-After": "30"}) from error

@@ -76,15 +76,25 @@ class PayloadStore:
         self.folder = Path(folder)
         self._floor = floor
 
-    def keep(self, source: str, payloads: Sequence[Payload], cursor: Cursor | None = None) -> PayloadRef:
+    def keep(
+        self,
+        source: str,
+        payloads: Sequence[Payload],
+        cursor: Cursor | None = None,
+        *,
+        settle: Callable[[Cursor, Cursor | None], Cursor] | None = None,
+    ) -> PayloadRef:
         """Make payloads and the cursor that covers them durable, in one step.
 
         After the return nothing short of losing the disk loses them. Raises OSError otherwise, and then neither
         payload nor cursor has moved: the caller acknowledges nothing. Without a cursor the source's cursor stays.
+        `settle` makes one cursor of this one and of that which stands at this moment.
         """
         home = self._home(source)
         with lock(home / "lock"):
             seq = self._next(source, home)
+            if cursor is not None and settle is not None:
+                cursor = settle(cursor, self.cursor(source))
             write_durably(home / "pending" / _name(seq), _pack(payloads, {"cursor": cursor}))
             self._note(home, seq, cursor)
         return PayloadRef(source, seq)

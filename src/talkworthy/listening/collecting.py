@@ -24,11 +24,12 @@ from talkworthy.archive import Archive, PayloadRef, PayloadStore, Spooled
 from talkworthy.connectors.contract import Answer, Connector, Page, Parsed, SetAside
 from talkworthy.connectors.errors import GiveUp, Malformed
 from talkworthy.connectors.http import Http
-from talkworthy.connectors.payload import Payload
+from talkworthy.connectors.payload import Cursor, Payload
 from talkworthy.connectors.registry import connector_named
 from talkworthy.hooks.manager import call
 from talkworthy.listening import cube, speaking
 from talkworthy.listening.chosen import Chosen, chosen_for, pipeline_for
+from talkworthy.listening.cursors import merged
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.planning import is_sampled
 from talkworthy.listening.stores import archive_of, payloads_of
@@ -82,8 +83,11 @@ def settings_of(source: Source) -> dict[str, Any]:
     return {**source.settings, **opened(source.secrets)}
 
 
-def keep_page(store: PayloadStore, source: Source, page: Page | Answer) -> PayloadRef | None:
-    """Make a page durable, with the cursor that covers it. None where it holds neither payload nor cursor."""
+def keep_page(store: PayloadStore, source: Source, page: Page | Answer, *, known: Cursor | None) -> PayloadRef | None:
+    """Make a page durable, with the cursor that covers it. None where it holds neither payload nor cursor.
+
+    `known` is the cursor that it went on from: what somebody else changed in it meanwhile stays.
+    """
     if not page.payloads and page.cursor is None:
         return None
     kept = [
@@ -92,7 +96,9 @@ def keep_page(store: PayloadStore, source: Source, page: Page | Answer) -> Paylo
         )
         for payload in page.payloads
     ]
-    return store.keep(source_key(source), kept, page.cursor)
+    return store.keep(
+        source_key(source), kept, page.cursor, settle=lambda ours, theirs: merged(known or {}, ours, theirs or {})
+    )
 
 
 def fetch_source(source: Source, http: Http, *, now: datetime) -> Page:
@@ -103,8 +109,9 @@ def fetch_source(source: Source, http: Http, *, now: datetime) -> Page:
     connector, settings, store = connector_of(source), settings_of(source), payloads_of(source.workspace)
     page = Page()
     for _turn in range(PAGES_A_TURN):
-        page = connector.fetch(http, settings, store.cursor(source_key(source)), now=now)
-        keep_page(store, source, page)
+        known = store.cursor(source_key(source))
+        page = connector.fetch(http, settings, known, now=now)
+        keep_page(store, source, page, known=known)
         if not page.more or page.wait:
             break
     return page

@@ -39,6 +39,7 @@ def receive(request: HttpRequest, key: str) -> HttpResponse:
     except LockedCredentials:
         return _said("The credentials of this source cannot be read now. Please send it again later.", 503)
     store = payloads_of(source.workspace)
+    known = store.cursor(source_key(source))
     call = Request(
         method=request.method or "GET",
         path=request.path,
@@ -48,19 +49,18 @@ def receive(request: HttpRequest, key: str) -> HttpResponse:
         received_at=timezone.now(),
     )
     try:
-        answer = connector.receive(call, given, store.cursor(source_key(source)))
+        answer = connector.receive(call, given, known)
     except AskForCredentials as error:
         return _said(str(error), 401)
     except ConnectorError as error:
         return _said(str(error), 400)
     try:
-        keep_page(store, source, answer)
+        keep_page(store, source, answer, known=known)
     except OSError:
         return _said("It could not be stored. Please send it again later.", 503)
     if answer.payloads:
-        Source.objects.filter(pk=source.pk).update(
-            last_fetch_at=timezone.now(), state=Source.State.HEALTHY, last_error=""
-        )
+        still = Source.objects.filter(pk=source.pk, deleted_at=None).exclude(state=Source.State.PAUSED)
+        still.update(last_fetch_at=timezone.now(), state=Source.State.HEALTHY, last_error="")
     return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
 
 

@@ -282,7 +282,7 @@ class Worker:
         try:
             with http_for(source.workspace) as http:
                 for page in connector.stream(http, settings_of(source), store.cursor(key)):
-                    keep_page(store, source, page)
+                    keep_page(store, source, page, known=store.cursor(key))
                     now = timezone.now()
                     if page.payloads or (now - began).total_seconds() > 15:
                         began = now
@@ -313,14 +313,15 @@ class Worker:
             return
         callback = f"{settings.CONFIGURATION.public_address}/receive/{source.key}/"
         store, key = payloads_of(source.workspace), source_key(source)
+        known = store.cursor(key)
         with http_for(source.workspace) as http:
             try:
-                page = connector.subscribe(http, settings_of(source), store.cursor(key), callback=callback, now=now)
+                page = connector.subscribe(http, settings_of(source), known, callback=callback, now=now)
             except ConnectorError as error:
                 log.info("source %s could not subscribe: %s", source.pk, error)
                 Source.objects.filter(pk=source.pk).update(subscribed_until=now + timedelta(days=1, hours=1))
                 return
-        keep_page(store, source, page)
+        keep_page(store, source, page, known=known)
         Source.objects.filter(pk=source.pk).update(subscribed_until=now + timedelta(days=3))
 
     # Threads
