@@ -165,7 +165,7 @@ def test_a_long_queue_asks_no_more_statements_than_a_short_one(client_of, people
     assert page.count("data-case-link") == 50 and "Further down" in page
 
 
-QUERIES = 20
+QUERIES = 21
 
 
 def test_a_page_deep_in_the_queue_begins_at_a_place_and_asks_as_many_statements(

@@ -260,8 +260,8 @@ def _ordered(asked: Asked, *, viewer: Member, now: datetime, until: int) -> list
     """The first cases of the queue from a place on, or the last before one, in the order of the queue.
 
     One statement a state, each along the index of the queue, merged here: asked for all states at once, the database
-    would read and sort every open case for the fifty that are shown. A frequent word fills the page from the first
-    cases of the queue; of a rare one its cases are found first, and then sorted.
+    would read and sort every open case for the fifty that are shown. Only these are read whole. A frequent word fills
+    the page from the first cases of the queue; of a rare one its cases are found first, and then sorted.
     """
     walked = _walked(asked, viewer=viewer, now=now, until=until) if _may_walk(asked) else None
     if walked is not None:
@@ -276,11 +276,13 @@ def _ordered(asked: Asked, *, viewer: Member, now: datetime, until: int) -> list
     if _says_states(asked) or seeks_words(asked.words):
         listed = found if _says_states(asked) else found.filter(state__in=LIVE)
         numbers = list(listed.values_list("pk", flat=True)[:until])  # rows of numbers are sorted sooner than whole ones
-        cases = list(Case.objects.filter(pk__in=numbers).select_related(*_SHOWN))
     else:
-        cases = [case for state in LIVE for case in found.filter(state=state).select_related(*_SHOWN)[:until]]
-    cases.sort(key=lambda case: Place.of(case).key)
-    return cases[-until:] if asked.before is not None else cases[:until]
+        key = ["rank", "due_order", "number", "pk"]
+        places = [row for state in LIVE for row in found.filter(state=state).values_list(*key)[:until]]
+        places.sort(key=lambda row: (-row[0], *row[1:]), reverse=asked.before is not None)
+        numbers = [row[-1] for row in places[:until]]
+    cases = list(Case.objects.filter(pk__in=numbers).select_related(*_SHOWN))
+    return sorted(cases, key=lambda case: Place.of(case).key)
 
 
 def _may_walk(asked: Asked) -> bool:
