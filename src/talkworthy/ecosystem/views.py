@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from talkworthy.ecosystem import actions, selectors
 from talkworthy.ecosystem.forms import PromiseForm, TouchpointForm
 from talkworthy.ecosystem.models import Promise, Touchpoint
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
@@ -40,6 +41,7 @@ def touchpoint(request: MemberRequest, touchpoint_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def new(request: MemberRequest) -> HttpResponse:
     """Make a touchpoint."""
     if request.method == "POST":
@@ -83,6 +85,7 @@ def restore(request: MemberRequest, touchpoint_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def new_promise(request: MemberRequest, touchpoint_id: int) -> HttpResponse:
     """Write down what was promised."""
     place = selectors.touchpoint_or_404(touchpoint_id, viewer=request.member)

@@ -119,6 +119,24 @@ class Token(models.Model):
         return self.name
 
 
+class SentForm(models.Model):
+    """A form that made something: who sends it again is led to what it made."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=32)
+    """New with every page that shows the form."""
+    filled_in = models.CharField(max_length=64)
+    """A print of where it was sent and what was filled in."""
+    address = models.TextField(blank=True)
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["member", "key", "filled_in"], name="one_form_of_a_key")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class AuditEntry(models.Model):
     """Who changed what, from what to what, and why. Rows are added, never changed."""
 

@@ -18,6 +18,7 @@ from talkworthy.listening.alerts import detail, headline
 from talkworthy.listening.forms.alerts import RuleForm
 from talkworthy.listening.models import Alert, AlertRule
 from talkworthy.listening.selectors import alerts as selectors
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 
@@ -70,6 +71,7 @@ def rules(request: MemberRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_MONITORS)
+@once
 def new_rule(request: MemberRequest) -> HttpResponse:
     """A rule of one kind."""
     kind = request.GET.get("kind", "")

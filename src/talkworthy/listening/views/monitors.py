@@ -32,6 +32,7 @@ from talkworthy.listening.views.drawing import Drawn, drawn, plotted
 from talkworthy.listening.views.problems import problems_of
 from talkworthy.query import check, compile_query, format_query, parse
 from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
@@ -131,6 +132,7 @@ def monitor(request: MemberRequest, monitor_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @permission_required(Permission.EDIT_MONITORS)
+@once
 def new(request: MemberRequest) -> HttpResponse:
     """Make a monitor; a draft may come along in the address, from the river, or from a backtest."""
     if request.method == "POST":

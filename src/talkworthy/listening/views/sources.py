@@ -21,6 +21,7 @@ from talkworthy.listening.forms.sources import SourceForm
 from talkworthy.listening.models import Source
 from talkworthy.listening.selectors import sources as selectors
 from talkworthy.workspaces.credentials import LockedCredentials, opened
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
@@ -43,6 +44,7 @@ def connectors(request: MemberRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_SOURCES)
+@once
 def new_source(request: MemberRequest, connector: str) -> HttpResponse:
     """The guided form of a new source."""
     channel = selectors.connector_or_404(connector)

@@ -14,6 +14,7 @@ from talkworthy.people.forms import OrganisationForm, SegmentForm
 from talkworthy.people.models import Segment
 from talkworthy.people.selectors import listing as selectors
 from talkworthy.people.views.tabs import tabs
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
@@ -66,6 +67,7 @@ def segments(request: MemberRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_PEOPLE)
+@once
 def new_segment(request: MemberRequest) -> HttpResponse:
     """Keep a query under a name."""
     return _segment(request, None)

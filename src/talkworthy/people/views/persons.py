@@ -22,6 +22,7 @@ from talkworthy.people.models import Attribute, Identity, Person, PersonRole
 from talkworthy.people.selectors import profiles as selectors
 from talkworthy.people.views.tabs import tabs
 from talkworthy.query import QueryError
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
@@ -61,6 +62,7 @@ def person(request: MemberRequest, person_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_PEOPLE)
+@once
 def new(request: MemberRequest) -> HttpResponse:
     """Add a person, maybe for an account that is known already."""
     number = request.GET.get("identity", "")

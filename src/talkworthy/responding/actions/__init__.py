@@ -20,6 +20,7 @@ from talkworthy.responding.actions.drafts import (
     restore_draft,
     save_draft,
     start_draft,
+    start_only_draft,
 )
 from talkworthy.responding.actions.machines import ask_machine, send_if_allowed
 from talkworthy.responding.actions.presence import note_presence, others_here
@@ -74,6 +75,7 @@ __all__ = [
     "set_autonomy",
     "settle_by_hand",
     "start_draft",
+    "start_only_draft",
     "stop_sending",
     "turn_sender",
     "use_snippet",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from talkworthy.connectors.errors import ConnectorError
@@ -18,6 +19,7 @@ from talkworthy.responding.reply import own_links
 from talkworthy.responding.selectors.suggestions import suggestions_for
 from talkworthy.responding.sending import limits_of
 from talkworthy.responding.situation import allowed_of, situation_of, standing_of
+from talkworthy.responding.states import OPEN
 from talkworthy.routing.models import Case, Message
 from talkworthy.workspaces.credentials import LockedCredentials, opened
 from talkworthy.workspaces.models import Member
@@ -37,7 +39,11 @@ def ask_machine(case: Case, *, by: Member | None, now: datetime, draft: Draft | 
         raise Refused(_("There is no message here that could be answered."))
     fresh = draft is None
     if draft is None:
-        draft = start_draft(case, message=message, made_by=_name(drafter), by=None, now=now)
+        with transaction.atomic():  # two clicks at the same moment ask once
+            Case.objects.select_for_update().get(pk=case.pk)
+            if Draft.objects.filter(case=case, state__in=OPEN).exists():
+                raise Refused(_("An answer is being written already."))
+            draft = start_draft(case, message=message, made_by=_name(drafter), by=None, now=now)
     try:
         with http_for(case.workspace) as http:
             text = _asked(http, drafter, draft, message)

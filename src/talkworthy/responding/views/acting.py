@@ -23,6 +23,7 @@ from talkworthy.responding.selectors.inbox import case_or_404, cases_numbered, l
 from talkworthy.routing import actions
 from talkworthy.routing.models import Case, CaseChange, CaseRole, ConversationLink
 from talkworthy.workspaces.models import Member, Team
+from talkworthy.workspaces.once import note_refusal, once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 from talkworthy.workspaces.selectors import member_or_404, members
@@ -146,6 +147,7 @@ def undo(request: MemberRequest, token: str) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.WORK_CASES)
+@once
 def note(request: MemberRequest, number: int) -> HttpResponse:
     """Say something to the other members, and tell those who are named."""
     case = case_or_404(number, viewer=request.member)
@@ -157,6 +159,7 @@ def note(request: MemberRequest, number: int) -> HttpResponse:
             case, text=text, by=request.member, mentioned=[everybody[one] for one in named], now=timezone.now()
         )
     except actions.Refused as error:
+        note_refusal(request)
         messages.error(request, str(error))
         return redirect(_back(request, case))
     return redirect(f"{_back(request, case)}#note-{made.pk}")

@@ -49,7 +49,7 @@ def start(request: MemberRequest, number: int) -> HttpResponse:
                 actions.ask_machine(case, by=request.member, now=now)
             else:
                 text = _earlier(request, case) if request.POST.get("earlier") else ""
-                actions.start_draft(case, text=text, by=request.member, now=now)
+                actions.start_only_draft(case, text=text, by=request.member, now=now)
         except actions.Refused as error:
             messages.error(request, str(error))
     return _back(request, case)

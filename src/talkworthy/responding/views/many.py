@@ -17,6 +17,7 @@ from talkworthy.responding.selectors.case import teams
 from talkworthy.responding.selectors.inbox import found_cases
 from talkworthy.responding.views.inbox import asked_of
 from talkworthy.routing.actions import may_own
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 from talkworthy.workspaces.selectors import members
@@ -24,6 +25,7 @@ from talkworthy.workspaces.selectors import members
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.WORK_CASES)
+@once
 def many(request: MemberRequest) -> HttpResponse:
     """How many the filter finds, and what is to be done with all of them."""
     carried = request.POST.get("carried", "") if request.method == "POST" else request.GET.urlencode()

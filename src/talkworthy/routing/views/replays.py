@@ -21,6 +21,7 @@ from talkworthy.routing.models import Case, PlaybookVersion, Rule
 from talkworthy.routing.selectors import playbooks, rules
 from talkworthy.routing.views.rules import editor
 from talkworthy.workspaces.models import Member, Team
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, permission_required
 
@@ -32,6 +33,7 @@ OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
 @require_POST
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def try_draft(request: MemberRequest) -> HttpResponse:
     """A rule as it stands in the editor, among the rules that are on; nothing is saved."""
     named = named_in(request.workspace)
@@ -48,6 +50,7 @@ def try_draft(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def try_rule(request: MemberRequest, rule_id: int) -> HttpResponse:
     """A saved rule, as if it were on, among the rules that are on."""
     found = rules.rule_or_404(rule_id, viewer=request.member)
@@ -56,6 +59,7 @@ def try_rule(request: MemberRequest, rule_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def try_version(request: MemberRequest, number: int) -> HttpResponse:
     """A version of the playbook, with the rules that are on."""
     found = playbooks.version_or_404(number, viewer=request.member)

@@ -28,6 +28,7 @@ from talkworthy.routing.forms.rules import (
 )
 from talkworthy.routing.models import EscalationStep, Rule, RuleVersion
 from talkworthy.routing.selectors import rules as selectors
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 
@@ -69,6 +70,7 @@ def rule(request: MemberRequest, rule_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def new(request: MemberRequest) -> HttpResponse:
     """Write a rule; it is kept switched off."""
     named = named_in(request.workspace)
@@ -103,6 +105,7 @@ def check_condition(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def start(request: MemberRequest) -> HttpResponse:
     """Add the rule that an empty page offers, switched off."""
     starter: dict[str, Any] = dict(actions.STARTER)

@@ -26,6 +26,7 @@ from talkworthy.routing.models import Availability, Case, EscalationStep, Target
 from talkworthy.routing.reckoning import Ahead, ahead_of
 from talkworthy.routing.selectors import settings as selectors
 from talkworthy.workspaces.models import Team
+from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
 from talkworthy.workspaces.selectors import members
@@ -259,6 +260,7 @@ def _say_saved(request: MemberRequest, gone: list[Target]) -> None:
 
 @require_POST
 @permission_required(Permission.EDIT_ROUTING)
+@once
 def add_step(request: MemberRequest) -> HttpResponse:
     """A further step of escalation of a class of every team, or of one."""
     asked = request.GET.get("team", "")

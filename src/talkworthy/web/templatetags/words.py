@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import uuid
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +47,12 @@ def _read_mark(path: str) -> str:
     if not isinstance(found, str):
         return "0"
     return hashlib.sha256(Path(found).read_bytes()).hexdigest()[:10]
+
+
+@register.simple_tag
+def once() -> SafeString:
+    """The key of a form that makes something: sent twice, it is done once (`workspaces/once.py`)."""
+    return format_html('<input type="hidden" name="once" value="{}">', uuid.uuid4().hex)
 
 
 @register.simple_tag
