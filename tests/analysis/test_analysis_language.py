@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import UTC, datetime
 
 import numpy as np
 import regex
@@ -9,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkworthy.analysis import words
-from talkworthy.analysis.language import detector, evidence, sums, tables
+from talkworthy.analysis.heads import Heads
+from talkworthy.analysis.language import Language, detector, evidence, leaning, sums, tables
 from talkworthy.analysis.letter_runs import FAMILIES, LENGTHS, MOST_READ, letter_runs
+from talkworthy.analysis.reasons import why
 from talkworthy.query.languages import LANGUAGES
+from talkworthy.schema import posts_table
 
 TEXTS = (
     "My order arrived broken, and nobody’s answering!",
@@ -98,3 +102,38 @@ def test_the_evidence_of_a_word_speaks_for_its_language():
 
 def test_every_language_that_can_be_found_has_a_name() -> None:
     assert not [code for code in tables().languages if code not in LANGUAGES]
+
+
+def test_what_a_source_usually_speaks_moves_a_short_post_and_nothing_that_is_plain():
+    short, plain = "Vi ses i morgen", "I would like to know when my order will be delivered"
+    held = detector().tables.languages
+    norwegian = np.stack([leaning({"nb": 0.95}, held)] * 2)
+    (alone, before, _), (english, _, _) = detector().best([short, plain])
+    (moved, after, decided), (same, sure, _) = detector().best([short, plain], leanings=norwegian)
+    assert alone in ("da", "nb") and (moved, decided) == ("nb", True)
+    assert after > before or alone != "nb"
+    assert (english, same) == ("en", "en") and sure > 0.95
+
+
+def test_what_is_known_beforehand_is_bounded_and_of_nothing_nothing():
+    held = detector().tables.languages
+    told = leaning({"de": 1.0}, held)
+    assert told.max() <= 3 and told.min() >= -1 and not leaning({}, held).any()
+
+
+def test_words_that_say_nothing_stay_undecided_whatever_the_source_speaks():
+    texts = ["Xqzt Wvbnk Zzzrt", "ok ok", "", "12345 :-)"]
+    told = np.stack([leaning({"de": 1.0}, detector().tables.languages)] * len(texts))
+    assert not any(decided for _, _, decided in detector().best(texts))
+    assert not any(decided for _, _, decided in detector().best(texts, leanings=told))
+
+
+def test_the_analyser_knows_sources_and_why_says_what_their_languages_did():
+    text, shares, noon = "Vi ses i morgen", {"nb": 0.97, "en": 0.03}, datetime(2026, 3, 1, 12, tzinfo=UTC)
+    rows = [{"uid": f"a:{source}", "text": text, "published_at": noon, "source": source} for source in ("s1", "s2")]
+    posts = posts_table(rows).to_batches()[0]
+    found, alone = (Language(spoken=spoken).annotate(posts).to_pylist() for spoken in ({"s1": shares}, None))
+    assert found[0]["detected_language"] == "nb" and found[1] == alone[1]
+    reason = why({"text": text, "source": "s1"}, "language", Heads(spoken={"s1": shares}))
+    assert reason.answer == "nb" and "its source speaks nb 97%, en 3%; the words alone say" in reason.note
+    assert "its source" not in why({"text": text, "source": "s2"}, "language", Heads(spoken={"s1": shares})).note

@@ -15,15 +15,24 @@ class Heads:
     """The heads of one pipeline, and how sure their answers must be.
 
     `own` stand in the place of shipped ones of the same name; `sure` says, by column, below which probability an
-    answer is "undecided", where that is another than the model's own. `mark` is what annotations cite beside the
+    answer is "undecided", where that is another than the model's own; `spoken`, by source, which share of what it
+    brought is in which language. `mark` is what annotations cite beside the
     pipeline's version: empty where everything is as shipped.
     """
 
-    def __init__(self, own: Sequence[Head] = (), *, sure: Mapping[str, float] = NONE_SET, mark: str = "") -> None:
+    def __init__(
+        self,
+        own: Sequence[Head] = (),
+        *,
+        sure: Mapping[str, float] = NONE_SET,
+        spoken: Mapping[str, Mapping[str, float]] | None = None,
+        mark: str = "",
+    ) -> None:
         replaced = {held.model.name: held for held in own}
         self._held = {name: replaced.get(name) or head(name) for name in IN_PIPELINE}
         self.scorer = Scorer(list(self._held.values()))
         self.sure = sure
+        self.spoken = spoken or {}
         self.mark = mark
 
     def head(self, name: str) -> Head:

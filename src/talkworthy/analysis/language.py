@@ -6,7 +6,7 @@ signs are not read, nor what stands behind the first 160 characters. Below ten l
 probability, the answer is "undecided".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -96,6 +96,13 @@ LIKE_LARGER = {"pcm": "en"}
 SURE_OF_SMALLER = 0.62
 """Of 5,000 English tweets 52 were called Pidgin, with this 12; of 1,021 in Pidgin 968, with this 922."""
 
+LEANS, MOST_LEANING, LEAST_LEANING, OTHERWISE = 0.5, 3.0, -1.0, 0.25
+"""How much of what a source usually speaks counts beside the words of a post, in natural-log units how far it moves an
+answer at most to either side, and which share of the source is taken to speak anything at all."""
+
+SAID_ALONE = 0.75
+"""Words that say less than this part of the least probability by themselves are undecided, whoever speaks."""
+
 _SCRIPTS = (*ONE_LANGUAGE, "Han")
 _HAN = _SCRIPTS.index("Han")
 _KANA = [_SCRIPTS.index("Hiragana"), _SCRIPTS.index("Katakana")]
@@ -165,26 +172,49 @@ def probabilities(added: Floats, many: Floats, held: Tables) -> Floats:
     return np.asarray(grown / grown.sum(axis=1, keepdims=True), np.float32)
 
 
+def leaning(shares: Mapping[str, float], languages: Sequence[str]) -> Floats:
+    """What a source's usual languages say beforehand of each language, in natural-log units; of none, nothing."""
+    if not shares:
+        return np.zeros(len(languages), np.float32)
+    held = np.array([shares.get(language, 0.0) for language in languages], np.float32)
+    expected = held * (1 - OTHERWISE) * len(languages) + OTHERWISE
+    return np.asarray(np.clip(LEANS * np.log(expected), LEAST_LEANING, MOST_LEANING), np.float32)
+
+
+def leaned(chances: Floats, leanings: Floats) -> Floats:
+    """Probabilities with what was known beforehand."""
+    grown = np.asarray(chances * np.exp(leanings), np.float32)
+    return np.asarray(grown / np.maximum(grown.sum(axis=1, keepdims=True), 1e-30), np.float32)
+
+
 class Detector:
     """Reads languages of many texts at once, and remembers nothing of them."""
 
     def __init__(self, held: Tables) -> None:
         self.tables = held
 
-    def best(self, texts: Sequence[str], *, sure: float | None = None) -> list[tuple[str, float, bool]]:
+    def best(
+        self, texts: Sequence[str], *, sure: float | None = None, leanings: Floats | None = None
+    ) -> list[tuple[str, float, bool]]:
         """Best guess, its probability, and whether it is sure enough to be given, for each text.
 
-        `sure` is the least probability that is given, where it is another than the model's own.
+        `sure` is the least probability that is given, where it is another than the model's own. `leanings`: what is
+        known beforehand of each text, see `leaning`.
         """
         least = self.tables.undecided_below if sure is None else sure
-        return [
-            found for at in range(0, len(texts), _TOGETHER) for found in self._best(texts[at : at + _TOGETHER], least)
-        ]
+        found: list[tuple[str, float, bool]] = []
+        for at in range(0, len(texts), _TOGETHER):
+            beforehand = None if leanings is None else leanings[at : at + _TOGETHER]
+            found += self._best(texts[at : at + _TOGETHER], least, beforehand)
+        return found
 
-    def _best(self, texts: Sequence[str], least: float) -> Iterator[tuple[str, float, bool]]:
+    def _best(self, texts: Sequence[str], least: float, leanings: Floats | None) -> Iterator[tuple[str, float, bool]]:
         runs = letter_runs(texts, _SCRIPTS)
         many = np.asarray(np.sum([np.diff(starts) for starts in runs.starts], axis=0), np.float32)
         chances = self._settled(probabilities(sums(runs, self.tables), many, self.tables))
+        alone = chances.max(axis=1)
+        if leanings is not None:
+            chances = leaned(chances, leanings)
         first = chances.argmax(axis=1)
         top = chances[np.arange(len(first)), first]
         han = runs.scripts[:, _HAN]
@@ -194,7 +224,7 @@ class Detector:
         besides = np.where(runs.scripts[:, _KANA].any(axis=1), han, 0)  # Japanese is written with Han, too
         told = one.sum(axis=1) * 2 > written - besides
         told &= one[np.arange(len(first)), strongest] > 0
-        given = (top >= least) & ((written >= FEWEST_LETTERS) | (han * 2 > written))
+        given = (top >= least) & (alone >= least * SAID_ALONE) & ((written >= FEWEST_LETTERS) | (han * 2 > written))
         for row in range(len(first)):
             if told[row]:
                 yield ONE_LANGUAGE[_SCRIPTS[strongest[row]]], 0.99, True
@@ -227,16 +257,25 @@ class Language:
     requires = ("title", "text")
     assigns = ("detected_language", "language_probability")
 
-    def __init__(self, *, sure: float | None = None) -> None:
+    def __init__(self, *, sure: float | None = None, spoken: Mapping[str, Mapping[str, float]] | None = None) -> None:
+        """`spoken`: the share of each language in what a source brought, by the source's key."""
         self.sure = sure
+        held = detector().tables.languages if spoken else ()
+        self.leanings = {source: leaning(shares, held) for source, shares in (spoken or {}).items()}
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with both columns; probability is that of the best guess, also where it is not given."""
-        found = detector().best(full_texts(batch), sure=self.sure)
+        found = detector().best(full_texts(batch), sure=self.sure, leanings=self._beforehand(batch))
         batch = batch.append_column(
             self.assigns[0], pa.array([guess if sure else UNDECIDED for guess, _, sure in found], pa.string())
         )
         return batch.append_column(self.assigns[1], pa.array([chance for _, chance, _ in found], pa.float32()))
+
+    def _beforehand(self, batch: pa.RecordBatch) -> Floats | None:
+        if not self.leanings or "source" not in batch.schema.names:
+            return None
+        nothing = np.zeros(len(detector().tables.languages), np.float32)
+        return np.stack([self.leanings.get(source, nothing) for source in batch["source"].to_pylist()] or [nothing])
 
 
 def evidence(text: str, language: str) -> list[Weighed]:

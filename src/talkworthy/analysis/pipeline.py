@@ -111,7 +111,7 @@ def pipeline_of(heads: "Heads | None", tier: str = FAST) -> Pipeline:
     asked = heads or shipped()
     held = Tier(tier, asked)
     sentiment, intent, urgency = judging(asked, held)
-    language = Language(sure=asked.sure.get("detected_language"))
+    language = Language(sure=asked.sure.get("detected_language"), spoken=asked.spoken)
     told = [Answered(held)] if tier == CASCADE else []
     return Pipeline(
         [Extraction(), language, sentiment, intent, *told, Folded(), urgency, Duplicates()], name=tier, mark=asked.mark

@@ -63,7 +63,7 @@ def why(post: Mapping[str, Any], task: str, heads: Heads | None = None) -> Reaso
     whole = f"{post['title']}\n{text}" if post.get("title") else text
     asked = heads or shipped()
     if task == "language":
-        return _language(whole, asked)
+        return _language(whole, asked, asked.spoken.get(str(post.get("source") or ""), {}))
     if was_careful(post):
         tier = Tier(CAREFUL, asked)
         if task == "sentiment" and tier.is_careful(sentiment.NAME):
@@ -97,13 +97,18 @@ def _by_model(task: str, answer: str, probability: float, found: list[Weighed], 
     return Reason(task, answer, round(probability, 4), evidence, card.name, card.version, card.scores, note)
 
 
-def _language(whole: str, heads: Heads) -> Reason:
+def _language(whole: str, heads: Heads, spoken: Mapping[str, float]) -> Reason:
     card = model(language.NAME)
     least = heads.sure.get("detected_language", card.undecided_below)
-    guess, chance, sure = language.detector().best([whole], sure=least)[0]
+    beforehand = language.leaning(spoken, language.tables().languages)[None]
+    guess, chance, sure = language.detector().best([whole], sure=least, leanings=beforehand)[0]
     note = "" if sure else f"best guess {guess}; fewer than {language.FEWEST_LETTERS} letters, or below {least:.0%}"
     if guess not in card.labels:
         note = note or "its script is used by this language alone"
+    elif spoken:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in sorted(spoken.items(), key=lambda one: -one[1])[:3])
+        alone, by_words, _sure = language.detector().best([whole], sure=least)[0]
+        note = "; ".join(filter(None, (note, f"its source speaks {told}; the words alone say {alone} {by_words:.0%}")))
     return _by_model("language", guess if sure else UNDECIDED, chance, language.evidence(whole, guess), card, note)
 
 

@@ -19,6 +19,7 @@ from talkworthy.learning.models import (
     Label,
     LearnedTie,
     Pair,
+    SpokenLanguages,
     Sureness,
     TaughtTouchpoint,
     TrainedModel,
@@ -215,6 +216,16 @@ def set_sureness(
         made, _created = Sureness.objects.update_or_create(workspace=workspace, task=task, defaults={"least": least})
         note_change(workspace, verb="change", thing=made, by=by, now=now, before={task: before}, after={task: least})
     return before
+
+
+def let_habits_answer(workspace: Workspace, answers: bool, *, by: User | None, now: datetime) -> None:
+    """Let what sources usually speak count for short posts, or no longer."""
+    with transaction.atomic():
+        habits = get_object_or_404(SpokenLanguages.objects.select_for_update(), workspace=workspace)
+        before, after = apply_changes(habits, {"answers": answers})
+        if after:
+            habits.save(update_fields=["answers"])
+            note_change(workspace, verb="change", thing=habits, by=by, now=now, before=before, after=after)
 
 
 def say_of_pair(

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from talkworthy.analysis.similarity import NAME as SIMILAR
+from talkworthy.learning.habits import habits_of
 from talkworthy.learning.models import Sureness, TrainedModel
 from talkworthy.learning.stores import file_of
 from talkworthy.listening.chosen import Chosen, ModelFile
@@ -62,4 +63,12 @@ def chosen_of(workspace: Workspace, choice: Choice) -> Chosen:
         for trained in found.order_by("task")
         if choice.models[trained.task] == trained.number
     ]
-    return Chosen(tuple(files), tuple(sorted(choice.sure.items())), settings.CONFIGURATION.analysis_tier)
+    habits = habits_of(workspace)
+    spoken = {source: tuple(told["shares"].items()) for source, told in (habits.sources if habits else {}).items()}
+    return Chosen(
+        tuple(files),
+        tuple(sorted(choice.sure.items())),
+        settings.CONFIGURATION.analysis_tier,
+        tuple(sorted(spoken.items())),
+        habits.number if habits else 0,
+    )

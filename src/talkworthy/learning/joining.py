@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from talkworthy.hooks import joins
 from talkworthy.learning.choosing import answering_now, chosen_of
+from talkworthy.learning.habits import look_at_habits
 from talkworthy.learning.looking import look_at_drift
 from talkworthy.learning.models import CarriedTie, Label, LearnedTie, Pair
 from talkworthy.learning.noting import note_label
@@ -68,6 +69,12 @@ def node_answer_undone(workspace: Workspace, overrides: Sequence[int], now: date
 def looks_due(now: datetime) -> int:
     """One workspace's weekly look at drift."""
     return look_at_drift(now=now)
+
+
+@joins(specname="work_due")
+def habits_due(now: datetime) -> int:
+    """Once a day what the sources of a workspace speak."""
+    return look_at_habits(now=now)
 
 
 @joins(specname="work_due")

@@ -113,6 +113,21 @@ class Sureness(models.Model):
         return f"{self.task} from {self.least:.0%}"
 
 
+class SpokenLanguages(models.Model):
+    """Which languages the sources of a workspace usually speak: what is known of a short post beforehand."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField(default=0)
+    """Which is cited; another one where a source's languages moved."""
+    sources = models.JSONField(default=dict)
+    """By the key of a source: how many posts told, and the share of each language."""
+    answers = models.BooleanField(default=True)
+    looked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"languages of {len(self.sources)} sources"
+
+
 class DriftLook(models.Model):
     """What the newest weekly look at a task's posts found, for the page and for alerts."""
 

@@ -24,14 +24,16 @@ from talkworthy.learning.models import (
     LearnedTie,
     Pair,
     Sample,
+    SpokenLanguages,
     Sureness,
     TaughtTouchpoint,
     TrainedModel,
 )
 from talkworthy.learning.tying import Example, Learned, examples_of, learned_from
 from talkworthy.learning.tying import words_of as words_in
+from talkworthy.listening.collecting import source_key
 from talkworthy.listening.filters import Filter
-from talkworthy.listening.models import Job, Monitor
+from talkworthy.listening.models import Job, Monitor, Source
 from talkworthy.listening.selectors import mentions
 from talkworthy.listening.selectors.mentions import Post
 from talkworthy.listening.stores import archive_of
@@ -215,6 +217,28 @@ def words_of(posts: Sequence[int], *, viewer: Member) -> dict[int, str]:
     scan = Scan(columns=("id", "title", "text"), ids=tuple(posts))
     rows = archive_of(viewer.workspace).table(scan).to_pylist()
     return {row["id"]: row["text"] or row["title"] or "" for row in rows}
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """What a source usually speaks: its name, from how many posts that was told, and the languages with shares."""
+
+    name: str
+    posts: int
+    shares: Sequence[tuple[str, float]]
+
+
+def speaking(*, viewer: Member) -> tuple[SpokenLanguages | None, list[Speaking]]:
+    """What the workspace's sources speak, and whether that counts; None before anybody looked."""
+    habits = SpokenLanguages.objects.filter(workspace_id=viewer.workspace_id).first()
+    if habits is None or not habits.sources:
+        return habits, []
+    names = {source_key(source): source.name for source in Source.objects.filter(workspace_id=viewer.workspace_id)}
+    found = [
+        Speaking(names.get(key, key), told["posts"], list(told["shares"].items()))
+        for key, told in habits.sources.items()
+    ]
+    return habits, sorted(found, key=lambda one: (-one.posts, one.name))
 
 
 def pairs(*, viewer: Member) -> QuerySet[Pair]:

@@ -16,6 +16,7 @@ app_name = "learning"
 
 urlpatterns: list[URLPattern] = [
     path("settings/models/", views.models, name="models"),
+    path("settings/models/languages/switch/", views.switch_habits, name="switch_habits"),
     path("settings/models/<slug:task>/train/", views.train, name="train"),
     path("settings/models/<slug:task>/activate/<int:number>/", views.activate, name="activate"),
     path("settings/models/<slug:task>/sure/", views.sure, name="sure"),

@@ -39,7 +39,14 @@ def models(request: MemberRequest) -> HttpResponse:
     """What each model learned here, and how it does."""
     found = selectors.task_pages(viewer=request.member)
     pages = [(page, TASK[page.task], [(one, _verdict(one.comparison)) for one in page.trained]) for page in found]
-    context = {"pages": pages, "crossings": [_crossing(request, one) for one in quality.crossed(viewer=request.member)]}
+    habits, speaking = selectors.speaking(viewer=request.member)
+    told = [(one, [(language_name(code), share) for code, share in one.shares]) for one in speaking]
+    context = {
+        "pages": pages,
+        "habits": habits,
+        "speaking": told,
+        "crossings": [_crossing(request, one) for one in quality.crossed(viewer=request.member)],
+    }
     return render(request, "learning/models.html", context)
 
 
@@ -58,6 +65,17 @@ def quality_csv(request: MemberRequest) -> HttpResponse:
                     shares = [part for share in (cell.precision, cell.recall) for part in _figures(share)]
                     writer.writerow([plain(part) for part in (task, model, one.by if value else "", value, *shares)])
     return answer
+
+
+@require_POST
+@permission_required(Permission.TRAIN_MODELS)
+def switch_habits(request: MemberRequest) -> HttpResponse:
+    """Let what sources usually speak count, or no longer; the page has the way back."""
+    answers = request.POST.get("answers") == "yes"
+    actions.let_habits_answer(request.workspace, answers, by=request.user, now=timezone.now())
+    said = _("It counts from the next posts on.") if answers else _("It counts no longer, from the next posts on.")
+    messages.success(request, said)
+    return redirect("learning:models", request.workspace.slug)
 
 
 @require_POST

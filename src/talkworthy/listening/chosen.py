@@ -62,11 +62,15 @@ class Chosen:
     sure: tuple[tuple[str, float], ...] = ()
     tier: str = "fast"
     """Which tier answers beside them."""
+    spoken: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
+    """By the key of a source, which share of what it brought is in which language."""
+    spoken_number: int = 0
+    """Under which number annotations cite that."""
 
     @property
     def is_as_shipped(self) -> bool:
         """Whether nothing was chosen."""
-        return not self.files and not self.sure
+        return not self.files and not self.sure and not self.spoken
 
 
 AS_SHIPPED = Chosen()
@@ -79,6 +83,8 @@ def chosen_for(workspace: "Workspace") -> Chosen:
         tuple(file for answer in answers for file in answer.files),
         tuple(limit for answer in answers for limit in answer.sure),
         settings.CONFIGURATION.analysis_tier,
+        tuple(source for answer in answers for source in answer.spoken),
+        max((answer.spoken_number for answer in answers), default=0),
     )
 
 
@@ -95,8 +101,10 @@ def heads_for(chosen: Chosen) -> Heads | None:
             log.error("the shipped model answers %s: %s", file.task, error)
         else:
             marks.append(f"+{file.task}.{file.number}")
+    marks += [f"+language.{chosen.spoken_number}"] if chosen.spoken else []
     marks += [f"~{column.removeprefix('detected_')}.{round(100 * least)}" for column, least in chosen.sure]
-    return Heads(heads, sure=dict(chosen.sure), mark=" ".join(marks))
+    spoken = {source: dict(shares) for source, shares in chosen.spoken}
+    return Heads(heads, sure=dict(chosen.sure), spoken=spoken, mark=" ".join(marks))
 
 
 @lru_cache(maxsize=REMEMBERED)
