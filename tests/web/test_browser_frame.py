@@ -10,6 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, sync_playwright
 
 from talkworthy.ecosystem import actions as ecosystem
+from talkworthy.learning.models import Label, Pair
 from talkworthy.listening.models import Alert, AlertRule, Job, Monitor, Source
 from talkworthy.people import actions as people
 from talkworthy.people.models import LinkSuggestion
@@ -69,6 +70,16 @@ PAGES = [
     "settings/data/",
     "settings/erasure/",
     "settings/audit/",
+    "settings/models/",
+    "settings/models/sentiment/quality/",
+    "settings/models/sentiment/labels/",
+    "settings/models/sentiment/label/",
+    "settings/models/sentiment/undecided/",
+    "settings/models/sentiment/drift/",
+    "settings/models/recompute/",
+    "settings/models/labels/import/",
+    "settings/models/same-matter/",
+    "touchpoints/{touchpoint}/examples/",
     "follow/?words=Acme%20Router",
 ]
 ACCOUNT = ["profile/", "password/change/", "2fa/"]
@@ -112,6 +123,7 @@ def filled_pages(workspace, alice) -> dict[str, int]:
         workspace=workspace, by=alice, verb="change", noun="monitor", key="1", after={"a": "b" * 200}
     )
     Source.objects.filter(pk=source.pk).update(last_fetch_at=timezone.now())
+    _labels(workspace)
     return {
         "source": source.pk,
         "job": job.pk,
@@ -120,6 +132,23 @@ def filled_pages(workspace, alice) -> dict[str, int]:
         "person": _person(workspace, alice),
         "touchpoint": _touchpoint(workspace, alice),
     }
+
+
+def _labels(workspace) -> None:
+    """Labels drawn by lot in three languages, one of which has too few, and pairs that were judged."""
+    for number in range(90):
+        told = {"value": "positive", "answer": "positive" if number % 3 else "undecided", "drawn": True}
+        language, channel = ("en", "de", "en", "zh")[number % 4 if number % 12 == 3 else number % 3], "mastodon"
+        where = {"language": language, "channel": channel, "model": "fast 1.0 +sentiment.1 ~sentiment.60"}
+        Label.objects.create(workspace=workspace, uid=f"a:{number}", post_id=number, task="sentiment", **told, **where)
+        pair = {
+            "first_uid": f"a:{number}",
+            "second_uid": f"b:{number}",
+            "first_id": 1,
+            "second_id": 2,
+            "model": "similar",
+        }
+        Pair.objects.create(workspace=workspace, same=number % 2 == 0, probability=0.6 + number % 40 / 100, **pair)
 
 
 def _case(workspace, alice) -> int:
