@@ -52,6 +52,11 @@ def test_an_empty_box_offers_the_pages(client_of, carol):
     assert "Trends" in said and "Search posts" not in said
 
 
+def test_the_box_leads_to_a_section_of_the_settings_where_one_may(client_of, alice, carol):
+    assert "/acme/settings/targets/" in client_of(alice).get("/acme/jump/", {"q": "targ"}).content.decode()
+    assert "/acme/settings/targets/" not in client_of(carol).get("/acme/jump/", {"q": "targ"}).content.decode()
+
+
 def test_what_is_typed_is_never_taken_for_html(client_of, carol):
     assert "<script>" not in client_of(carol).get("/acme/jump/", {"q": "<script>"}).content.decode()
 

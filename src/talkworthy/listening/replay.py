@@ -89,7 +89,7 @@ def backtest(
         "kept": len(found) - len(added),
         "added": len(added),
         "lost": len(lost),
-        "scanned": archive.stats().rows,
+        "scanned": _posts_between(archive, since, until),
         "seconds": round(time.perf_counter() - began, 3),
         "days": [
             {"day": day, "old": before.get(day, 0), "new": after.get(day, 0)}
@@ -99,6 +99,13 @@ def backtest(
         "lost_sample": _uids(archive, lost[-LISTED:]),
         "sample": _uids(archive, np.array(sorted(chance.sample(found.tolist(), min(SAMPLE, len(found)))), np.int64)),
     }
+
+
+def _posts_between(archive: Archive, since: datetime | None, until: datetime | None) -> int:
+    if since is None and until is None:
+        return archive.stats().rows
+    found: int = archive.count(Scan(since=since, until=until, order=None))["posts"][0].as_py()
+    return found
 
 
 def rematch(

@@ -9,6 +9,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.signals import password_changed, password_reset, password_set, user_logged_in
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
@@ -35,9 +36,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         ),
         "enter_current_password": gettext_lazy("That is not the password that you have now. Type it once more."),
         "incorrect_password": gettext_lazy("That is not your password. Type it once more."),
-        "incorrect_code": gettext_lazy(
-            "This code is not right, or too old. Wait for the next one of the app, and type that."
-        ),
         "too_many_login_attempts": gettext_lazy(
             "Too many attempts failed. Wait five minutes, or let us send you a link for a new password."
         ),
@@ -61,6 +59,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_user_search_fields(self) -> list[str]:
         """What a search for people looks at."""
         return ["email", "name"]
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """The second factor, whose errors say what to do."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": gettext_lazy("This code is not right, or too old. Type the one that the app shows now.")
+    }
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]

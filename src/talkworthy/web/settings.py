@@ -112,6 +112,7 @@ ACCOUNT_MAX_EMAIL_ADDRESSES = 1  # the one that an administrator gave: a provide
 SOCIALACCOUNT_ADAPTER = "talkworthy.web.accounts.ProviderAdapter"
 SOCIALACCOUNT_PROVIDERS = providers_of(CONFIGURATION.identity_provider)
 SIGN_IN_FORM_TARGETS = form_targets_of(CONFIGURATION.identity_provider)
+MFA_ADAPTER = "talkworthy.web.accounts.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Talkworthy"
 
