@@ -186,7 +186,7 @@ def test_work_whose_worker_died_is_done_by_the_next_and_given_up_after_three(fil
         assert claimed == job
     run_job(claimed, Listener(filled))
     job.refresh_from_db()
-    assert job.state == "failed" and "several times" in job.error
+    assert job.state == "failed" and "ended 3 times" in job.error
 
 
 def test_a_mark_replaces_the_one_before_and_can_be_taken_back(acme, bob):
