@@ -6,17 +6,17 @@ from typing import ClassVar
 import pytest
 
 from talkworthy.connectors import registry
-from talkworthy.connectors.contract import Capabilities, Checked, Page, Parsed
+from talkworthy.connectors.contract import Capabilities, Checked, Kind, Page, Parsed, Setting
 from talkworthy.connectors.payload import Payload
 
 
 class Scripted:
-    """Fetches what stands in `script`, one step a call: a page is returned, an error is raised."""
+    """Fetches what stands in `script`, one step a call: a page is returned, an error is raised, a function asked."""
 
     name: ClassVar = "scripted"
     title: ClassVar = "Scripted"
     about: ClassVar = "What a test wrote down."
-    settings: ClassVar = ()
+    settings: ClassVar = (Setting(name="token", label="Token", kind=Kind.SECRET),)
     capabilities: ClassVar = Capabilities()
 
     def __init__(self):
@@ -26,6 +26,8 @@ class Scripted:
     def fetch(self, http, settings, cursor, *, now):
         self.cursors.append(cursor)
         step = self.script.pop(0) if self.script else Page(cursor=cursor)
+        if callable(step):
+            step = step(cursor)
         if isinstance(step, Exception):
             raise step
         return step

@@ -129,6 +129,34 @@ def test_a_source_that_was_paused_while_it_was_fetched_stays_paused(source, chan
     assert fetched(source).state == "paused"
 
 
+@pytest.mark.parametrize("outcome", [GiveUp("no such address"), Page(cursor={"at": 1})])
+def test_a_source_that_was_changed_while_it_was_fetched_is_fetched_again_at_once(source, channel, alice, outcome):
+    def changing(cursor):
+        actions.change_source(source, secrets={"token": "b"}, by=alice, now=timezone.now())
+        return outcome
+
+    Source.objects.filter(pk=source.pk).update(claimed_until=timezone.now() + timedelta(minutes=10))
+    channel.script = [changing]
+    found = fetched(Source.objects.get(pk=source.pk))
+    assert (found.state, found.last_error, found.claimed_until) == ("new", "", None)
+    assert due_in(found) <= 0
+
+
+def test_a_stream_ends_when_its_source_is_changed(source, channel, alice, monkeypatch):
+    heard = []
+
+    def stream(_http, _settings, cursor):
+        for word in ("one", "two", "three"):
+            heard.append(word)
+            yield page(word, cursor={"at": word})
+            actions.change_source(source, secrets={"token": "b"}, by=alice, now=timezone.now())
+
+    monkeypatch.setattr(type(channel), "stream", staticmethod(stream), raising=False)
+    Worker().listen(source)
+    assert heard == ["one", "two"]
+    assert payloads_of(source.workspace).cursor(source_key(source)) == {"at": "two"}
+
+
 def test_secrets_of_another_key_ask_for_a_person(source, channel, settings):
     from talkworthy.workspaces.credentials import sealed
 

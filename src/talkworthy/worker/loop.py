@@ -18,11 +18,11 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections, connection
-from django.db.models import Q, QuerySet
+from django.db import close_old_connections, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from talkworthy.archive.keeper import Keeper, Retention
@@ -183,7 +183,7 @@ class Worker:
                 "due_at": due,
             }
             cursor = payloads_of(source.workspace).cursor(source_key(source))
-            _still_listening(source).update(**values, note=page.note, cursor=cursor, claimed_until=None)
+            _note(source, **values, note=page.note, cursor=cursor)
 
     def run_jobs(self) -> None:
         """Run the jobs that wait, one after the other."""
@@ -286,14 +286,15 @@ class Worker:
                     now = timezone.now()
                     if page.payloads or (now - began).total_seconds() > 15:
                         began = now
-                        alive = _still_listening(source).update(
+                        is_as_it_was = _note(
+                            source,
                             state=Source.State.HEALTHY,
                             last_error="",
                             failures=0,
                             last_fetch_at=now,
                             cursor=store.cursor(key),
                         )
-                        if not alive:
+                        if not is_as_it_was:
                             return
                     if self.stopping.is_set():
                         return
@@ -432,8 +433,20 @@ def _streams(source: Source) -> bool:
     return isinstance(connector, Streaming) and connector.capabilities.stream and bool(given.get("stream", True))
 
 
-def _still_listening(source: Source) -> QuerySet[Source]:
-    return Source.objects.filter(_DUE, pk=source.pk)
+def _note(source: Source, **values: Any) -> bool:
+    """Write down how it went, and that it is over.
+
+    Where the source was paused, deleted or given other settings meanwhile, that says nothing about it: it is only
+    over, it stays due as it is, and the answer is False.
+    """
+    row = Source.objects.filter(pk=source.pk)
+    with transaction.atomic():
+        standing = row.select_for_update().filter(_DUE).values_list("settings", "secrets").first()
+        if standing is None or (standing[0], bytes(standing[1])) != (source.settings, bytes(source.secrets)):
+            row.update(claimed_until=None)
+            return False
+        row.update(**values, claimed_until=None)
+        return True
 
 
 def _failed(source: Source, error: Exception, *, state: str, after: float) -> None:
@@ -441,11 +454,11 @@ def _failed(source: Source, error: Exception, *, state: str, after: float) -> No
     failures = source.failures + 1
     due = next_try(now=now, failures=failures, after=after, jitter=random.random())  # noqa: S311 - spreads retries
     log.info("source %s: %s", source.pk, error)
-    _still_listening(source).update(
+    _note(
+        source,
         state=state,
         last_error=str(error) or type(error).__name__,
         failures=failures,
         last_fetch_at=now,
         due_at=due,
-        claimed_until=None,
     )
