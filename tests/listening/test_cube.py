@@ -162,3 +162,16 @@ def test_a_batch_that_was_never_counted_is_not_forgotten(filled):
     Batch.objects.create(workspace=filled, name="source-9:1", created_at=NOW - timedelta(days=400))
     cube.prune_batches(filled, now=NOW + timedelta(days=400))
     assert Batch.objects.get(workspace=filled).name == "source-9:1"
+
+
+def test_counts_beyond_all_reason_are_none_and_stop_no_counting(filled, arrive, row, agree):
+    lie = {"likes": 2**63 - 1, "replies": 3, "shares": -(2**63), "taken_at": NOW}
+    said = {"uid": "feed:example.org:0", "published_at": NOW, "likes": 2**62, "views": 5, "taken_at": NOW}
+    rows = [row(70, engagement=lie), row(69.9, engagement=lie), row(69.8, engagement=None)]
+    arrive(filled, rows, observations=[said]).store_pending(now=NOW)
+    agree(filled)
+    [cell] = HourCube.objects.filter(workspace=filled, monitor=0, replies=6)
+    assert (cell.likes, cell.shares) == (0, 0)
+    assert archive_of(filled).get("feed:example.org:0")["engagement"]["views"] == 5
+    counted = archive_of(filled).count(Scan(), by=("channel",), engagement=True).to_pylist()
+    assert [group["engagement"] for group in counted] == [6]

@@ -10,9 +10,14 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from talkworthy.archive.durable import Damaged, sync_folder, write_durably
 from talkworthy.schema import OBSERVATION, POST, TOMBSTONE
+
+LARGEST_COUNT = 10**12
+"""A higher count is none: sums of such pass 64 bits, and then whatever adds them up fails, or turns below zero."""
+_COUNTS = frozenset({"replies", "shares", "likes", "views", "followers"})
 
 
 @dataclass(frozen=True, order=True)
@@ -49,8 +54,9 @@ class Spool:
         """Hand over what a fetch was parsed into; the same number again replaces it. Raises OSError."""
         self.folder.joinpath(_quoted(source)).mkdir(parents=True, exist_ok=True)
         sink = io.BytesIO()
-        _write_stream(sink, posts.cast(POST))
-        _write_stream(sink, (OBSERVATION.empty_table() if observations is None else observations).cast(OBSERVATION))
+        counts = OBSERVATION.empty_table() if observations is None else observations
+        _write_stream(sink, _believable(posts.cast(POST)))
+        _write_stream(sink, _believable(counts.cast(OBSERVATION)))
         _write_stream(sink, (TOMBSTONE.empty_table() if tombstones is None else tombstones).cast(TOMBSTONE))
         spooled = Spooled(source, seq)
         write_durably(self._path(spooled), sink.getbuffer())
@@ -97,6 +103,43 @@ class Spool:
 
     def _path(self, spooled: Spooled) -> Path:
         return self.folder / _quoted(spooled.source) / f"{spooled.seq:012d}.arrow"
+
+
+def _believable(rows: pa.Table) -> pa.Table:
+    """The rows without counts beyond LARGEST_COUNT either way."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_struct(field.type) and any(_is_count(inner) for inner in field.type):
+            rows = rows.set_column(place, field, _believable_struct(rows.column(place), field.type))
+        elif _is_count(field):
+            rows = rows.set_column(place, field, _believable_count(rows.column(place)))
+    return rows
+
+
+def _is_count(field: pa.Field) -> bool:
+    return field.name in _COUNTS
+
+
+def _believable_struct(column: pa.ChunkedArray, kind: pa.StructType) -> pa.ChunkedArray:
+    fields = [kind.field(place) for place in range(kind.num_fields)]
+    told = [pc.struct_field(column, field.name) for field in fields]
+    kept = [
+        _believable_count(values) if _is_count(field) else values for field, values in zip(fields, told, strict=True)
+    ]
+    if all(one is other for one, other in zip(told, kept, strict=True)):
+        return column
+    arrays = [pa.concat_arrays(values.chunks) for values in kept]
+    return pa.chunked_array([pa.StructArray.from_arrays(arrays, fields=fields, mask=_missing(column))])
+
+
+def _missing(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(pc.is_null(column).chunks)
+
+
+def _believable_count(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    is_one = pc.and_(pc.less_equal(values, LARGEST_COUNT), pc.greater_equal(values, -LARGEST_COUNT))
+    if pc.all(is_one, min_count=0).as_py():
+        return values
+    return pc.if_else(is_one, values, pa.scalar(None, values.type))
 
 
 def _quoted(source: str) -> str:

@@ -20,6 +20,7 @@ from talkworthy.schema.formats import (
     Wrong,
     from_activitystreams,
     post_from_json,
+    post_to_json,
     read_csv,
     read_jsonl,
     read_jsonl_lines,
@@ -347,6 +348,24 @@ def test_a_time_is_read_as_people_and_programs_write_it(text: str) -> None:
 def test_what_is_no_time_or_could_be_two_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         read_time(text)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1e300, float("inf"), float("nan")])
+def test_a_number_without_measure_is_no_time_and_no_rating(number: float) -> None:
+    with pytest.raises(ValueError, match="not a time"):
+        read_time(number)
+    post = {"uid": "a:b:c", "text": "x", "published_at": "2026-01-01"}
+    with pytest.raises(ValueError, match="published_at: not a time"):
+        post_from_json({**post, "published_at": number})
+    if abs(number) != 1e300:
+        with pytest.raises(ValueError, match="rating should be a number"):
+            post_from_json({**post, "rating": number})
+
+
+def test_a_rating_that_is_no_number_is_left_out_of_json() -> None:
+    assert post_to_json({"uid": "a:b:c", "rating": float("nan"), "place": {"latitude": float("inf")}}) == {
+        "uid": "a:b:c"
+    }
 
 
 # ActivityStreams

@@ -1,6 +1,7 @@
 """Posts as others bring them, made into exact rows and batches of schema POST."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,11 +117,14 @@ def _scalar(value: Any, type: pa.DataType, name: str) -> Any:
                 return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
             return bool(value)
         if pa.types.is_integer(type):
-            number = int(value) if isinstance(value, int | str) else int(float(value))
-            if not -(2**63) <= number < 2**63:
+            whole = int(value) if isinstance(value, int | str) else int(float(value))
+            if not -(2**63) <= whole < 2**63:
                 raise ValueError("too large")
-            return number
-        return float(value)
+            return whole
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError("not finite")
+        return number
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"{name} should be {'true or false' if pa.types.is_boolean(type) else 'a number'}") from error
 
@@ -183,6 +187,8 @@ def _written(value: Any) -> Any:
         return {name: written for name, item in value.items() if (written := _written(item)) is not None} or None
     if isinstance(value, list):
         return [_written(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     return value
 
 

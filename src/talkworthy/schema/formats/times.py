@@ -35,7 +35,7 @@ def read_time(value: object, *, day_first: bool | None = None) -> datetime:
     if isinstance(value, datetime):
         return _within(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _from_epoch(float(value))
+        return _from_epoch(value)
     if not isinstance(value, str):
         raise ValueError(f"not a time: {str(value)[:60]!r}")
     text = value.strip()
@@ -59,6 +59,8 @@ def read_time(value: object, *, day_first: bool | None = None) -> datetime:
 
 
 def _from_epoch(number: float) -> datetime:
+    if abs(number) > 1e18:  # a whole number may be too large for a float
+        raise ValueError("not a time: a number without measure")
     for unit in (1e14, 1e11):
         if abs(number) > unit:
             number /= 1e6 if unit == 1e14 else 1e3
