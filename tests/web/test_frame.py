@@ -52,6 +52,11 @@ def test_an_empty_box_offers_the_pages(client_of, carol):
     assert "Trends" in said and "Search posts" not in said
 
 
+def test_who_may_not_make_a_workspace_is_not_offered_to(client_of, alice, carol):
+    assert "/workspaces/new/" in client_of(alice).get("/acme/settings/").content.decode()
+    assert "/workspaces/new/" not in client_of(carol).get("/acme/settings/").content.decode()
+
+
 def test_the_box_leads_to_a_section_of_the_settings_where_one_may(client_of, alice, carol):
     assert "/acme/settings/targets/" in client_of(alice).get("/acme/jump/", {"q": "targ"}).content.decode()
     assert "/acme/settings/targets/" not in client_of(carol).get("/acme/jump/", {"q": "targ"}).content.decode()

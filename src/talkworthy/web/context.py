@@ -1,5 +1,6 @@
 """What every page's frame needs: where one is, who one is, and what waits."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from talkworthy.listening.models import Alert
 from talkworthy.responding.selectors.inbox import waiting_for
 from talkworthy.responding.situation import current_stop
 from talkworthy.workspaces.models import Member
-from talkworthy.workspaces.permissions import Permission, may
+from talkworthy.workspaces.permissions import Permission, Role, may
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -65,6 +66,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
     if member is None:
         return found
+    others = SimpleLazyObject(lambda: _others(member))
     rail, here = [stop for stop in RAIL if may(member.role, stop.needs)], _here(request)
     return found | {
         "rail": rail,
@@ -75,7 +77,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "sending_stop": current_stop(member.workspace_id) if getattr(member, "sending_is_stopped", False) else None,
         "waiting_cases": SimpleLazyObject(lambda: waiting_for(member)),
         "unseen_alerts": SimpleLazyObject(lambda: _unseen(member)),
-        "other_workspaces": SimpleLazyObject(lambda: _others(member)),
+        "other_workspaces": others,
+        "may_create_workspace": SimpleLazyObject(lambda: _may_create(member, others)),
     }
 
 
@@ -89,6 +92,12 @@ def _here(request: HttpRequest) -> str:
 
 def _unseen(member: Member) -> int:
     return Alert.objects.filter(workspace_id=member.workspace_id, seen_at=None).count()
+
+
+def _may_create(member: Member, others: Iterable[Member]) -> bool:
+    """As `may_create_workspaces` answers, from what is read for the menu anyway."""
+    roles = {member.role, *(other.role for other in others)}
+    return member.user.is_superuser or Role.ADMINISTRATOR.value in roles
 
 
 def _others(member: Member) -> list[Member]:
