@@ -6,9 +6,10 @@ import pytest
 
 from talkworthy.connectors.errors import AskForCredentials, GiveUp, TryLater, Unsure
 from talkworthy.notifying.models import Notification
+from talkworthy.people import actions as people_actions
 from talkworthy.responding import actions, delivering
 from talkworthy.responding.models import ApprovalRule, Autonomy, Delivery, Draft, Sender
-from talkworthy.routing.models import CaseChange, Message, Timer
+from talkworthy.routing.models import CaseChange, Conversation, Message, Timer
 
 from .conftest import NOW
 
@@ -340,12 +341,16 @@ def test_the_cap_an_hour_makes_it_wait_and_the_cap_a_person_stops_it(machine_dra
     decoy = Draft.objects.create(
         workspace=workspace, case=machine_draft.case, conversation=machine_draft.conversation, in_reply_to="x"
     )
-    from talkworthy.routing.models import Conversation
-
     elsewhere = Conversation.objects.create(workspace=workspace, channel="letterbox", first_at=NOW, last_at=NOW)
     Draft.objects.filter(pk=decoy.pk).update(conversation=elsewhere)
     Delivery.objects.create(
-        workspace=workspace, draft=decoy, draft_version=1, automatic=True, state="delivered", began_at=NOW
+        workspace=workspace,
+        draft=decoy,
+        draft_version=1,
+        automatic=True,
+        state="delivered",
+        began_at=NOW,
+        tried_at=NOW,
     )
     pass_time(timedelta(minutes=50))
     assert channel.texts == [] and Delivery.objects.get(draft=machine_draft).state == "waiting"
@@ -357,8 +362,6 @@ def test_a_machine_that_wrote_to_the_person_today_does_not_write_again(
     machine_draft, case, workspace, channel, pass_time
 ):
     machine_sends(machine_draft)
-    from talkworthy.routing.models import Conversation
-
     Autonomy.objects.update(cap_hour=50)
     elsewhere = Conversation.objects.create(workspace=workspace, channel="letterbox", first_at=NOW, last_at=NOW)
     decoy = Draft.objects.create(workspace=workspace, case=case, conversation=elsewhere, in_reply_to="x")
@@ -369,7 +372,53 @@ def test_a_machine_that_wrote_to_the_person_today_does_not_write_again(
         automatic=True,
         state="delivered",
         began_at=NOW - timedelta(hours=3),
+        tried_at=NOW - timedelta(hours=3),
         identity=case.requester,
     )
     pass_time()
     assert channel.texts == [] and "1 are allowed" in Delivery.objects.get(draft=machine_draft).error
+
+
+def test_what_waited_for_a_channel_that_was_down_counts_when_it_leaves(
+    machine_draft, case, source, workspace, channel, pass_time
+):
+    Autonomy.objects.update(cap_person_a_day=50)
+    times = {"first_at": NOW, "last_at": NOW}
+    other = Conversation.objects.create(workspace=workspace, channel="letterbox", root="letterbox::o", **times)
+    values = {"uid": "letterbox::o", "text": "Thanks", "sentiment": "positive", "intent": "praise", "language": "en"}
+    Message.objects.create(workspace=workspace, conversation=other, at=NOW, identity=case.requester, **values)
+    said = {"text": "Thank you too!", "made_by": "drafter 1", "in_reply_to": "letterbox::o", "known_until": NOW}
+    second = Draft.objects.create(workspace=workspace, case=case, conversation=other, source=source, **said)
+    for draft in (machine_draft, second):
+        machine_sends(draft)
+    channel.script = [TryLater("down", after=5400)] * 2
+    pass_time(timedelta(minutes=110))
+    assert len(channel.texts) == 1, "both were first tried more than an hour ago, and one an hour is allowed"
+
+
+def test_who_is_the_press_is_that_with_every_account_of_theirs(
+    machine_draft, case, workspace, people, channel, pass_time
+):
+    by = people["alice"].user
+    kept = {"basis": "interest", "basis_note": "They wrote.", "retain_until": NOW + timedelta(days=9)}
+    part, whole = (
+        people_actions.create_person(workspace, name=name, identities=accounts, by=by, now=NOW, **kept)
+        for name, accounts in (("Zoe", [case.requester]), ("Zoe Paper", []))
+    )
+    people_actions.give_role(whole, "press", source="member", by=by, now=NOW)
+    people_actions.merge_persons(part, whole, by=by, now=NOW)
+    machine_sends(machine_draft)
+    pass_time()
+    assert channel.texts == []
+
+
+def test_what_was_sent_otherwise_meanwhile_is_not_tried_again(delivery, draft, people, channel, pass_time):
+    channel.script = [GiveUp("not now")]
+    pass_time()
+    actions.recall_draft(draft, by=people["frank"], now=NOW)
+    actions.send_draft(draft, version=1, by=people["frank"], now=NOW + timedelta(hours=2))
+    for _click in range(2):
+        with pytest.raises(actions.Refused, match="sent otherwise"):
+            actions.retry_delivery(delivery, by=people["frank"], now=NOW + timedelta(hours=2))
+        pass_time(start=NOW + timedelta(hours=2))
+    assert channel.texts == ["You are welcome"]

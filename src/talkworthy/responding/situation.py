@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from talkworthy.analysis import urgency
+from talkworthy.people.forgetting import records_of
 from talkworthy.people.models import PersonRole
 from talkworthy.query import tokens
 from talkworthy.responding.approval import Approver, DraftFacts, Rule, Standing, Word, rules_for, standing
@@ -119,8 +120,9 @@ def situation_of(draft: Draft, *, now: datetime, but: Delivery | None = None) ->
     stop = current_stop(draft.workspace_id)
     if message is None or message.identity is None:
         return Situation(known=False, stopped=stop is not None)
-    identity, person = message.identity, message.identity.person_id
-    theirs = Q(identity=identity) | (Q(identity__person_id=person) if person else Q(pk=None))
+    identity, person = message.identity, message.identity.person
+    records = records_of(person) if person else []
+    theirs = Q(identity=identity) | Q(identity__person__in=records)
     alarms = _alarms(draft, theirs)
     ours = Message.objects.filter(workspace_id=draft.workspace_id, direction=Message.Direction.OUTWARD)
     earlier = ours.filter(conversation__in=Message.objects.filter(theirs).values("conversation"))
@@ -128,22 +130,22 @@ def situation_of(draft: Draft, *, now: datetime, but: Delivery | None = None) ->
     sent = sent.exclude(pk=but.pk) if but is not None else sent
     wrong = {warned.kind for warned in warnings_for(draft)}
     roles = (PersonRole.Role.INFLUENCER, PersonRole.Role.PRESS)
-    known_as = person and PersonRole.objects.filter(person_id=person, role__in=roles, until=None).exists()
+    known_as = PersonRole.objects.filter(person__in=records, role__in=roles, until=None).exists()
     return Situation(
         first_contact=not earlier.exists(),
         negative=message.sentiment not in ("neutral", "positive") or message.intent == "complaint",
         vulnerable=bool({"self-harm", "safety"} & alarms),
         legal="legal" in alarms or draft.case.priority == "risk",
         security="security" in alarms,
-        influencer=bool(known_as) or draft.case.influence >= INFLUENCE or (identity.followers or 0) >= FOLLOWERS,
+        influencer=known_as or draft.case.influence >= INFLUENCE or (identity.followers or 0) >= FOLLOWERS,
         automated=identity.is_automated or identity.is_ours,
         person_answered=_person_answered(draft),
         stopped=stop is not None,
         strange_link=Kind.STRANGE_LINK in wrong,
         personal=bool({Kind.ASKS_PERSONAL, Kind.TELLS_PERSONAL} & wrong),
-        sent_to_person_today=sent.filter(theirs, began_at__gte=now - timedelta(days=1)).count(),
+        sent_to_person_today=sent.filter(theirs, tried_at__gte=now - timedelta(days=1)).count(),
         sent_in_conversation=sent.filter(draft__conversation=draft.conversation_id).count(),
-        sent_this_hour=sent.filter(began_at__gte=now - timedelta(hours=1)).count(),
+        sent_this_hour=sent.filter(tried_at__gte=now - timedelta(hours=1)).count(),
     )
 
 

@@ -14,7 +14,7 @@ from talkworthy.responding.reasons import warning_in_words
 from talkworthy.responding.reply import warnings_for
 from talkworthy.responding.sending import limits_of, sending_connector
 from talkworthy.responding.situation import current_stop, standing_of
-from talkworthy.responding.states import DELIVERY
+from talkworthy.responding.states import DELIVERY, OPEN
 from talkworthy.responding.telling import case_address, concerned, tell
 from talkworthy.routing.models import Message
 from talkworthy.workspaces.audit import note_change
@@ -68,6 +68,9 @@ def retry_delivery(delivery: Delivery, *, by: Member, now: datetime) -> None:
         draft = Draft.objects.select_for_update().get(pk=locked.draft_id)
         if locked.state != Delivery.State.FAILED or draft.version != locked.draft_version:
             raise Refused(_("It cannot be tried again as it stands. Open the case, and send it from there."))
+        others = Delivery.objects.filter(draft=draft, state__in=[*LIVING, Delivery.State.DELIVERED])
+        if others.exists() or draft.state not in OPEN:
+            raise Refused(_("It was sent otherwise meanwhile. Open the case to see what became of it."))
         DELIVERY.step(locked.state, Delivery.State.WAITING)
         locked.state, locked.due_at, locked.attempts, locked.error = Delivery.State.WAITING, now, 0, ""
         locked.save()
