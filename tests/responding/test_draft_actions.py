@@ -122,7 +122,7 @@ def test_it_is_sent_once_however_often_the_button_is_pressed(draft, people):
 
 
 def test_a_dropped_draft_comes_back_and_an_empty_one_does_not_leave(draft, people):
-    actions.drop_draft(draft, by=people["frank"], now=NOW)
+    actions.drop_draft(draft, version=1, by=people["frank"], now=NOW)
     with pytest.raises(actions.Refused):
         actions.save_draft(draft, version=1, text="x", by=people["frank"], now=NOW)
     actions.restore_draft(draft, by=people["frank"], now=NOW)
@@ -158,3 +158,38 @@ def test_a_case_without_a_message_cannot_be_answered(case, people):
     Conversation.objects.all().delete()
     with pytest.raises(actions.Refused):
         actions.start_draft(case, by=people["frank"], now=NOW)
+
+
+def test_who_asks_twice_asks_once(draft, rule, people):
+    for _click in range(2):
+        assert actions.ask_approval(draft, by=people["frank"], now=NOW).state == "asked"
+    assert Notification.objects.filter(kind="approval asked", member=people["erin"]).count() == 1
+
+
+def test_what_was_refused_is_changed_before_it_is_asked_for_again(draft, rule, people):
+    actions.ask_approval(draft, by=people["frank"], now=NOW)
+    actions.refuse_draft(draft, version=1, why="Too short", by=people["erin"], now=NOW)
+    with pytest.raises(actions.Refused, match="Change it first"):
+        actions.ask_approval(draft, by=people["frank"], now=NOW)
+
+
+def test_a_rule_that_is_made_after_an_approval_can_be_met(draft, people, workspace):
+    actions.ask_approval(draft, by=people["frank"], now=NOW)
+    ApprovalRule.objects.create(workspace=workspace, name="Everything")
+    assert actions.ask_approval(draft, by=people["frank"], now=NOW).state == "asked"
+    assert actions.approve_draft(draft, version=1, by=people["erin"], now=NOW).state == "approved"
+
+
+def test_nobody_gives_up_what_they_have_not_read(draft, people):
+    actions.save_draft(draft, version=1, text="Gina's", by=people["gina"], now=NOW)
+    with pytest.raises(actions.Refused, match="newest version"):
+        actions.drop_draft(draft, version=1, by=people["frank"], now=NOW)
+    draft.refresh_from_db()
+    assert draft.state == "writing"
+
+
+def test_to_give_up_twice_is_to_give_up_once(draft, people):
+    for _click in range(2):
+        actions.drop_draft(draft, version=1, by=people["frank"], now=NOW)
+    draft.refresh_from_db()
+    assert draft.state == "dropped" and draft.changes.filter(new="dropped").count() == 1

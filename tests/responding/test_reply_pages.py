@@ -423,3 +423,13 @@ def test_a_number_that_cannot_be_read_saves_nothing_and_stands_there_again(clien
     assert not Autonomy.objects.filter(workspace=workspace).exists()
     assert client_of(alice).post("/acme/settings/replies/", asked | {"delay_seconds-answer": "60"}).status_code == 302
     assert Autonomy.objects.filter(workspace=workspace, level="draft").count() == 2
+
+
+@pytest.mark.parametrize("version", ["", "x", "²", "9" * 30])
+def test_a_version_that_is_no_number_is_an_old_one(erin, draft, version):
+    told = {"version": version, "text": "Other words", "do": "save", "source": "²"}
+    assert erin.post(f"/acme/replies/drafts/{draft.pk}/", told).status_code == 409
+    assert erin.post(f"/acme/replies/drafts/{draft.pk}/approve/", told).status_code == 302
+    assert erin.get("/acme/replies/deliveries/", {"before": version}).status_code == 200
+    draft.refresh_from_db()
+    assert draft.text == "You are welcome" and draft.state == "writing"

@@ -28,7 +28,7 @@ def notifications(request: MemberRequest) -> HttpResponse:
     """Everything that one was told, the newest first."""
     before = request.GET.get("before", "")
     found = selectors.notifications(viewer=request.member)
-    if before.isdigit():
+    if before.isdecimal():
         found = found.filter(pk__lt=int(before))
     rows = list(found.order_by("-pk")[: ON_A_PAGE + 1])
     older = f"?before={rows[ON_A_PAGE - 1].pk}" if len(rows) > ON_A_PAGE else ""
@@ -177,7 +177,7 @@ def _endpoint(
     state, before = request.GET.get("state", ""), request.GET.get("before", "")
     state = state if state in WebhookDelivery.State.values else ""
     rows = list(
-        selectors.deliveries(one, state=state, before=int(before) if before.isdigit() else None)[: ON_A_PAGE + 1]
+        selectors.deliveries(one, state=state, before=int(before) if before.isdecimal() else None)[: ON_A_PAGE + 1]
     )
     older = f"?state={state}&before={rows[ON_A_PAGE - 1].pk}" if len(rows) > ON_A_PAGE else ""
     here = reverse("notifying:endpoint", args=[request.workspace.slug, one.pk])

@@ -21,9 +21,17 @@ def ask_approval(draft: Draft, *, by: Member, now: datetime) -> Draft:
         locked = _locked(draft)
         if not locked.text.strip():
             raise Refused(_("There is nothing in it yet."))
-        if standing_of(locked).enough:
+        enough = standing_of(locked).enough
+        if locked.state == (Draft.State.APPROVED if enough else Draft.State.ASKED):
+            return locked  # the second of two clicks
+        if locked.state not in (Draft.State.WRITING, Draft.State.ASKED, Draft.State.APPROVED):
+            words = _("It cannot be given for approval: it is %(state)s. Change it first.")
+            raise Refused(words % {"state": locked.get_state_display()})
+        if enough:
             step(locked, Draft.State.APPROVED, by=by, now=now)
             return locked
+        if locked.state == Draft.State.APPROVED:
+            step(locked, Draft.State.WRITING, by=by, now=now, why=_("More approvals are asked for since."))
         step(locked, Draft.State.ASKED, by=by, now=now)
         tell(
             approvers(locked),

@@ -106,10 +106,16 @@ def save_draft(draft: Draft, *, version: int, by: Member | None, now: datetime, 
     return locked
 
 
-def drop_draft(draft: Draft, *, by: Member, now: datetime) -> None:
-    """Give it up; it can be brought back."""
+def drop_draft(draft: Draft, *, by: Member, now: datetime, version: int | None = None) -> None:
+    """Give it up; it can be brought back. Refused where somebody wrote on since the version that was read."""
     with transaction.atomic():
         locked = Draft.objects.select_for_update().get(pk=draft.pk)
+        if locked.state == Draft.State.DROPPED:
+            return  # the second of two clicks
+        if version is not None and locked.version != version:
+            raise Refused(_("It was changed after you read it. Read the newest version."))
+        if locked.state not in OPEN:
+            raise Refused(_("It is %(state)s and can no longer be changed.") % {"state": locked.get_state_display()})
         withdraw(locked, why=_("It was given up."), now=now)
         step(locked, Draft.State.DROPPED, by=by, now=now)
         note_change(locked.workspace, verb="drop", thing=locked, by=by.user, now=now)

@@ -66,7 +66,7 @@ def change(request: MemberRequest, draft_id: int) -> HttpResponse:
         if verb in UNSAVED:
             UNSAVED[verb](request, draft, now)
             return _back(request, draft.case)
-        version = int(request.POST.get("version", "0") or 0)
+        version = _number(request.POST.get("version", ""))
         changes = _changes(request, draft)
         if verb == "preview":
             return _previewed(request, draft, changes)
@@ -109,7 +109,7 @@ def presence(request: MemberRequest, number: int) -> HttpResponse:
     actions.note_presence(case, member=request.member, is_writing=writing, now=now)
     draft = selectors.open_draft(case, viewer=request.member)
     known = request.POST.get("version", "")
-    newer = draft if draft and known.isdigit() and draft.version > int(known) else None
+    newer = draft if draft and known.isdecimal() and draft.version > int(known) else None
     found = {"others": actions.others_here(case, viewer=request.member, now=now), "newer": newer, "case": case}
     return render(request, "responding/composer/presence.html", found)
 
@@ -181,7 +181,7 @@ def _machine(request: MemberRequest, draft: Draft, now: datetime) -> None:
 
 
 def _drop(request: MemberRequest, draft: Draft, now: datetime) -> None:
-    actions.drop_draft(draft, by=request.member, now=now)
+    actions.drop_draft(draft, version=_number(request.POST.get("version", "")), by=request.member, now=now)
     address = reverse("responding:restore_draft", args=[request.workspace.slug, draft.pk])
     offer_undo(request, _("The draft is given up."), address)
 
@@ -192,7 +192,7 @@ UNSAVED = {"drop": _drop}
 
 
 def _inserted(request: MemberRequest, draft: Draft, verb: str, argument: str, now: datetime) -> str:
-    number = int(argument) if argument.isdigit() else 0
+    number = _number(argument)
     if verb == "earlier":
         return selectors.draft_or_404(number, viewer=request.member).text
     snippet = snippet_or_404(number, viewer=request.member)
@@ -205,8 +205,11 @@ def _inserted(request: MemberRequest, draft: Draft, verb: str, argument: str, no
 
 
 def _earlier(request: MemberRequest, case: Case) -> str:
-    number = request.POST.get("earlier", "")
-    return selectors.draft_or_404(int(number) if number.isdigit() else 0, viewer=request.member).text
+    return selectors.draft_or_404(_number(request.POST.get("earlier", "")), viewer=request.member).text
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
 def _with(text: str, more: str) -> str:
@@ -219,9 +222,9 @@ def _changes(request: MemberRequest, draft: Draft) -> dict[str, Any]:
         name: request.POST[name].replace("\r\n", "\n")[:LONGEST] for name in FIELDS if name in request.POST
     }
     found.setdefault("text", draft.text)
-    source = request.POST.get("source", "")
-    if source.isdigit():
-        chosen = next((one for one in selectors.accounts_for(draft) if one.pk == int(source)), None)
+    source = _number(request.POST.get("source", ""))
+    if source:
+        chosen = next((one for one in selectors.accounts_for(draft) if one.pk == source), None)
         if chosen is not None:
             found["source"] = chosen
     return found

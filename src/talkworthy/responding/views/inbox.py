@@ -46,7 +46,7 @@ def rows(request: MemberRequest) -> HttpResponse:
     if listed.stamp == request.GET.get("stamp"):
         return HttpResponse(status=204)
     opened = request.GET.get("case", "")
-    case = Case.objects.filter(workspace=request.workspace, number=int(opened)).first() if opened.isdigit() else None
+    case = Case.objects.filter(workspace=request.workspace, number=int(opened)).first() if opened.isdecimal() else None
     found = {"listed": listed, "errors": errors, "page": {"case": case} if case else None, **_addresses(asked, listed)}
     return render(request, "responding/inbox/rows.html", {"asked": asked, "marks": _works(request), **found})
 
@@ -57,7 +57,7 @@ def take_next(request: MemberRequest) -> HttpResponse:
     """To the case that should be taken next."""
     asked = asked_of(request.GET)
     after = request.GET.get("after", "")
-    case = Case.objects.filter(workspace=request.workspace, number=int(after)).first() if after.isdigit() else None
+    case = Case.objects.filter(workspace=request.workspace, number=int(after)).first() if after.isdecimal() else None
     try:
         found = selectors.next_case(asked, viewer=request.member, now=timezone.now(), after=case)
     except QueryError:

@@ -35,7 +35,7 @@ def approve(request: MemberRequest, draft_id: int) -> HttpResponse:
     version = request.POST.get("version", "")
     try:
         approved = actions.approve_draft(
-            draft, version=int(version) if version.isdigit() else 0, by=request.member, now=timezone.now()
+            draft, version=int(version) if version.isdecimal() else 0, by=request.member, now=timezone.now()
         )
         enough = approved.state == approved.State.APPROVED
         messages.success(request, _("Approved.") if enough else _("Your approval is kept; others are still needed."))
@@ -53,7 +53,7 @@ def refuse(request: MemberRequest, draft_id: int) -> HttpResponse:
     try:
         actions.refuse_draft(
             draft,
-            version=int(version) if version.isdigit() else 0,
+            version=int(version) if version.isdecimal() else 0,
             why=request.POST.get("why", ""),
             by=request.member,
             now=timezone.now(),
@@ -71,7 +71,7 @@ def deliveries(request: MemberRequest) -> HttpResponse:
     tab = request.GET.get("show", "waiting")
     tab = tab if tab in ways.TABS else "waiting"
     before = request.GET.get("before", "")
-    rows = ways.deliveries(ways.TABS[tab], viewer=request.member, before=int(before) if before.isdigit() else None)
+    rows = ways.deliveries(ways.TABS[tab], viewer=request.member, before=int(before) if before.isdecimal() else None)
     here = reverse("responding:deliveries", args=[request.workspace.slug])
     more = len(rows) > ways.PAGE
     found = {
