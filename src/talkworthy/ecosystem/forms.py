@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from talkworthy.ecosystem.models import Promise, Touchpoint
 from talkworthy.query import check
 from talkworthy.workspaces.models import Member, Team, Workspace
+from talkworthy.workspaces.seen import SeenForm
 
 LONGEST_QUERY = 20_000
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -43,7 +44,7 @@ class Members(MemberField):
         return str(obj.user)
 
 
-class TouchpointForm(forms.Form):
+class TouchpointForm(SeenForm, forms.Form):
     """Name, kind, owner, team and query of a touchpoint."""
 
     name = forms.CharField(label=_("Name"), max_length=80)
@@ -72,7 +73,7 @@ class TouchpointForm(forms.Form):
         return _usable(str(self.cleaned_data["query"]))
 
 
-class PromiseForm(PromiseModelForm):
+class PromiseForm(SeenForm, PromiseModelForm):
     """The words of a promise, where it was made, and while it holds."""
 
     address = forms.URLField(label=_("Address"), max_length=500, required=False, assume_scheme="https")

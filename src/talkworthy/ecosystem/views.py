@@ -1,5 +1,8 @@
 """Pages of touchpoints: the list, one of them with its promises, and their forms."""
 
+from copy import copy
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -57,9 +60,8 @@ def edit(request: MemberRequest, touchpoint_id: int) -> HttpResponse:
     changed = selectors.touchpoint_or_404(touchpoint_id, viewer=request.member)
     if request.method == "POST":
         return _saved(request, changed)
-    start = {name: getattr(changed, name) for name in ("name", "kind", "about", "colour", "query")}
-    start |= {"owner": changed.owner_id, "team": changed.team_id}
-    return _editor(request, TouchpointForm(initial=start, workspace=request.workspace), changed)
+    form = TouchpointForm(initial=_held(changed), workspace=request.workspace, kept=True)
+    return _editor(request, form, changed)
 
 
 @require_POST
@@ -110,8 +112,8 @@ def edit_promise(request: MemberRequest, promise_id: int) -> HttpResponse:
     changed = selectors.promise_or_404(promise_id, viewer=request.member)
     place = changed.touchpoint
     if request.method != "POST":
-        return _promise_editor(request, PromiseForm(instance=changed), place, changed)
-    form = PromiseForm(request.POST)
+        return _promise_editor(request, PromiseForm(instance=changed, kept=True), place, changed)
+    form = PromiseForm(request.POST, instance=copy(changed), kept=True)
     if not form.is_valid():
         return _promise_editor(request, form, place, changed)
     try:
@@ -145,7 +147,8 @@ def restore_promise(request: MemberRequest, promise_id: int) -> HttpResponse:
 
 
 def _saved(request: MemberRequest, changed: Touchpoint | None) -> HttpResponse:
-    form = TouchpointForm(request.POST, workspace=request.workspace)
+    held = _held(changed) if changed is not None else {}
+    form = TouchpointForm(request.POST, initial=held, workspace=request.workspace, kept=changed is not None)
     if not form.is_valid():
         return _editor(request, form, changed)
     now = timezone.now()
@@ -161,6 +164,12 @@ def _saved(request: MemberRequest, changed: Touchpoint | None) -> HttpResponse:
         return _editor(request, form, changed)
     messages.success(request, said)
     return redirect("ecosystem:touchpoint", request.workspace.slug, kept.pk)
+
+
+def _held(touchpoint: Touchpoint) -> dict[str, Any]:
+    """A touchpoint as its form shows it."""
+    start = {name: getattr(touchpoint, name) for name in ("name", "kind", "about", "colour", "query")}
+    return start | {"owner": touchpoint.owner_id, "team": touchpoint.team_id}
 
 
 def _editor(request: MemberRequest, form: TouchpointForm, changed: Touchpoint | None) -> HttpResponse:

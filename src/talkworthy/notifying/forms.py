@@ -6,13 +6,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from talkworthy.notifying.events import EVENT_TYPES
+from talkworthy.workspaces.seen import SeenForm
 
 
 def _events() -> list[tuple[str, str]]:
     return [(kind.name, f"{kind.name}: {kind.when}") for kind in EVENT_TYPES if kind.name != "test"]
 
 
-class EndpointForm(forms.Form):
+class EndpointForm(SeenForm, forms.Form):
     """Where a program listens, and to what."""
 
     name = forms.CharField(label=_("Name"), max_length=80)

@@ -1,5 +1,7 @@
 """Pages of notifications, and of the endpoints that are told by webhook."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -110,7 +112,7 @@ def endpoint(request: MemberRequest, number: int) -> HttpResponse:
     """One endpoint: its settings, and every delivery with its answer."""
     one = selectors.endpoint_or_404(number, viewer=request.member)
     if request.method == "POST":
-        form = EndpointForm(request.POST)
+        form = EndpointForm(request.POST, initial=_held(one), kept=True)
         if form.is_valid():
             changes = {**form.cleaned_data, "events": sorted(form.cleaned_data["events"])}
             actions.change_endpoint(one, by=request.user, now=timezone.now(), **changes)
@@ -185,10 +187,9 @@ def _endpoint(
     tabs += [
         (str(label), f"{here}?state={value}", state == value, None) for value, label in WebhookDelivery.State.choices
     ]
-    now = {"name": one.name, "url": one.url, "events": one.events, "enabled": one.enabled}
     found = {
         "one": one,
-        "form": form or EndpointForm(initial=now),
+        "form": form or EndpointForm(initial=_held(one), kept=True),
         "made": made,
         "rows": rows[:ON_A_PAGE],
         "older": older,
@@ -196,3 +197,8 @@ def _endpoint(
         "types": EVENT_TYPES,
     }
     return render(request, "notifying/endpoint.html", found, status=status)
+
+
+def _held(one: Endpoint) -> dict[str, Any]:
+    """An endpoint as its form shows it."""
+    return {"name": one.name, "url": one.url, "events": one.events, "enabled": one.enabled}

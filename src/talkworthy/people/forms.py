@@ -13,6 +13,7 @@ from talkworthy.people.models import CrmAccount, Person, PersonRole, Segment
 from talkworthy.people.segments import people_query
 from talkworthy.query import QueryError
 from talkworthy.workspaces.models import Workspace
+from talkworthy.workspaces.seen import SeenForm
 
 KEPT = timedelta(days=730)
 """How long a record is kept unless somebody says otherwise."""
@@ -46,7 +47,7 @@ class BasisForm(forms.Form):
         return end_of(self.cleaned_data["retain_until"])
 
 
-class PersonForm(BasisForm):
+class PersonForm(SeenForm, BasisForm):
     """A person: name, organisation, and why the record may exist."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
@@ -114,7 +115,7 @@ class ConsentForm(forms.Form):
     )
 
 
-class OrganisationForm(forms.Form):
+class OrganisationForm(SeenForm, forms.Form):
     """An organisation."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
@@ -126,7 +127,7 @@ class OrganisationForm(forms.Form):
     )
 
 
-class SegmentForm(forms.Form):
+class SegmentForm(SeenForm, forms.Form):
     """A saved query over people."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
@@ -202,7 +203,7 @@ class ColumnsForm(forms.Form):
         }
 
 
-class CrmForm(forms.Form):
+class CrmForm(SeenForm, forms.Form):
     """A CRM that persons are exchanged with."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80, initial="Tryton")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from talkworthy.workspaces.models import User, Workspace
 from talkworthy.workspaces.permissions import SCOPES, Role
+from talkworthy.workspaces.seen import SeenForm
 
 HOST = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?"
@@ -66,7 +67,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # it takes none wh
         fields = ("name", "timezone", "theme")
 
 
-class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg] # it takes none when it runs
+class WorkspaceForm(SeenForm, forms.ModelForm):  # type: ignore[type-arg] # it takes none when it runs
     """What a workspace is called, how long it keeps posts, and what its sources may reach."""
 
     timezone = forms.ChoiceField(

@@ -32,7 +32,7 @@ def general(request: MemberRequest) -> HttpResponse:
     changing = may(request.member.role, Permission.MANAGE_WORKSPACE)
     if request.method == "POST":
         return _change_workspace(request)
-    form = WorkspaceForm(instance=request.workspace)
+    form = WorkspaceForm(instance=request.workspace, kept=True)
     if not changing:
         for field in form.fields.values():
             field.disabled = True
@@ -41,7 +41,7 @@ def general(request: MemberRequest) -> HttpResponse:
 
 @permission_required(Permission.MANAGE_WORKSPACE)
 def _change_workspace(request: MemberRequest) -> HttpResponse:
-    form = WorkspaceForm(request.POST, instance=copy(request.workspace))
+    form = WorkspaceForm(request.POST, instance=copy(request.workspace), kept=True)
     if not form.is_valid():
         return render(request, "workspaces/general.html", {"form": form, "changing": True}, status=422)
     actions.change_workspace(request.workspace, by=request.user, now=timezone.now(), **form.cleaned_data)

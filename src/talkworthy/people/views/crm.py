@@ -95,6 +95,7 @@ def _form(request: MemberRequest, shown: CrmAccount | None) -> HttpResponse:
         initial={name: getattr(shown, name) for name in SETTINGS} if shown else {},
         workspace=request.workspace,
         account=shown,
+        kept=shown is not None,
     )
     if form.is_valid():
         try:
@@ -133,5 +134,6 @@ _COUNTS = {
     "created": lambda: _("contacts created there"),
     "conflicts": lambda: _("new conflicts"),
     "gone": lambda: _("gone there"),
+    "forgotten": lambda: _("erased here, and not added again"),
     "failed": lambda: _("failed, tried again next time"),
 }

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from talkworthy.people import actions
 from talkworthy.people.fields import PEOPLE
 from talkworthy.people.forms import OrganisationForm, SegmentForm
-from talkworthy.people.models import Segment
+from talkworthy.people.models import Organisation, Segment
 from talkworthy.people.selectors import listing as selectors
 from talkworthy.people.views.tabs import tabs
 from talkworthy.workspaces.once import once
@@ -36,8 +36,7 @@ def organisations(request: MemberRequest) -> HttpResponse:
 def organisation(request: MemberRequest, organisation_id: int) -> HttpResponse:
     """One organisation and its people."""
     shown = selectors.organisation_or_404(organisation_id, viewer=request.member)
-    start = {"name": shown.name, "domain": shown.domain, "note": shown.note}
-    form = OrganisationForm(initial=start)
+    form = OrganisationForm(initial=_held(shown), kept=True)
     if request.method == "POST":
         return _save_organisation(request, organisation_id)
     people = shown.persons.filter(deleted_at=None).order_by("name")[:LISTED]
@@ -47,7 +46,7 @@ def organisation(request: MemberRequest, organisation_id: int) -> HttpResponse:
 @permission_required(Permission.EDIT_PEOPLE)
 def _save_organisation(request: MemberRequest, organisation_id: int) -> HttpResponse:
     shown = selectors.organisation_or_404(organisation_id, viewer=request.member)
-    form = OrganisationForm(request.POST)
+    form = OrganisationForm(request.POST, initial=_held(shown), kept=True)
     if form.is_valid():
         actions.change_organisation(shown, **form.cleaned_data, by=request.user, now=timezone.now())
         messages.success(request, _("Saved."))
@@ -55,6 +54,10 @@ def _save_organisation(request: MemberRequest, organisation_id: int) -> HttpResp
     people = shown.persons.filter(deleted_at=None).order_by("name")[:LISTED]
     page = {"organisation": shown, "form": form, "people": people}
     return render(request, "people/organisation.html", page, status=422)
+
+
+def _held(shown: Organisation) -> dict[str, str]:
+    return {"name": shown.name, "domain": shown.domain, "note": shown.note}
 
 
 @require_safe
@@ -110,6 +113,7 @@ def _segment(request: MemberRequest, segment: Segment | None) -> HttpResponse:
         initial=start,
         workspace=request.workspace,
         segment=segment,
+        kept=segment is not None,
     )
     if form.is_valid():
         try:

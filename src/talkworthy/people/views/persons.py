@@ -99,7 +99,7 @@ def change(request: MemberRequest, person_id: int) -> HttpResponse:
         "organisation": shown.organisation.name if shown.organisation else "",
         "retain_until": timezone.localtime(shown.retain_until - timedelta(seconds=1)).date(),
     }
-    form = PersonForm(request.POST if request.method == "POST" else None, initial=start)
+    form = PersonForm(request.POST if request.method == "POST" else None, initial=start, kept=True)
     if form.is_valid():
         try:
             actions.change_person(shown, **form.cleaned_data, by=request.user, now=timezone.now())

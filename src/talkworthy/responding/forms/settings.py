@@ -11,6 +11,7 @@ from talkworthy.responding.models import ApprovalRule
 from talkworthy.routing.models import Case
 from talkworthy.routing.playbook import default_tree
 from talkworthy.workspaces.models import Member, Team
+from talkworthy.workspaces.seen import SeenForm
 
 VISIBILITIES = (
     ("public", gettext_lazy("Public")),
@@ -20,7 +21,7 @@ VISIBILITIES = (
 )
 
 
-class ApprovalRuleForm(forms.Form):
+class ApprovalRuleForm(SeenForm, forms.Form):
     """Which drafts must be approved, by how many and whom."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
@@ -77,7 +78,7 @@ class ApprovalRuleForm(forms.Form):
                 "enabled": rule.enabled,
                 "machine": "" if machine is None else "yes" if machine else "no",
             }
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, kept=rule is not None, **kwargs)
         self.fields["team"].queryset = Team.objects.filter(  # type: ignore[attr-defined]
             workspace_id=viewer.workspace_id, deleted_at=None
         )
@@ -100,7 +101,7 @@ class ApprovalRuleForm(forms.Form):
         return {"condition": condition, **{name: given[name] for name in kept}}
 
 
-class DrafterForm(forms.Form):
+class DrafterForm(SeenForm, forms.Form):
     """An OpenAI-compatible endpoint."""
 
     url = forms.URLField(
@@ -125,7 +126,7 @@ class DrafterForm(forms.Form):
     enabled = forms.BooleanField(label=gettext_lazy("The rule is on"), required=False)
 
 
-class MannerForm(forms.Form):
+class MannerForm(SeenForm, forms.Form):
     """How the workspace speaks."""
 
     disclosure = forms.CharField(
@@ -151,7 +152,7 @@ class MannerForm(forms.Form):
     )
 
 
-class SnippetForm(forms.Form):
+class SnippetForm(SeenForm, forms.Form):
     """A snippet and its texts, one a language."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
@@ -169,3 +170,7 @@ class SnippetForm(forms.Form):
         self.fields["team"].queryset = Team.objects.filter(  # type: ignore[attr-defined]
             workspace_id=viewer.workspace_id, deleted_at=None
         )
+
+    def differing(self) -> list[str]:
+        """The texts as well, which are no fields of the form."""
+        return [*super().differing(), *(f"{language} “{text}”" for language, text in self.initial.get("texts", ()))]

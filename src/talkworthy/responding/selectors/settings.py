@@ -15,6 +15,10 @@ from talkworthy.responding.sending import has_credentials, laid_over
 from talkworthy.responding.situation import default_level
 from talkworthy.routing.playbook import default_tree
 from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.seen import print_of
+
+SET = ("level", "delay_seconds", "cap_person_a_day", "cap_conversation", "cap_hour")
+"""What is set for an outcome."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Row:
     title: str
     autonomy: Autonomy
     by_persons: bool
+    seen: str
+    """A print of what is set, by which a page tells what it showed."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ def autonomy_table(*, viewer: Member) -> list[Row]:
     for name, outcome in default_tree()["outcomes"].items():
         if outcome.get("answers") or name in rows:
             row = rows.get(name) or Autonomy(workspace_id=viewer.workspace_id, outcome=name, level=default_level(name))
-            found.append(Row(name, _(str(outcome.get("title", name))), row, name in BY_PERSONS))
+            seen = print_of({each: getattr(row, each) for each in SET})
+            found.append(Row(name, _(str(outcome.get("title", name))), row, name in BY_PERSONS, seen))
     return found
 
 

@@ -22,6 +22,7 @@ from talkworthy.responding.selectors.snippets import snippet_or_404, snippets_of
 from talkworthy.responding.snippets import VARIABLES
 from talkworthy.workspaces.permissions import Permission, may
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
+from talkworthy.workspaces.seen import print_of
 
 READS = ["GET", "HEAD", "POST"]
 NUMBERS = {"delay_seconds": 86_400, "cap_person_a_day": 99, "cap_conversation": 99, "cap_hour": 9_999}
@@ -60,6 +61,12 @@ def _set_autonomy(request: MemberRequest) -> HttpResponse:
         for name, value in told[row.outcome].items()
         if name in NUMBERS and not (value.isdecimal() and int(value[:9]) <= NUMBERS[name])
     ]
+    faults += [
+        _("%(outcome)s: somebody else changed it after you had opened the page. To put yours in its place, save again.")
+        % {"outcome": row.title}
+        for row in rows
+        if told[row.outcome] and request.POST.get(f"seen-{row.outcome}", row.seen) != row.seen
+    ]
     if not faults:
         try:
             with transaction.atomic():
@@ -76,9 +83,10 @@ def _set_autonomy(request: MemberRequest) -> HttpResponse:
 
 
 def _told(request: MemberRequest, outcome: str) -> dict[str, str]:
-    """What the form says of one outcome, as it was typed."""
+    """What the form says of one outcome, as it was typed; nothing where it is as it was shown, whatever holds now."""
     names = [name for name in ("level", *NUMBERS) if f"{name}-{outcome}" in request.POST]
-    return {name: request.POST[f"{name}-{outcome}"].strip() for name in names}
+    told = {name: request.POST[f"{name}-{outcome}"].strip() for name in names}
+    return {} if request.POST.get(f"seen-{outcome}") == print_of(told) else told
 
 
 def _set_row(request: MemberRequest, row: selectors.Row, told: Mapping[str, str]) -> None:
@@ -154,7 +162,7 @@ def drafter(request: MemberRequest) -> HttpResponse:
     """Where drafts may be asked for."""
     kept = selectors.drafter_of(viewer=request.member)
     initial = {name: getattr(kept, name) for name in ("url", "model", "instructions", "enabled")}
-    form = DrafterForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = DrafterForm(request.POST if request.method == "POST" else None, initial=initial, kept=True)
     if form.is_valid():
         token = form.cleaned_data.pop("token") or None
         actions.save_drafter(request.workspace, **form.cleaned_data, token=token, by=request.user, now=timezone.now())
@@ -170,7 +178,9 @@ def manner(request: MemberRequest) -> HttpResponse:
     kept = selectors.manner_of(viewer=request.member)
     names = ("disclosure", "machine_disclosure", "guidance", "send_delay_seconds")
     form = MannerForm(
-        request.POST if request.method == "POST" else None, initial={name: getattr(kept, name) for name in names}
+        request.POST if request.method == "POST" else None,
+        initial={name: getattr(kept, name) for name in names},
+        kept=True,
     )
     if form.is_valid():
         actions.save_manner(request.workspace, **form.cleaned_data, by=request.user, now=timezone.now())
@@ -192,7 +202,12 @@ def snippet(request: MemberRequest, snippet_id: int | None = None) -> HttpRespon
     """Make or change a snippet."""
     kept = snippet_or_404(snippet_id, viewer=request.member) if snippet_id is not None else None
     initial = {name: getattr(kept, name) for name in ("name", "shortcut", "team")} if kept else {}
-    form = SnippetForm(request.POST if request.method == "POST" else None, viewer=request.member, initial=initial)
+    form = SnippetForm(
+        request.POST if request.method == "POST" else None,
+        viewer=request.member,
+        initial=initial | {"texts": _kept_texts(kept)},
+        kept=kept is not None,
+    )
     texts = _texts(request, kept)
     if form.is_valid():
         try:
@@ -238,7 +253,11 @@ def _texts(request: MemberRequest, kept: Snippet | None) -> list[tuple[str, str]
     """Languages and texts: as they were typed, else as they are kept."""
     if request.method == "POST":
         return list(zip(request.POST.getlist("language"), request.POST.getlist("text"), strict=False))
-    return [(one.language, one.text) for one in kept.texts.order_by("pk")] if kept else [("en", "")]
+    return _kept_texts(kept) or [("en", "")]
+
+
+def _kept_texts(kept: Snippet | None) -> list[tuple[str, str]]:
+    return list(kept.texts.order_by("pk").values_list("language", "text")) if kept else []
 
 
 def _form(request: MemberRequest, template: str, form: Form, **more: Any) -> HttpResponse:

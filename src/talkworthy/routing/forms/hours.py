@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from talkworthy.routing.models import Case, Target, WorkingHours
 from talkworthy.routing.steps import MOST_MINUTES
 from talkworthy.workspaces.forms import zones
+from talkworthy.workspaces.seen import SeenForm
 
 WEEKDAYS = (
     gettext_lazy("Monday"),
@@ -100,7 +101,7 @@ def _minute(word: str, part: str, place: int) -> int:
     return minute
 
 
-class HoursForm(forms.Form):
+class HoursForm(SeenForm, forms.Form):
     """When a team works: a line a weekday."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
@@ -205,11 +206,11 @@ def fields_of(hours: WorkingHours) -> dict[str, Any]:
     }
 
 
-class TargetsForm(forms.Form):
+class TargetsForm(SeenForm, forms.Form):
     """Minutes by class: a row a class, a field a promise."""
 
     def __init__(self, *args: Any, held: Mapping[str, Target], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, kept=True, **kwargs)
         for priority in Case.Priority:
             row = held.get(priority.value)
             for name, word in PROMISES.items():
@@ -229,6 +230,7 @@ class TargetsForm(forms.Form):
                 initial=bool(row and row.around_the_clock),
                 widget=forms.CheckboxInput(attrs={"aria-label": label}),
             )
+        self.initial = {name: field.initial for name, field in self.fields.items()}
 
     def table(self) -> list[tuple[str, list[tuple[str, forms.BoundField]], forms.BoundField]]:
         """A class, its minutes with what they are, and whether they count around the clock."""

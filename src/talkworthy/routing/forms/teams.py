@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from talkworthy.listening.forms.monitors import COLOUR_NAMES
 from talkworthy.routing.models import Availability, WorkingHours
 from talkworthy.workspaces.models import Member, Team
+from talkworthy.workspaces.seen import SeenForm
 
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 MOST_WORDS = 50
@@ -31,7 +32,7 @@ class NewTeamForm(forms.Form):
     colour = forms.ChoiceField(label=gettext_lazy("Colour"), choices=list(COLOUR_NAMES.items()), initial="slate")
 
 
-class TeamForm(NewTeamForm):
+class TeamForm(SeenForm, NewTeamForm):
     """A team with its hours, its members and who leads it."""
 
     hours = forms.ModelChoiceField(

@@ -54,7 +54,7 @@ def teams(request: MemberRequest) -> HttpResponse:
 def team(request: MemberRequest, number: int) -> HttpResponse:
     """One team: its name, its hours, who is in it and who leads it."""
     shown = selectors.team_or_404(number, viewer=request.member)
-    form = TeamForm(request.POST if request.method == "POST" else None, team=shown, initial=_held(shown))
+    form = TeamForm(request.POST if request.method == "POST" else None, team=shown, initial=_held(shown), kept=True)
     ahead = None
     if form.is_valid():
         save = partial(actions.change_team, shown, **form.cleaned_data, by=request.user, now=timezone.now())
@@ -136,7 +136,7 @@ def all_hours(request: MemberRequest) -> HttpResponse:
 def hours(request: MemberRequest, number: int) -> HttpResponse:
     """One set of working hours."""
     held = selectors.hours_or_404(number, viewer=request.member)
-    form = HoursForm(request.POST if request.method == "POST" else None, initial=fields_of(held))
+    form = HoursForm(request.POST if request.method == "POST" else None, initial=fields_of(held), kept=True)
     kept_now, ahead = _kept(form, held, request)
     if kept_now:
         messages.success(request, _("Saved."))
