@@ -1,6 +1,7 @@
 """Persons and a CRM are kept in step, and what both changed is asked."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from talkworthy.people.actions.crm import add_crm
 from talkworthy.people.crm import syncing
 from talkworthy.people.crm.comparing import Move, compared
 from talkworthy.people.crm.tryton import Party
+from talkworthy.people.forgetting import forget
 from talkworthy.people.models import CrmAccount, CrmConflict, CrmLink, Person
 
 NAME = {"name": "Ann"}
@@ -129,8 +131,6 @@ def test_a_change_on_one_side_is_taken_over_by_the_other(exchange: Any, alice: A
 
 @pytest.mark.parametrize("chosen", ["ours", "theirs"])
 def test_what_both_changed_is_asked_and_then_holds_on_both(chosen: str, exchange: Any, alice: Any, now: Any) -> None:
-    from datetime import timedelta
-
     shelf = Shelf()
     shelf.put("1", name="Carla", email="carla@example.org", city="Bonn")
     exchange(shelf)
@@ -194,3 +194,87 @@ def test_merged_records_that_are_both_there_do_not_fight(exchange: Any, alice: A
 
 def test_the_password_is_kept_encrypted(crm: CrmAccount) -> None:
     assert b"secret" not in bytes(crm.secrets)
+
+
+class Interrupted(Shelf):
+    """A CRM during whose first answer something is done here."""
+
+    def __init__(self, shelf: Shelf, meanwhile: Any) -> None:
+        super().__init__()
+        self.rows, self.changed, self.time, self.meanwhile = shelf.rows, shelf.changed, shelf.time, meanwhile
+
+    def read(self, remotes: Iterable[str]) -> Iterable[Party]:
+        found = super().read(remotes)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return found
+
+
+def test_what_is_done_here_while_an_exchange_runs_is_not_undone(
+    exchange: Any, person: Any, alice: Any, now: Any
+) -> None:
+    shelf = Shelf()
+    shelf.put("1", name="Carla", email="carla@example.org", city="Bonn")
+    exchange(shelf)
+    carla, whole = Person.objects.get(name="Carla"), person("Carla Whole")
+    mine = CrmLink.objects.get().person
+    slow = Interrupted(shelf, lambda: actions.merge_persons(mine, whole, by=alice, now=now))
+    actions.change_person(carla, note="Calls back on Friday", by=alice, now=now)
+    slow.put("1", name="Carla Other")
+    exchange(slow)
+    carla.refresh_from_db()
+    assert carla.root == whole and carla.note == "Calls back on Friday"
+
+
+def test_who_is_erased_while_an_exchange_runs_does_not_come_back(
+    exchange: Any, person: Any, alice: Any, now: Any
+) -> None:
+    shelf = Shelf()
+    shelf.put("1", name="Carla", email="carla@example.org")
+    exchange(shelf)
+    carla = Person.objects.get(name="Carla")
+    slow = Interrupted(shelf, lambda: forget(carla.workspace, [carla.pk], ()))
+    slow.put("1", name="Carla Other", city="Bonn")
+    exchange(slow)
+    assert not Person.objects.filter(name__startswith="Carla").exists()
+
+
+def test_who_was_erased_here_is_not_brought_back_by_a_change_there(exchange: Any, person: Any, now: Any) -> None:
+    shelf = Shelf()
+    shelf.put("1", name="Carla", email="carla@example.org")
+    shelf.put("2", name="Decoy")
+    exchange(shelf)
+    carla = Person.objects.get(name="Carla")
+    forget(carla.workspace, [carla.pk], ())
+    shelf.put("1", city="Bonn")
+    shelf.put("2", city="Bonn")
+    done = exchange(shelf)
+    assert (done["added"], done["forgotten"], done["pulled"]) == (0, 1, 1)
+    assert [each.name for each in Person.objects.all()] == ["Decoy"]
+
+
+def test_a_decision_that_is_made_while_an_exchange_runs_holds(exchange: Any, alice: Any, now: Any) -> None:
+    shelf = Shelf()
+    shelf.put("1", name="Carla", city="Bonn")
+    exchange(shelf)
+    carla = Person.objects.get(name="Carla")
+    actions.add_attribute(carla, name="city", value="Kiel", source="member", by=alice, now=now + timedelta(minutes=1))
+    shelf.put("1", city="Köln")
+    exchange(shelf)
+    conflict = CrmConflict.objects.get()
+    slow = Interrupted(shelf, lambda: syncing.decide(conflict, "ours", by=alice, now=now))
+    slow.put("1", phone="123456")
+    exchange(slow)
+    exchange(shelf)
+    assert shelf.rows["1"]["city"] == "Kiel"
+
+
+def test_a_contact_is_not_tied_to_who_was_put_away_with_the_records_that_are_one_with_them(
+    exchange: Any, person: Any, alice: Any, now: Any
+) -> None:
+    part, whole = person("Carla", email="carla@example.org"), person("Carla Whole")
+    actions.merge_persons(part, whole, by=alice, now=now)
+    actions.remove_person(whole, by=alice, now=now)
+    shelf = Shelf()
+    shelf.put("1", name="Carla", email="carla@example.org")
+    assert exchange(shelf)["added"] == 1

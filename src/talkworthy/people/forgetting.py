@@ -14,6 +14,7 @@ from talkworthy.people.actions.trail import index_words
 from talkworthy.people.models import (
     Attribute,
     Consent,
+    CrmAccount,
     CrmConflict,
     CrmLink,
     Identity,
@@ -86,6 +87,7 @@ def forget(workspace: Workspace, persons: Iterable[int], identities: Iterable[in
             for table in (LinkSuggestion, NeverMerge):
                 rows = table.objects.filter(Q(left__in=piece) | Q(right__in=piece), workspace=workspace)
                 removed.update(rows.delete()[1])
+        _leave_out(numbers)
         _let_go(workspace, numbers)
         for start in range(0, len(accounts), PIECE):
             gone = Identity.objects.filter(workspace=workspace, pk__in=accounts[start : start + PIECE])
@@ -94,6 +96,18 @@ def forget(workspace: Workspace, persons: Iterable[int], identities: Iterable[in
             persons_gone = Person.objects.filter(workspace=workspace, pk__in=numbers[start : start + PIECE])
             removed.update(persons_gone.delete()[1])
     return removed
+
+
+def _leave_out(numbers: Sequence[int]) -> None:
+    """Note of those who go under which number a CRM has them: the next exchange would add them anew."""
+    gone: dict[int, set[str]] = {}
+    for start in range(0, len(numbers), PIECE):
+        links = CrmLink.objects.filter(person__in=numbers[start : start + PIECE])
+        for account, remote in links.values_list("account", "remote"):
+            gone.setdefault(account, set()).add(remote)
+    for held in CrmAccount.objects.select_for_update().filter(pk__in=gone).order_by("pk"):
+        held.forgotten = sorted({*held.forgotten, *gone[held.pk]})
+        held.save(update_fields=["forgotten"])
 
 
 def _let_go(workspace: Workspace, numbers: Sequence[int]) -> None:

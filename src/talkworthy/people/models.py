@@ -314,6 +314,8 @@ class CrmAccount(models.Model):
     every_hours = models.PositiveSmallIntegerField(_("every so many hours"), default=1)
     cursor = models.JSONField(default=dict)
     """How far we have read: the newest time of change that was seen there."""
+    forgotten = models.JSONField(default=list)
+    """Numbers there of whom was erased here: a change there does not bring them back."""
     due_at = models.DateTimeField(default=now)
     claimed_until = models.DateTimeField(null=True)
     synced_at = models.DateTimeField(null=True)

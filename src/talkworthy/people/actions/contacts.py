@@ -87,7 +87,10 @@ class _Register:
     def __init__(self, workspace: Workspace) -> None:
         self._owners: dict[tuple[str, str], set[int]] = {}
         rows = Attribute.objects.filter(
-            person__workspace=workspace, person__deleted_at=None, name__in=("email", "identifier")
+            person__workspace=workspace,
+            person__deleted_at=None,
+            person__root__deleted_at=None,
+            name__in=("email", "identifier"),
         ).values_list("name", "value", "person", "person__root")
         for name, value, person, root in rows.iterator(2000):
             self._owners.setdefault((name, value.casefold()), set()).add(root or person)

@@ -77,17 +77,25 @@ def change_person(person: Person, *, by: User | None, now: datetime, why: str = 
     if not str(changes.get("name", person.name)).strip():
         raise Refused(_("A person needs a name, or what stands for one."))
     with transaction.atomic():
-        before, after = apply_changes(person, changes)
+        held = Person.objects.select_for_update().filter(pk=person.pk).first()
+        if held is None:
+            raise Refused(_("This record is not here any more."))
+        before, after = apply_changes(held, changes)
         if not after:
-            return person
+            return held
+        saved = [*after]
         if "notice" in after:
-            _date_notice(person, now=now)
+            _date_notice(held, now=now)
+            saved += ["noticed_at", "notice_due_at"]
         if "retain_until" in after:
-            person.asked_at = None
-        person.save()
-        note_person(person, "change person", by=by, now=now, old=before, new=after, why=why)
-        index_words([person.root_id or person.pk])
-    return person
+            held.asked_at = None
+            saved.append("asked_at")
+        held.save(update_fields=saved)  # the others may have been changed since whoever calls has read them
+        note_person(held, "change person", by=by, now=now, old=before, new=after, why=why)
+        index_words([held.root_id or held.pk])
+    for name in saved:
+        setattr(person, name, getattr(held, name))
+    return held
 
 
 def add_attribute(

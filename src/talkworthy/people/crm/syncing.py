@@ -19,6 +19,7 @@ from talkworthy.workspaces.models import Workspace
 
 Told = Callable[[int, int | None], None]
 PIECE = 200
+COUNTED = ("read", "added", "pulled", "pushed", "created", "conflicts", "gone", "forgotten", "failed")
 
 
 class Crm(Protocol):
@@ -66,7 +67,7 @@ class _Exchange:
     def __init__(self, account: CrmAccount, crm: Crm, now: datetime) -> None:
         self.account, self.crm, self.now = account, crm, now
         self.source = f"crm {account.name}"[:120]
-        self.counts = dict.fromkeys(("read", "added", "pulled", "pushed", "created", "conflicts", "gone", "failed"), 0)
+        self.counts = dict.fromkeys(COUNTED, 0)
 
     def run(self, told: Told) -> Mapping[str, int]:
         changed, cursor = self.crm.changed_since(self.account.cursor.get("since"))
@@ -103,6 +104,9 @@ class _Exchange:
         if not name:
             return None
         with transaction.atomic():
+            if party.remote in CrmAccount.objects.select_for_update().get(pk=self.account.pk).forgotten:
+                self.counts["forgotten"] += 1
+                return None
             person = self._known(party)
             if person is None:
                 person = actions.create_person(
@@ -123,7 +127,11 @@ class _Exchange:
         if not email:
             return None
         rows = Attribute.objects.filter(
-            person__workspace=self.account.workspace, person__deleted_at=None, name="email", value__iexact=email
+            person__workspace=self.account.workspace,
+            person__deleted_at=None,
+            person__root__deleted_at=None,
+            name="email",
+            value__iexact=email,
         )
         found = {root or person for person, root in rows.values_list("person", "person__root")}
         if len(found) != 1:
@@ -132,12 +140,15 @@ class _Exchange:
         return None if person.crm_links.filter(account=self.account).exists() else person
 
     def _bring_together(self, link: CrmLink, party: Party) -> None:
-        """Take over, write there, or ask, field by field."""
-        ours = values_of(_head(link.person))
+        """Take over, write there, or ask, field by field; of whom we read anew, as an exchange takes its time."""
         theirs = {name: party.values.get(name, "") for name in FIELDS}
-        base, to_write = dict(link.base), {}
+        to_write = {}
         with transaction.atomic():
-            for step in compared(link.base, ours, theirs):
+            held = self._held(link)
+            if held is None:
+                return
+            link, base = held, dict(held.base)
+            for step in compared(link.base, values_of(_head(link.person)), theirs):
                 if step.field in link.decided:
                     to_write[step.field] = link.decided[step.field]
                 elif step.move is Move.NOTHING:
@@ -154,18 +165,26 @@ class _Exchange:
                     self._ask(link, step)
             self._keep(link, base)
         if to_write:
-            self._write(link, base, to_write)
+            self._write(link, to_write)
 
-    def _write(self, link: CrmLink, base: dict[str, str], values: Mapping[str, str]) -> None:
+    def _held(self, link: CrmLink) -> CrmLink | None:
+        """The link as it is now, locked; None where it or its person went while the exchange ran."""
+        rows = CrmLink.objects.select_for_update(of=("self",)).select_related("person__root", "person__workspace")
+        return rows.filter(pk=link.pk).first()
+
+    def _write(self, link: CrmLink, values: Mapping[str, str]) -> None:
         """Write there, then note that both agree; where that fails it is found to differ the next time."""
         try:
             self.crm.write(link.remote, values)
         except ConnectorError:
             self.counts["failed"] += 1
             return
-        link.decided = {name: value for name, value in link.decided.items() if name not in values}
         self.counts["pushed"] += len(values)
-        self._keep(link, {**base, **values})
+        with transaction.atomic():
+            held = self._held(link)
+            if held is not None:
+                held.decided = {name: value for name, value in held.decided.items() if values.get(name) != value}
+                self._keep(held, {**held.base, **values})
 
     def _keep(self, link: CrmLink, base: Mapping[str, str]) -> None:
         link.base, link.synced_at, link.gone_at = dict(base), self.now, None
