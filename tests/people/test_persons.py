@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from talkworthy.people import actions, selectors
+from talkworthy.people.forgetting import forget
 from talkworthy.people.models import Attribute, Identity, NeverMerge, Person, PersonChange, PersonRole
 from talkworthy.workspaces.models import Member
 
@@ -147,3 +148,40 @@ def test_consent_without_proof_is_refused_and_withdrawal_is_a_row_of_its_own(per
     for given in (True, False):
         actions.note_consent(ann, purpose="newsletter", given=given, proof="mail", by=alice, now=now)
     assert [consent.given for consent in ann.consents.order_by("pk")] == [True, False]
+
+
+def test_an_account_that_was_kept_apart_from_a_record_is_not_linked_to_who_is_one_with_it(
+    workspace: Any, person: Any, account: Any, alice: Any, now: Any
+) -> None:
+    part, whole, stranger = person("Ann"), person("Ann B."), account("ann@1")
+    actions.merge_persons(part, whole, by=alice, now=now)
+    row = actions.keep_apart(
+        workspace, actions.key_of(part), actions.key_of(stranger), why="A namesake.", by=alice, now=now
+    )
+    with pytest.raises(actions.Refused, match="A namesake"):
+        actions.link_identity(stranger, whole, by=alice, now=now)
+    actions.allow_merging(row, by=alice, now=now)
+    actions.link_identity(stranger, whole, by=alice, now=now)
+    assert stranger.person == whole
+
+
+def test_what_somebody_else_changed_meanwhile_stays_and_who_is_gone_stays_gone(
+    person: Any, alice: Any, now: Any
+) -> None:
+    ann, gone = person("Ann"), person("Gone")
+    early = Person.objects.get(pk=ann.pk)
+    actions.change_person(ann, note="Calls back", by=alice, now=now)
+    actions.change_person(early, name="Anna", by=alice, now=now)
+    forget(gone.workspace, [gone.pk], ())
+    with pytest.raises(actions.Refused, match="not here any more"):
+        actions.change_person(gone, name="Back", by=alice, now=now)
+    assert list(Person.objects.values_list("name", "note")) == [("Anna", "Calls back")]
+
+
+def test_the_accounts_of_a_merged_record_are_those_of_the_whole_person(
+    person: Any, account: Any, alice: Any, now: Any
+) -> None:
+    part, whole = person("Ann", account("ann@1")), person("Ann B.", account("ann@2"))
+    actions.merge_persons(part, whole, by=alice, now=now)
+    part.refresh_from_db()
+    assert selectors.accounts_of(part) == selectors.accounts_of(whole) == [("mastodon", "ann@1"), ("mastodon", "ann@2")]

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from talkworthy.people.actions.merging import apart_from, refuse_apart
 from talkworthy.people.actions.problems import Refused
 from talkworthy.people.actions.trail import index_words, note_identity, note_person
 from talkworthy.people.models import Identity, Person
@@ -62,6 +63,7 @@ def link_identity(identity: Identity, person: Person, *, by: User | None, now: d
         before = Identity.objects.select_for_update().get(pk=identity.pk).person
         if before == person:
             return
+        refuse_apart(apart_from(person, identity))
         if before is not None:
             note_person(before, "lose identity", by=by, now=now, old=identity.pk, why=why, identity=identity)
         Identity.objects.filter(pk=identity.pk).update(person=person)

@@ -28,10 +28,7 @@ def merge_persons(part: Person, whole: Person, *, by: User | None, now: datetime
             raise Refused(_("The two are one already.")) from error
         below, above = merging.root_of(parents, part.pk), merging.root_of(parents, whole.pk)
         ours, theirs = merging.held_by(parents, above), merging.held_by(parents, below)
-        if apart := never_between(part.workspace_id, ours, theirs):
-            raise Refused(
-                _("Somebody said that these are never one: %(why)s Take that back first.") % {"why": apart.why or "–"}
-            )
+        refuse_apart(never_between(part.workspace_id, ours, theirs))
         joined = merging.held_by(after, below)
         Person.objects.filter(pk=below).update(merged_into=above, root=above)
         Person.objects.filter(pk__in=joined - {below}).update(root=above)
@@ -98,6 +95,21 @@ def never_between(workspace_id: int, ours: frozenset[int], theirs: frozenset[int
     left, right = _keys(ours), _keys(theirs)
     crossing = Q(left__in=left, right__in=right) | Q(left__in=right, right__in=left)
     return NeverMerge.objects.filter(crossing, workspace_id=workspace_id).first()
+
+
+def apart_from(person: Person, account: Identity) -> NeverMerge | None:
+    """A row that keeps an account from the person, or from a record or an account that is theirs."""
+    root, own = person.root_id or person.pk, key_of(account)
+    theirs = _keys(frozenset([root, *Person.objects.filter(root=root).values_list("pk", flat=True)]))
+    pairs = Q(left=own, right__in=theirs) | Q(right=own, left__in=theirs)
+    return NeverMerge.objects.filter(pairs, workspace_id=person.workspace_id).first()
+
+
+def refuse_apart(row: NeverMerge | None) -> None:
+    """Raise Refused where somebody said that the two are never one."""
+    if row is not None:
+        words = _("Somebody said that these are never one: %(why)s Take that back first.")
+        raise Refused(words % {"why": row.why or "–"})
 
 
 def _keys(persons: frozenset[int]) -> list[str]:

@@ -129,8 +129,9 @@ def members_of(person: Person) -> list[Person]:
 
 
 def accounts_of(person: Person) -> list[tuple[str, str]]:
-    """Channel and account id of each account of a person."""
-    rows = Identity.objects.filter(Q(person=person) | Q(person__root=person))
+    """Channel and account id of each account of a person, also where a record of theirs that was merged is given."""
+    root = person.root_id or person.pk
+    rows = Identity.objects.filter(Q(person=root) | Q(person__root=root))
     return [(channel, account) for channel, account in rows.values_list("channel", "account").order_by("pk")]
 
 
