@@ -1,14 +1,19 @@
 """Contacts come from files and go to them, and nobody is overwritten."""
 
+import os
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from talkworthy.people import contacts
 from talkworthy.people.actions.contacts import Kept, import_contacts
 from talkworthy.people.contacts import Contact, Unreadable
 from talkworthy.people.models import Attribute, Person
+from talkworthy.people.uploads import forget_contacts, keep_contacts, kept_contacts
 
 CARD = """BEGIN:VCARD
 VERSION:3.0
@@ -113,3 +118,11 @@ def test_an_address_that_two_persons_have_makes_nobody_learn_by_chance(
     file = [Contact("Three", "", {"email": ["office@example.org"], "city": ["Bonn"]})]
     import_contacts(workspace, file, kept=kept(now), source="f", by=alice, now=now)
     assert Attribute.objects.get(value="Bonn").person.name == "Three"
+
+
+@pytest.mark.django_db
+def test_a_file_that_nobody_went_on_with_is_kept_for_an_hour(workspace: Any) -> None:
+    left, fresh = (keep_contacts(workspace, SimpleUploadedFile("a.csv", b"name\nAnn\n")) for _file in range(2))
+    os.utime(kept_contacts(workspace, left), (0, time.time() - 3700))
+    assert forget_contacts(workspace, now=timezone.now()) == 1
+    assert not kept_contacts(workspace, left).exists() and kept_contacts(workspace, fresh).exists()

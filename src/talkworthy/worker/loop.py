@@ -48,6 +48,7 @@ from talkworthy.listening.planning import next_fetch, next_try
 from talkworthy.listening.stores import http_for, payloads_of
 from talkworthy.listening.understanding import Understanders
 from talkworthy.listening.uploads import forget_uploads
+from talkworthy.people.uploads import forget_contacts
 from talkworthy.workspaces.credentials import LockedCredentials
 from talkworthy.workspaces.models import Workspace
 
@@ -211,6 +212,7 @@ class Worker:
         listener = self.listener(workspace)
         cube.prune_batches(workspace, now=timezone.now())
         forget_uploads(workspace, now=timezone.now())
+        forget_contacts(workspace, now=timezone.now())
         kept = Keeper(listener.archive, retention=Retention(posts=workspace.retention_days)).run_once()
         if kept.retired_posts:
             with listener.turn:
