@@ -11,7 +11,7 @@ from talkworthy.listening.collecting import Listener, source_key
 from talkworthy.listening.models import Batch, Source
 from talkworthy.people.models import Identity
 from talkworthy.routing import arriving, joining, keeping
-from talkworthy.routing.actions import open_case, resolve_case, set_state
+from talkworthy.routing.actions import open_case, resolve_case, retitle_case, set_state
 from talkworthy.routing.arriving import await_answers, look_at_arrivals, try_again
 from talkworthy.routing.models import (
     Arrival,
@@ -389,6 +389,22 @@ def test_an_erased_post_leaves_the_desk(filled, rule):
     assert found == {"messages": 1, "decisions": 1}
     assert not Message.objects.filter(uid=uid).exists()
     assert Case.objects.filter(title__contains="router").count() == 1
+
+
+def test_an_erased_post_leaves_none_of_its_words_in_its_case(filled, rule):
+    Rule.objects.filter(pk=rule.pk).update(effects=[{"do": "open_case"}, {"do": "triage"}])
+    arrive(filled, post(1, "My Acme router is broken, my lawyer will sue you"))
+    look()
+    retitle_case(Case.objects.get(), title="Zoe and the lawyer", by=None, now=NOW)
+    retitle_case(Case.objects.get(), title="A router", by=None, now=NOW)
+    assert "lawyer" in kept_of_cases()
+    joining.data_forgotten(workspace=filled, uids=[post(1)["uid"]], authors=[], now=NOW)
+    assert "lawyer" not in kept_of_cases()
+    assert Case.objects.get().reason["rules"][0]["name"] == "Router"
+
+
+def kept_of_cases():
+    return str([*Case.objects.values("title", "reason"), *CaseChange.objects.values("old", "new", "why")])
 
 
 def test_one_conversation_has_one_live_case(filled, rule):
