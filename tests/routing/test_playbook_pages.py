@@ -129,3 +129,29 @@ def test_switching_on_is_one_click(playbook: Playbook, lead: User, client_of: Ca
     playbook.refresh_from_db()
     assert playbook.active is not None
     assert playbook.active.version == 2
+
+
+LAUGHS = "\n".join(["a0: &a0 [ha]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))])
+HOSTILE = {
+    "references that multiply": LAUGHS,
+    "a reference to itself": "more: &n {again: *n}",
+    "too deep": f"more: {'[' * 20_000}",
+    "a day that is none": "more: 2026-13-45",
+    "a day": "more: 2026-01-01",
+    "no number": "more: .nan",
+    "a number of many digits": f"more: {'9' * 10_000}",
+    "bytes": "more: !!binary aGVsbG8=",
+    "numbers as names": "outcomes: {1: {title: One}}",
+    "no list of classes": "priorities: 7",
+    "no list of outcomes": "priorities: [{priority: low, outcomes: 7}, {priority: low, outcomes: [{a: b}]}]",
+}
+
+
+@pytest.mark.parametrize("more", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_playbook_with_something_hostile_in_its_text_is_refused_with_its_reason(
+    playbook: Playbook, lead: User, client_of: Callable[[User], Client], more: str
+) -> None:
+    text = f"{written(default_tree())}\n{more}\n"
+    answer = client_of(lead).post(f"{PAGE}1/edit/?as=text", {"yaml": text, "seen": "1"})
+    assert answer.status_code == 422
+    assert playbook.versions.count() == 1

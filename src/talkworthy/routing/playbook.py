@@ -134,7 +134,7 @@ def read_playbook(tree: Mapping[str, Any], *, askers: Mapping[str, Sequence[str]
     nodes = {name: _node(name, found, faults) for name, found in _mapping(tree, "nodes", faults).items()}
     beside = {name: _node(name, found, faults) for name, found in _mapping(tree, "beside", faults).items()}
     outcomes = {name: _outcome(name, found, faults) for name, found in _mapping(tree, "outcomes", faults).items()}
-    rankings = [_ranking(found, faults) for found in tree.get("priorities") or ()]
+    rankings = [_ranking(found, faults) for found in _list(tree, "priorities", faults)]
     playbook = Playbook(
         str(tree.get("name") or ""), str(tree.get("start") or ""), nodes, beside, outcomes, tuple(rankings)
     )
@@ -186,6 +186,14 @@ def _mapping(tree: Mapping[str, Any], name: str, faults: list[Fault]) -> Mapping
     if len(found) > MOST_NODES:
         faults.append(Fault(name, f"has {len(found)} entries; {MOST_NODES} is the most"))
         return {}
+    return found
+
+
+def _list(tree: Mapping[str, Any], name: str, faults: list[Fault]) -> Sequence[Any]:
+    found = tree.get(name) or []
+    if not isinstance(found, list):
+        faults.append(Fault(name, "must be a list"))
+        return []
     return found
 
 
@@ -274,7 +282,8 @@ def _ranking(found: Any, faults: list[Fault]) -> Ranking:
     priority = str(told.get("priority") or "")
     if priority not in PRIORITIES:
         faults.append(Fault("priorities", f"{priority or 'an entry'} must be one of {', '.join(PRIORITIES)}"))
-    return Ranking(priority, frozenset(told.get("outcomes") or ()), str(told.get("when") or "").strip())
+    outcomes = _list(told, "outcomes", faults)
+    return Ranking(priority, frozenset(str(name) for name in outcomes), str(told.get("when") or "").strip())
 
 
 def _lost(playbook: Playbook) -> Iterator[Fault]:

@@ -1,5 +1,6 @@
 """The editor of a playbook: from the fields of its page to a tree, and back."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from talkworthy.routing.playbook import LEVELS, PRIORITIES, Fault
 from talkworthy.routing.steps import lines_of_rows, rows_of_lines
 
 LONGEST_TREE = 200_000
+DEEPEST = 20
 EMPTY_ROWS = 1
 """Rows for a further answer that each question shows."""
 
@@ -256,9 +258,21 @@ def read(text: str) -> dict[str, Any]:
     if len(text) > LONGEST_TREE:
         raise BadTree(_("A playbook may have at most %(n)s characters.") % {"n": LONGEST_TREE})
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        _refuse_tangled(text)
+        found = json.loads(json.dumps(yaml.safe_load(text), allow_nan=False))
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise BadTree(str(error)) from error
     if not isinstance(found, dict):
         raise BadTree(_("The text must be a mapping with start, nodes and outcomes."))
-    return {str(name): value for name, value in found.items()}
+    return found
+
+
+def _refuse_tangled(text: str) -> None:
+    """References can stand for more than any memory holds, and what is nested deep takes minutes to be read."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise BadTree(_("Write out what stands behind * and &: a playbook knows no references."))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise BadTree(_("It is nested too deep."))

@@ -148,7 +148,7 @@ def _editor(
         "as_text": as_text,
         "seen": seen,
         "note": note,
-        "editor": editor_of(tree, faults or ()),
+        "editor": None if as_text else editor_of(tree, faults or ()),
         "faults": faults or [],
         "yaml": text if text is not None else written(tree),
         "askers": sorted(ANSWERS),
