@@ -9,7 +9,7 @@ from talkworthy.notifying import actions, selectors
 from talkworthy.notifying.kinds import KINDS
 from talkworthy.notifying.models import Notification
 from talkworthy.notifying.sending import mail_digest
-from talkworthy.workspaces.models import Member
+from talkworthy.workspaces.models import Member, User
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -139,3 +139,10 @@ def test_choices_are_kept_by_the_page(client_of, alice, member):
 
 def test_a_stranger_finds_no_bell(client_of, dan, workspace):
     assert client_of(dan).get("/acme/notifications/bell/").status_code == 404
+
+
+def test_whose_account_was_closed_is_mailed_nothing(member):
+    choose(member, "assigned", in_page=True, by_mail=True)
+    tell(member)
+    User.objects.filter(pk=member.user_id).update(is_active=False)
+    assert mail_digest(now=LATER) == 0 and mail.outbox == []

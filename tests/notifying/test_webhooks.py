@@ -28,6 +28,7 @@ class Program:
     def __init__(self):
         self.status = 200
         self.headers = {}
+        self.text = "said the program"
         self.got = []
 
     def opens(self, workspace):
@@ -35,7 +36,7 @@ class Program:
 
     def _answer(self, request):
         self.got.append(request)
-        return httpx.Response(self.status, headers=self.headers, text="said the program")
+        return httpx.Response(self.status, headers=self.headers, text=self.text)
 
 
 @pytest.fixture
@@ -111,6 +112,12 @@ def test_a_failed_call_is_tried_again_after_growing_pauses_with_the_same_name(to
     assert deliver_webhook(now=NOW + timedelta(seconds=6), opens=program.opens) == 1
     assert len({request.headers["webhook-id"] for request in program.got}) == 1
     assert Endpoint.objects.get(name="CRM").failing_since is None
+
+
+def test_an_answer_that_no_database_keeps_does_not_make_the_call_again(told, program):
+    program.text = "ok\0"
+    assert deliver_webhook(now=NOW, opens=program.opens) == 1
+    assert WebhookDelivery.objects.get().answer == "ok"
 
 
 def test_pauses_grow_and_a_server_may_ask_for_more():

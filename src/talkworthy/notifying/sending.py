@@ -52,6 +52,7 @@ class Answered:
 def mail_digest(*, now: datetime) -> int:
     """Mail one member what has gathered for them; 0 when nobody waits."""
     waiting = Notification.objects.filter(by_mail=True, mailed_at=None, at__lte=now - GATHER, at__gt=now - TOO_OLD)
+    waiting = waiting.filter(member__user__is_active=True)
     first = waiting.filter(free(now)).order_by("at", "pk").select_related("member__user", "workspace").first()
     if first is None:
         return 0
@@ -113,7 +114,8 @@ def _call(delivery: WebhookDelivery, *, now: datetime, opens: OpenDoor) -> Answe
         return Answered(False, None, str(error), error.after)
     except ConnectorError as error:
         return Answered(False, None, str(error))
-    return Answered(200 <= reply.status < 300, reply.status, reply.text[:KEPT_OF_ANSWER], reply.wait)
+    answer = reply.text[:KEPT_OF_ANSWER].replace("\0", "")  # PostgreSQL keeps none: the call would be made for ever
+    return Answered(200 <= reply.status < 300, reply.status, answer, reply.wait)
 
 
 @transaction.atomic
