@@ -1,8 +1,8 @@
 """Posts of the same matter as one that is looked at: where they are looked for, how probable it is, and why.
 
-The cost does not grow with the archive. Looked at are the thousand posts before and after it in time, whatever their
-words, and besides those that share one of its rarest words, in stretches around it that grow while time is left. All
-are laid beside it at once: how rare a word is, is counted in them.
+The cost does not grow with the archive. Looked at are the five hundred posts before and after it in time, whatever
+their words, and besides those that share one of its rarest words, in stretches around it that grow while time is left.
+All are laid beside it at once: how rare a word is, is counted in them.
 """
 
 import time
@@ -29,7 +29,7 @@ LEAST = 0.6
 """Probability from which posts are shown as of the same matter, until a workspace says another."""
 UNSURE = 0.3
 """From here on they are doubtful: a few are offered to be judged."""
-NEAR, SHARING = 1_000, 1_000
+NEAR, SHARING = 500, 500
 STRETCHES = tuple(timedelta(days=days) for days in (3, 30, 180, 1_800))
 """How far around the post, on either side, words are looked for."""
 SECONDS = 1.5
@@ -174,7 +174,8 @@ def _sharing(
         reached = at - outer
         if time.monotonic() - begun > seconds:
             break
-    return found, reached
+    oldest = archive.stats().oldest
+    return found, max(reached, oldest) if oldest else reached
 
 
 def _once_each(rows: Sequence[Post], post: Post, *, kept: Group[str] = ()) -> Iterator[Post]:

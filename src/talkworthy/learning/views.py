@@ -173,13 +173,16 @@ def _crossing(request: MemberRequest, one: Crossed) -> dict[str, Any]:
     """Models beside languages or channels: what stands above, and rows of cells with where their labels are."""
     title, label = (_("By language"), language_name) if one.by == "language" else (_("By channel"), channel_title)
     shown = one.values[:MOST_COLUMNS]
+    columns = [_("All"), *(label(value) for value in shown)]
     rows = []
     for task, model, cells in one.rows:
         address = reverse("learning:labels", args=(request.workspace.slug, task))
         named = [{"model": model, "drawn": "1"}, *({"model": model, one.by: value, "drawn": "1"} for value in shown)]
-        told = [(cell, f"{address}?{urlencode(given)}") for cell, given in zip(cells, named, strict=False)]
+        told = [
+            (column, cell, f"{address}?{urlencode(given)}")
+            for column, cell, given in zip(columns, cells, named, strict=False)
+        ]
         rows.append((TASK[task], model, told))
-    columns = [_("All"), *(label(value) for value in shown)]
     left_out = len(one.values) - len(shown)
     return {"title": title, "columns": columns, "rows": rows, "enough": ENOUGH, "left_out": left_out}
 
