@@ -80,8 +80,9 @@ def test_urgency_ranks_what_is_at_stake(answers: Callable[..., list[object]]):
         "The meeting starts at nine.",
     )
     numbers = [number for number in found if isinstance(number, int)]
-    assert all(higher > lower for higher, lower in pairwise(numbers))
-    assert numbers[0] >= 95
+    assert all(higher >= lower for higher, lower in pairwise(numbers))  # a fire told softly may meet an angry outage
+    assert numbers[0] >= 95 > numbers[1]
+    assert numbers[2] > numbers[3]
     assert numbers[-1] <= 10
 
 

@@ -54,17 +54,25 @@ def test_no_set_that_forbids_commercial_use_is_named_in_a_card():
         ("sentiment", "umsab_multilingual_sentiment/val.jsonl.gz", "macro_f1", 0.57),
         ("language", "umsab_multilingual_sentiment/val.jsonl.gz", "accuracy", 0.93),
         ("language", "afrisenti/dev.jsonl.gz", "accuracy", 0.95),
-        ("offensive", "tweeteval/offensive_val.jsonl.gz", "macro_f1", 0.73),
-        ("suggestion", "suggestion_mining/forum_val.jsonl.gz", "f1", 0.66),
+        ("offensive", "tweeteval/offensive_val.jsonl.gz", "macro_f1", 0.74),
+        ("suggestion", "suggestion_mining/forum_val.jsonl.gz", "f1", 0.75),
     ],
 )
 def test_a_model_is_no_worse_than_stated(shared: Path, task: str, file: str, measure: str, floor: float):
     assert evaluate_file(task, shared / file)[measure] >= floor
 
 
-@pytest.mark.parametrize("file", ["tweeteval/sentiment_val.jsonl.gz", "umsab_multilingual_sentiment/val.jsonl.gz"])
-def test_sentiment_is_calibrated(shared: Path, file: str):
-    assert evaluate_file("sentiment", shared / file)["calibration_error"] < 0.05
+@pytest.mark.parametrize(
+    ("task", "file", "most"),
+    [
+        ("sentiment", "tweeteval/sentiment_val.jsonl.gz", 0.05),
+        ("sentiment", "umsab_multilingual_sentiment/val.jsonl.gz", 0.05),
+        ("offensive", "tweeteval/offensive_val.jsonl.gz", 0.05),
+        ("suggestion", "suggestion_mining/forum_val.jsonl.gz", 0.07),
+    ],
+)
+def test_a_model_is_as_often_right_as_it_says(shared: Path, task: str, file: str, most: float):
+    assert evaluate_file(task, shared / file)["calibration_error"] < most
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():

@@ -1,4 +1,4 @@
-"""Reports: cut into title, opening and body with every word at its place, and read part by part."""
+"""Reports: cut into title, opening, body and questions with every word at its place, and read part by part."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ ASKED = "How do I change the font?\nIs there a way to change the font? I could n
 
 
 def test_every_word_of_a_part_stands_where_it_stood():
-    title, opening, body = reports.parts(CRASH)
+    title, opening, body, _ = reports.parts(CRASH)
     assert (title.text, title.start) == ("Crash when the window is closed", 0)
     for part in (opening, body):
         place = part.start + part.text.index("crashes")
@@ -40,8 +40,15 @@ def test_a_comment_or_a_block_that_is_not_closed_reaches_to_the_end():
     assert reports.parts("a\nb ```\nc d\n e f g h")[2].text.split() == ["b", "codeblock"]
 
 
+def test_what_is_asked_is_a_part_and_stands_where_it_stood():
+    asked = reports.parts(ASKED)[3]
+    assert " ".join(asked.text.split()) == "How do I change the font? Is there a way to change the font?"
+    assert asked.text.index("Is there") == ASKED.index("Is there")
+    assert not reports.parts(CRASH)[3].text.strip()
+
+
 def test_a_report_without_a_body_is_its_title():
-    assert [part.text for part in reports.parts("It crashes")] == ["It crashes", "", ""]
+    assert [part.text for part in reports.parts("It crashes")] == ["It crashes", "", "", " " * 11]
     chances, _ = score_one(reports.NAME, ["", "It crashes"])
     assert np.isfinite(chances).all()
 
@@ -56,7 +63,7 @@ def test_what_the_parts_say_is_added_up():
     labels = model(reports.NAME).labels
     said = [
         head.bias + cues @ head.cues
-        for head, texts in zip(scorer.heads, reports.texts_of([WISH]), strict=True)
+        for head, texts in zip(scorer.heads, reports.CUT.together([WISH]), strict=True)
         for cues in [_cues(texts)]
     ]
     words = [sum(held.weight for held in scorer.weigh(WISH, place)) for place in range(len(labels))]

@@ -1,4 +1,4 @@
-"""What the careful encoder makes of texts, read off their words: of no text that measures, and folded in exactly."""
+"""What the careful tier says of texts, read off their words: of no text that measures, and folded in exactly."""
 
 import gzip
 import json
@@ -33,23 +33,23 @@ def test_no_text_is_read_that_something_is_measured_on_and_each_is_read_once(dat
     assert list(teaching.unlabelled(data)) == [text for text in POSTS if not is_held_back(text)]
 
 
-def test_the_main_directions_are_those_in_which_vectors_differ_most():
-    chance = np.random.default_rng(1)
-    wide, narrow = chance.normal(size=400).astype(np.float32), chance.normal(size=400).astype(np.float32)
-    vectors = np.stack([0.1 * narrow + 7, 5 * wide], axis=1)
-    found = teaching.main_directions(vectors, 2)
-    assert abs(np.corrcoef(found[:, 0], wide)[0, 1]) > 0.999
-    assert np.allclose(found.std(axis=0), 1, atol=1e-3)
-    assert np.allclose(found.mean(axis=0), 0, atol=1e-3)
-
-
-def test_a_direction_that_words_tell_is_read_off_them():
+def test_an_answer_that_words_tell_is_read_off_them_and_scaled():
     texts = [f"{POSTS[number % 4]} number {number}" for number in range(200)]
     broken = np.array([number % 4 in (0, 2) for number in range(200)], np.float32)
-    weights = teaching.learned(texts, np.stack([broken, 0.01 * np.roll(broken, 1)], axis=1), rarity())
+    weights = teaching.learned(texts, np.stack([broken, 7 + 0.01 * broken], axis=1), rarity())
     unseen, cues = reading.design(["the parcel is broken again", "a lovely morning, thanks"], rarity())
-    told = np.abs(helping.told_by(weights, unseen, cues)[:, 0] - helping.told_by(weights, unseen, cues)[::-1, 0])
-    assert told.min() > 0.5
+    told = helping.told_by(weights, unseen, cues)
+    assert (told[0] - told[1]).min() > 0.5
+    assert np.allclose(told[:, 0], told[:, 1], atol=0.05)
+
+
+def test_readers_of_a_text_are_told_of_each_of_its_parts():
+    readers = np.random.default_rng(1).normal(size=(2 * reading.WIDTH + len(reading.CUES), 2)).astype(np.float32)
+    one, other = (reading.design([post], rarity()) for post in POSTS[:2])
+    together = sparse.hstack([one[0], other[0]]).tocsr(), np.hstack([one[1], other[1]])
+    told = helping.told_by(helping.of_each_part(readers, 2), *together)
+    apart = [helping.told_by(readers, *design) for design in (one, other)]
+    assert np.allclose(told, np.hstack(apart), rtol=1e-3, atol=1e-3)
 
 
 def test_a_head_says_the_same_when_its_readers_are_folded_in():

@@ -10,7 +10,7 @@ from talkworthy.analysis.masking import towards
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example
 from talkworthy.analysis.training.careful.heads import measured_rows
-from talkworthy.analysis.training.heads import counts_of
+from talkworthy.analysis.training.heads import counts_of, fit_rows, reach_of
 from talkworthy.analysis.training.sets import Row, is_held_back
 from talkworthy.analysis.training.tasks import task
 
@@ -45,6 +45,28 @@ def test_reach_makes_weights_larger_where_it_is_larger():
     fitted = fitting.fit(FEATURES, NO_CUES, OFFENSIVE, strength=0.1, reach=reach)
     free = fitting.fit(FEATURES, NO_CUES, OFFENSIVE, strength=0.1)
     assert fitted.weights[0, 0] > 2 * free.weights[0, 0]
+
+
+def test_a_feature_of_fewer_rows_than_asked_for_has_no_weight():
+    kept, dropped = (fitting.fit(FEATURES, NO_CUES, OFFENSIVE, strength=1.0, fewest=fewest) for fewest in (2, 3))
+    assert kept.weights[0, 0] > 0.1
+    assert not dropped.weights[:2].any()
+
+
+def test_what_is_told_may_go_further_where_it_is_trusted():
+    trusted = replace(task("offensive"), telling=0.0, trust=2.0)
+    told = np.zeros((4, 1), np.float32)
+    assert reach_of(FEATURES, told, OFFENSIVE, trusted).tolist() == [[1], [1], [1], [2]]
+
+
+def test_answers_that_are_told_apart_by_themselves_are_fitted_one_by_one():
+    both = np.hstack([OFFENSIVE, 1 - OFFENSIVE])
+    none = np.zeros((4, 0), np.float32)
+    apart = replace(task("issue-type"), fewest=1, telling=0.0)
+    fitted = fit_rows(FEATURES, NO_CUES, none, both, apart, np.ones(4, np.float32))
+    alone = fitting.fit(FEATURES, NO_CUES, OFFENSIVE, strength=apart.strength)
+    assert np.allclose(fitted.weights[:, 0], alone.weights[:, 0], atol=1e-3)
+    assert np.allclose(fitted.weights[:, 1], -alone.weights[:, 0], atol=1e-2)
 
 
 def test_rows_of_a_group_count_as_their_task_says():

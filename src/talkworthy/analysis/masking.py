@@ -1,28 +1,53 @@
-"""How a text is written for the feeling towards one thing that it names.
+"""How a text is written and read for the feeling towards one thing that it names.
 
-The target is masked, and the words close to it are read twice: once as they are, once marked as close. The head
-learned from texts written this way.
+The target is masked, so that no name is liked or disliked for what others said of it. The words close to it are read
+twice, the second time by a head of their own, and what both heads say is added up.
 """
+
+from functools import cache
 
 import regex
 
+from talkworthy.analysis.parts import Cut, Part, PartScorer, scorer_of_parts
+from talkworthy.analysis.registry import model
+from talkworthy.analysis.scoring import rarity
+
+NAME = "target-sentiment"
 MASK = "targetmask"
 REACH = 5
-_CLOSE = "ŧ"
 
 
 def towards(text: str, target: str) -> str:
-    """The text as the head reads it: target masked, the five pieces on either side repeated and marked.
+    """The text as the heads read it: the target masked; in a second line the five pieces on either side of it.
 
-    The first place where the target stands as whole words counts, in any case; a text without it is read as
-    a whole.
+    The first place where the target stands as whole words counts, in any case; of a text without it the second line
+    is empty.
     """
-    if not target.strip():
-        return text
-    spelling = r"\s+".join(regex.escape(word) for word in target.split())
-    match = regex.search(rf"(?<!\w){spelling}(?!\w)", text, regex.I) or regex.search(spelling, text, regex.I)
+    match = _found(text, target) if target.strip() else None
     if match is None:
-        return text
+        return " ".join(text.split()) + "\n"
     before, after = text[: match.start()].split(), text[match.end() :].split()
-    close = [f"{_CLOSE}{piece}" for piece in [*before[-REACH:], *after[:REACH]]]
-    return " ".join([*before, MASK, *after, *close])
+    return "\n".join(
+        " ".join([*left, MASK, *right]) for left, right in ((before, after), (before[-REACH:], after[:REACH]))
+    )
+
+
+def _found(text: str, target: str) -> regex.Match[str] | None:
+    spelling = r"\s+".join(regex.escape(word) for word in target.split())
+    return regex.search(rf"(?<!\w){spelling}(?!\w)", text, regex.I) or regex.search(spelling, text, regex.I)
+
+
+def parts(read: str) -> tuple[Part, ...]:
+    """The two lines that `towards` wrote."""
+    whole, _, close = read.partition("\n")
+    return Part(whole, 0), Part(close, len(whole) + 1)
+
+
+CUT = Cut(("whole", "close"), parts)
+
+
+@cache
+def target_scorer() -> PartScorer:
+    """The scorer of the shipped model."""
+    card = model(NAME)
+    return scorer_of_parts(CUT, card, card.arrays(), rarity())

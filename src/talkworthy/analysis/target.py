@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talkworthy.analysis.masking import NAME
 from talkworthy.analysis.registry import model
 from talkworthy.analysis.tiers import score_one
 from talkworthy.schema.annotations import UNDECIDED
-
-NAME = "target-sentiment"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from talkworthy.analysis import careful, reports
 from talkworthy.analysis.heads import IN_PIPELINE, Heads, scorer_of
-from talkworthy.analysis.masking import towards
+from talkworthy.analysis.masking import NAME as TARGET
+from talkworthy.analysis.masking import target_scorer, towards
 from talkworthy.analysis.registry import Model, model
 from talkworthy.analysis.reports import report_scorer
 from talkworthy.analysis.scoring import full_texts, head
@@ -26,6 +27,7 @@ VERSION = "1.0"
 # How sure the fast tier must be for the cascade to believe it: the likeliest of several answers from this
 # probability on, yes or no at this distance from its threshold, in log odds.
 SURE_OF_ONE, SURE_OF_YES = 0.5, 0.1
+_IN_PARTS = {reports.NAME: report_scorer, TARGET: target_scorer}
 _MARK, _SURE = f": {CAREFUL}", f": {FAST}"
 
 
@@ -84,7 +86,8 @@ def score_one(
     `targets` are what each text speaks of, for the feeling towards a target.
     """
     read = [towards(text, target) for text, target in zip(texts, targets, strict=True)] if targets else texts
-    said = report_scorer().score(read) if name == reports.NAME else scorer_of(name).score(read)
+    scorer = _IN_PARTS.get(name)
+    said = scorer().score(read) if scorer else scorer_of(name).score(read)
     found = answered(checked(tier), lambda: texts, said, (name,), model, targets)
     return found.chances[name], found.thresholds[name]
 

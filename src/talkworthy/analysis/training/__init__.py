@@ -12,8 +12,8 @@ from talkworthy.analysis.careful import careful_name
 from talkworthy.analysis.entities import NAME as ENTITIES
 from talkworthy.analysis.evaluation import Measured
 from talkworthy.analysis.influence import NAME as INFLUENCE
+from talkworthy.analysis.masking import NAME
 from talkworthy.analysis.scoring import FEATURES
-from talkworthy.analysis.target import NAME
 from talkworthy.analysis.training import (
     belonging,
     entities,

@@ -55,12 +55,14 @@ def fit(
     strength: float,
     weights: Floats | None = None,
     reach: Floats | None = None,
+    fewest: int = 1,
     steps: int = 80,
 ) -> Fitted:
     """Regularised regression onto target probabilities: (texts, outputs), rows of one column are yes or no.
 
     `strength` is the inverse of regularisation (as C of scikit-learn), `weights` counts rows more or less, `reach`
-    says how far the weights of the first features may go, beside 1 for the others: (features, outputs).
+    says how far the weights of the first features may go, beside 1 for the others: (features, outputs). Of features
+    counted sparsely, one that stands in fewer rows than `fewest` has no weight.
     """
     width, outputs = features.shape[1] + cues.shape[1], targets.shape[1]
     reaches = np.ones((width, outputs), np.float32)
@@ -72,9 +74,7 @@ def fit(
         flipped = matrix.T
     else:
         matrix = sparse.hstack([features, sparse.csr_matrix(cues)]).tocsr().astype(np.float32)
-        met = np.flatnonzero(
-            np.bincount(matrix.indices, minlength=width)
-        )  # the weight of what was never met is nothing
+        met = np.flatnonzero(np.bincount(matrix.indices, minlength=width) >= max(fewest, 1))
         matrix = matrix[:, met]
         flipped = matrix.T.tocsr()
     counted = np.ones(len(targets), np.float32) if weights is None else weights.astype(np.float32)

@@ -1,4 +1,4 @@
-"""What helps a head to be fitted: what other heads say of a text, and what the encoder of the careful tier makes of it.
+"""What helps a head to be fitted: what other heads say of a text, and what the careful tier says of it.
 
 All of it is linear in the features that the head itself counts, so it folds into the head's own weights.
 """
@@ -27,15 +27,18 @@ def rarity_of(models: Path) -> Mapping[str, Floats]:
 
 def design_of(task: Task, texts: Sequence[str], rarity: Mapping[str, Floats]) -> tuple[sparse.csr_matrix, Floats]:
     """What the head of a task counts in texts, and the cues; those of parts side by side."""
-    if task.parts is None:
-        return reading.design(texts, rarity)
-    _, cut = task.parts
-    designs = [reading.design(part, rarity) for part in cut(texts)]
-    return sparse.hstack([features for features, _ in designs]).tocsr(), np.hstack([cues for _, cues in designs])
+    cut = task.parts.together(texts) if task.parts else [texts]
+    designs = [reading.design(part, rarity) for part in cut]
+    features = sparse.hstack([features for features, _ in designs]).tocsr()
+    cues = np.hstack([cues for _, cues in designs])
+    return features, cues if task.cues else np.zeros_like(cues)
 
 
 def readers_of(task: Task, models: Path, data: Path, kept: Path | None = None) -> Floats:
-    """Weights over the scaled features of all that is told of a text: (features with the cues last, readers)."""
+    """Weights over the scaled features of all that is told of a text: (features with the cues last, readers).
+
+    Of a text that is read in parts all is told of each part.
+    """
     rarity = rarity_of(models)
     tables: list[Floats] = [np.zeros((2 * reading.WIDTH + len(reading.CUES), 0), np.float32)]
     for name in task.helped_by:
@@ -43,7 +46,20 @@ def readers_of(task: Task, models: Path, data: Path, kept: Path | None = None) -
         tables.append(np.asarray(raw_weights(unfolded(read_card(card), arrays, rarity), rarity) / 3, np.float32))
     if task.taught:
         tables.append(_readings(models, data, kept))
-    return np.hstack(tables)
+    readers = np.hstack(tables)
+    return of_each_part(readers, len(task.parts.names)) if task.parts else readers
+
+
+def of_each_part(readers: Floats, parts: int) -> Floats:
+    """Readers of one text as those of its parts, whose features stand side by side, and their cues after them."""
+    width, cues, told = 2 * reading.WIDTH, len(reading.CUES), readers.shape[1]
+    found = np.zeros((parts * (width + cues), parts * told), np.float32)
+    for place in range(parts):
+        columns = slice(place * told, (place + 1) * told)
+        at = parts * width + place * cues
+        found[place * width : (place + 1) * width, columns] = readers[:width]
+        found[at : at + cues, columns] = readers[width:]
+    return found
 
 
 def told_by(readers: Floats, features: sparse.csr_matrix, cues: Floats) -> Floats:
@@ -56,9 +72,10 @@ def told_by(readers: Floats, features: sparse.csr_matrix, cues: Floats) -> Float
 
 def fold_in(fitted: Fitted, readers: Floats) -> Fitted:
     """The same head without readers: what they would tell is added to its own weights."""
-    width, told = 2 * reading.WIDTH, readers.shape[1]
+    told = readers.shape[1]
     if not told:
         return fitted
+    width = len(readers) // (2 * reading.WIDTH + len(reading.CUES)) * 2 * reading.WIDTH
     own = np.vstack([fitted.weights[:width], fitted.weights[width + told :]])
     return Fitted(own + readers @ fitted.weights[width : width + told], fitted.bias)
 

@@ -5,12 +5,13 @@ it may measure. Tweet sets whose authors state no restriction train weights and 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from talkworthy.analysis import reports
-from talkworthy.analysis.masking import towards
+from talkworthy.analysis.masking import CUT, towards
+from talkworthy.analysis.parts import Cut
 from talkworthy.analysis.training import weak
 from talkworthy.analysis.training.sets import Row, key, labelled, read
 
@@ -43,10 +44,13 @@ class Task:
     `phrase_weight` is what a listed turn of phrase adds, for a head that learned from rules;
     answers weigh the same in all where it is `even`; `measured_on` are sets to measure on besides its own;
     where `telling` is given, a weight may go as far as its feature tells the answers apart, on top of this much;
-    where it is `taught`, what the careful tier's encoder makes of posts is a help (`teaching.py`);
+    where it is `taught`, what the careful tier says of posts is a help (`teaching.py`);
+    the weights of what helps may go `trust` times as far as those of a word;
     `counts` says how much a row of a group counts, where not once; `careful` is the strength of the careful head's fit;
     `groups_measured` are groups of the held-back tenth that are measured by themselves, too;
-    `parts` cuts texts into parts (named, and all texts of a part together) that are read by a head each.
+    `parts` cuts texts into parts that are read by a head each;
+    a feature that stands in fewer rows than `fewest` has no weight, and cues have none unless it has `cues`;
+    where it is `apart`, each of several answers is told from all others by itself.
     """
 
     name: str
@@ -63,10 +67,14 @@ class Task:
     even: bool = True
     telling: float = 0.0
     taught: bool = False
+    trust: float = 1.0
     counts: tuple[tuple[str, float], ...] = ()
     careful: float = 0.02
     groups_measured: tuple[tuple[str, str], ...] = ()
-    parts: tuple[tuple[str, ...], Callable[[Sequence[str]], list[list[str]]]] | None = None
+    parts: Cut | None = None
+    fewest: int = 1
+    cues: bool = True
+    apart: bool = False
     version: str = "1.0.0"
     measured_on: tuple[tuple[str, Callable[[Path], list[Row]]], ...] = ()
 
@@ -222,13 +230,13 @@ TASKS = (
         ("complaint",),
         complaint_rows,
         (COMPLAINTS,),
-        1.0,
+        2.0,
         "Whether a post states that something expected was not met.",
         "Complaints without a word of blame; anger at the world at large; languages other than English.",
         telling=0.3,
         taught=True,
         careful=0.01,
-        version="1.1.0",
+        version="1.2.0",
     ),
     Task(
         "purchase",
@@ -250,9 +258,9 @@ TASKS = (
         1.0,
         "Whether a post asks for a change or suggests one.",
         "Learned from rules: suggestions without any of their turns of phrase.",
-        phrase_weight=3.0,
+        phrase_weight=1.62,
         measured_on=SUGGESTION_SETS,
-        version="1.1.0",
+        version="1.2.0",
     ),
     Task(
         "help",
@@ -284,24 +292,28 @@ TASKS = (
         "Projects with other templates than the five it has seen.",
         even=False,
         telling=0.3,
-        parts=(reports.PARTS, reports.texts_of),
+        parts=reports.CUT,
+        fewest=3,
+        cues=False,
+        apart=True,
         careful=0.01,
-        version="1.1.0",
+        version="1.2.0",
     ),
     Task(
         "offensive",
         ("offensive",),
         offensive_rows,
         (OFFENSE, GERMEVAL),
-        2.0,
+        1.0,
         "Whether a post insults, threatens or swears at somebody, English and German.",
         "Quoted slurs, reclaimed words, insults without a rude word; other languages.",
         helped_by=("sentiment",),
         both=True,
         telling=0.3,
         taught=True,
+        trust=2.0,
         counts=(("de", 1.5),),
-        version="1.1.0",
+        version="1.2.0",
         groups_measured=(("en", "the English tweets of that tenth"), ("de", "the German tweets of that tenth")),
         measured_on=OFFENSIVE_SETS,
     ),
@@ -316,8 +328,10 @@ TASKS = (
         0.4,
         helped_by=("sentiment",),
         telling=0.3,
+        taught=True,
+        parts=CUT,
         groups_measured=(("twitter_train", "the tweets of that tenth"),),
-        version="1.1.0",
+        version="1.2.0",
     ),
 )
 

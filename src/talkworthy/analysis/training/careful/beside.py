@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from talkworthy.analysis.masking import NAME as TARGET
 from talkworthy.analysis.masking import towards
 from talkworthy.analysis.scoring import holds_phrase, probabilities
-from talkworthy.analysis.target import NAME as TARGET
 from talkworthy.analysis.training import fitting
 from talkworthy.analysis.training.careful.examples import Example, Parts
-from talkworthy.analysis.training.heads import HALF, RULED_SHIFT, counts_of, even_counts, fit_rows
+from talkworthy.analysis.training.heads import PART, RULED_SHIFT, counts_of, even_counts, fit_rows
 from talkworthy.analysis.training.helping import design_of, rarity_of, readers_of, told_by
 from talkworthy.analysis.training.tasks import Task
 
@@ -40,5 +40,5 @@ def said_unseen(task: Task, parts: Parts, models: Path, data: Path, kept: Path |
     logits = (logits * scale + shift).astype(np.float32)
     if task.phrase_weight:
         phrases = holds_phrase(task.name, texts[len(parts.fitted) :])[:, None]
-        logits = logits * HALF + RULED_SHIFT + task.phrase_weight * phrases
+        logits = logits * PART + RULED_SHIFT + task.phrase_weight * phrases
     return probabilities(logits.astype(np.float32))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from talkworthy.analysis.target import NAME as TARGET
+from talkworthy.analysis.masking import NAME as TARGET
 from talkworthy.analysis.training.heads import targets_of
 from talkworthy.analysis.training.sets import Row, fold_of, is_held_back, labelled, read
 from talkworthy.analysis.training.tasks import TASKS, Task

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from talkworthy.analysis import evaluation, reading
 from talkworthy.analysis.careful import ENCODER, LONGEST, LONGEST_REPORT, REPORTS, Encoder
+from talkworthy.analysis.parts import scorer_of_parts
 from talkworthy.analysis.registry import read_card
-from talkworthy.analysis.reports import ReportScorer, heads_of
 from talkworthy.analysis.scoring import holds_phrase, probabilities, unfolded
 from talkworthy.analysis.training import fitting, packing
 from talkworthy.analysis.training.careful import calibrating
@@ -120,7 +120,7 @@ def said_by(task: Task, examples: Sequence[Example], models: Path) -> Floats:
     card, arrays = packing.load(models, task.name)
     texts = list(map(fast_text, examples))
     if task.parts:
-        return ReportScorer(heads_of(read_card(card), arrays, rarity)).score(texts)[task.name]
+        return scorer_of_parts(task.parts, read_card(card), arrays, rarity).score(texts)[task.name]
     held = unfolded(read_card(card), arrays, rarity)
     logits = fitting.Fitted(raw_weights(held, rarity), held.bias).logits(*reading.design(texts, rarity))
     if held.phrase_weight:
