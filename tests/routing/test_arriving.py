@@ -9,9 +9,11 @@ from tests.conftest import NOW
 
 from talkworthy.listening.collecting import Listener, source_key
 from talkworthy.listening.models import Batch, Source
+from talkworthy.listening.stores import archive_of
 from talkworthy.people.models import Identity
 from talkworthy.routing import arriving, joining, keeping
 from talkworthy.routing.actions import open_case, resolve_case, retitle_case, set_state
+from talkworthy.routing.actions.opening import open_by_hand
 from talkworthy.routing.arriving import await_answers, look_at_arrivals, try_again
 from talkworthy.routing.models import (
     Arrival,
@@ -232,6 +234,16 @@ def test_an_edit_changes_the_copy_and_a_deletion_empties_it(filled, rule):
     message = Message.objects.get()
     assert (message.text, message.deleted_at) == ("", LATER)
     assert set(CaseChange.objects.values_list("what", flat=True)) >= {"message edited", "message deleted"}
+    assert Case.objects.get().title == "–", "it was the words of the post"
+
+
+def test_a_title_that_a_member_wrote_outlives_the_post(filled, rule):
+    arrive(filled, post(1))
+    look()
+    retitle_case(Case.objects.get(), title="Router of the third floor", by=None, now=NOW)
+    arrive(filled, gone=[post(1)["uid"]], now=LATER)
+    look(LATER)
+    assert Case.objects.get().title == "Router of the third floor"
 
 
 def test_the_thread_before_it_comes_along_and_a_late_root_moves_the_conversation_up(filled, rule):
@@ -401,6 +413,17 @@ def test_an_erased_post_leaves_none_of_its_words_in_its_case(filled, rule):
     joining.data_forgotten(workspace=filled, uids=[post(1)["uid"]], authors=[], now=NOW)
     assert "lawyer" not in kept_of_cases()
     assert Case.objects.get().reason["rules"][0]["name"] == "Router"
+
+
+def test_the_title_of_a_case_that_was_opened_on_an_answer_goes_with_it(filled, rule, alice):
+    arrive(filled, post(1, "Acme, look", author="yan"))
+    answer = post(2, "My lawyer will sue you", in_reply_to=post(1)["uid"])
+    arrive(filled, answer)
+    look()
+    row = archive_of(filled).get(answer["uid"])
+    open_by_hand(filled, row, by=Member.objects.get(user=alice), now=NOW)
+    joining.data_forgotten(workspace=filled, uids=[answer["uid"]], authors=[], now=NOW)
+    assert "lawyer" not in kept_of_cases()
 
 
 def kept_of_cases():

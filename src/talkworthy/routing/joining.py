@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from talkworthy.hooks import joins
 from talkworthy.hooks.specs import TiedData, TimelineRow
@@ -14,7 +14,7 @@ from talkworthy.query import QueryError, parse
 from talkworthy.routing.arriving import look_at_arrivals
 from talkworthy.routing.escalating import escalate_due
 from talkworthy.routing.falling_due import ring_due
-from talkworthy.routing.keeping import PIECE, held_names, pieces, tied
+from talkworthy.routing.keeping import PIECE, cases_quoting, empty_cases, held_names, pieces, tied
 from talkworthy.routing.leftovers import tied_data
 from talkworthy.routing.models import (
     Arrival,
@@ -111,8 +111,9 @@ def data_forgotten(
         answers = Q(parent__in=piece, direction=Message.Direction.OUTWARD)
         messages = Message.objects.filter(Q(uid__in=piece) | answers, workspace=workspace)
         talks = list(messages.values_list("conversation", flat=True))
-        begun = Case.objects.filter(Q(conversations__in=talks) & Q(conversations__root__in=piece))
-        _empty(begun | Case.objects.filter(decisions__uid__in=piece, decisions__workspace=workspace))
+        quoting = cases_quoting(workspace, piece)
+        empty_cases(quoting)
+        CaseChange.objects.filter(case__in=quoting, what="title").update(old="–", new="–")
         Conversation.objects.filter(pk__in=talks, root__in=piece).update(title="")
         counts["messages"] += messages.delete()[1].get("routing.Message", 0)
         ReplayDifference.objects.filter(job__workspace=workspace, uid__in=piece).delete()
@@ -149,15 +150,6 @@ def data_exported(
     ]
     found = {"messages": messages, "decisions": decisions, "earlier wordings": wordings}
     return {name: rows for name, rows in found.items() if rows}
-
-
-def _empty(cases: QuerySet[Case]) -> None:
-    """Take away what cases quote: their titles, also those that they had, and the words on which triage rests."""
-    numbers = set(cases.values_list("pk", flat=True))
-    for case in Case.objects.filter(pk__in=numbers).only("reason"):
-        kept = {name: value for name, value in case.reason.items() if name != "triage"}
-        Case.objects.filter(pk=case.pk).update(title="–", reason=kept)
-    CaseChange.objects.filter(case__in=numbers, what="title").update(old="–", new="–")
 
 
 def _rows(posts: pa.Table) -> list[dict[str, Any]]:

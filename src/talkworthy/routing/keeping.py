@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Greatest, Least
 
 from talkworthy.people.models import Identity
 from talkworthy.routing.conversations import Group, Place, assemble
-from talkworthy.routing.models import CaseConversation, Conversation, Message, Wording
+from talkworthy.routing.models import Case, CaseChange, CaseConversation, Conversation, Message, Wording
 from talkworthy.routing.states import LIVE
 from talkworthy.workspaces.models import Workspace
 
@@ -82,7 +82,27 @@ def empty_message(workspace: Workspace, uid: str, *, now: datetime) -> Message |
     message.wordings.all().delete()
     if message.conversation.root == uid:
         Conversation.objects.filter(pk=message.conversation_id).update(title="")
+    retitled = CaseChange.objects.filter(case__workspace=workspace, what="title").values("case")
+    empty_cases(
+        Case.objects.filter(pk__in=cases_quoting(workspace, [uid]))
+        .exclude(pk__in=retitled)
+        .values_list("pk", flat=True)
+    )
     return message
+
+
+def cases_quoting(workspace: Workspace, uids: Sequence[str]) -> set[int]:
+    """The cases whose titles and reasons are words of these posts: that they began, or that were opened on them."""
+    theirs = Case.objects.filter(workspace=workspace)
+    begun = Q(conversations__root__in=uids), Q(decisions__uid__in=uids), Q(reason__uid__in=uids)
+    return {number for found in begun for number in theirs.filter(found).values_list("pk", flat=True)}
+
+
+def empty_cases(numbers: Iterable[int]) -> None:
+    """Take away what cases quote: their titles, and the words on which triage rests."""
+    for case in Case.objects.filter(pk__in=list(numbers)).only("reason"):
+        kept = {name: value for name, value in case.reason.items() if name != "triage"}
+        Case.objects.filter(pk=case.pk).update(title="–", reason=kept)
 
 
 def tied(workspace: Workspace, rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
