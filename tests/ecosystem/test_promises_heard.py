@@ -49,6 +49,7 @@ def test_a_promise_is_heard_by_its_own_query_and_every_figure_leads_to_its_posts
     found = posts_of(said.address, viewer)
     assert said.own and said.mentions == len(found) == sum(part.posts for part in said.parts)
     assert {0, 1, 2, 6, 7, 8} == set(found)
+    assert [part.feeling for part in said.parts][:3] == ["negative", "neutral", "positive"]
     for part in said.parts:
         assert len(posts_of(part.address, viewer)) == part.posts
         assert part.low <= part.share <= part.high

@@ -125,6 +125,7 @@ def test_the_page_says_how_many_and_leads_to_the_job_and_its_undo(client_of, peo
     job = ended(Job.objects.get())
     address = answer.headers["Location"]
     said = client.get(address).content.decode()
+    assert "tag them" in said and "title:lamp" in said
     assert f"{MANY} cases were changed." in said and f"/inbox/many/{job.pk}/undo/" in said
     assert f"/inbox/many/{job.pk}/undo/" not in client_of(people["gina"]).get(address).content.decode()
     undo = client.post(f"/acme/inbox/many/{job.pk}/undo/").headers["Location"]

@@ -134,7 +134,7 @@ def _said(monitor: int, period: Period, *, viewer: Member) -> Said:
     total = counted.total()
     asked = Filter(monitors=(monitor,), copies="apart").over(period.since, period.until)
     parts = []
-    for feeling in (name for name in FEELINGS if counted[name] > 0):
+    for feeling in (name for name in FEELINGS if total and (counted[name] > 0 or name != "undecided")):
         low, high = wilson(counted[feeling], total)
         address = replace(asked, sentiments=(feeling,)).address
         parts.append(Part(feeling, counted[feeling], counted[feeling] / total, low, high, address))

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from talkworthy.listening.models import PROGRESSED, Job
 from talkworthy.notifying.actions import notify
@@ -26,6 +27,16 @@ from talkworthy.workspaces.audit import note_change
 from talkworthy.workspaces.models import Member, Team, User
 from talkworthy.workspaces.permissions import Permission, may
 
+DOES: Mapping[str, Any] = {
+    "resolve": gettext_lazy("settle them"),
+    "mine": gettext_lazy("take them"),
+    "assign": gettext_lazy("assign them"),
+    "snooze": gettext_lazy("snooze them"),
+    "priority": gettext_lazy("set their class"),
+    "tag": gettext_lazy("tag them"),
+    "wait": gettext_lazy("let them wait for an answer"),
+}
+"""What can be done with all of them, as a person says it."""
 PIECE = 50
 REASONS = 5
 """Reasons why cases were left that the result names."""
@@ -44,6 +55,8 @@ def change_found(asked: Asked, *, verb: str, told: Mapping[str, Any], by: Member
         "told": dict(told),
         "member": by.pk,
         "asked": _as_json(_whole(asked)),
+        "query": asked.words,
+        "what": str(DOES[verb]),
         "total": total,
         "reached": 0,
         "moments": [],
@@ -66,6 +79,7 @@ def undo_found(job: Job, *, by: Member, now: datetime) -> Job:
             return there
         moments = list(reversed(job.request["moments"]))
         request = {"undo": job.pk, "moments": moments, "done": 0, "undone": 0, "left": 0, "member": by.pk}
+        request["what"] = _("give them back what they were before job %(n)d") % {"n": job.pk}
         made = _started(by, request | {"cases": job.request["changed"]}, now=now, after={"undo": job.pk})
         Job.objects.filter(pk=job.pk).update(request={**job.request, "undone_by": made.pk})
     return made

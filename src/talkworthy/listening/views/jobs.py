@@ -270,6 +270,7 @@ def _asked(job: Job) -> list[tuple[str, str]]:
     asked: Mapping[str, Any] = job.request
     told = {
         _("File"): asked.get("name"),
+        _("What is done"): asked.get("what"),
         _("Query"): asked.get("query"),
         _("Format"): asked.get("format"),
         _("From"): asked.get("since"),

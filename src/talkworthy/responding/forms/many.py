@@ -7,18 +7,10 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from talkworthy.responding.many import DOES
 from talkworthy.routing.models import Case
 from talkworthy.workspaces.models import Member, Team
 
-DOES = (
-    ("resolve", gettext_lazy("settle them")),
-    ("mine", gettext_lazy("take them")),
-    ("assign", gettext_lazy("assign them")),
-    ("snooze", gettext_lazy("snooze them")),
-    ("priority", gettext_lazy("set their class")),
-    ("tag", gettext_lazy("tag them")),
-    ("wait", gettext_lazy("let them wait for an answer")),
-)
 SPANS = (
     ("3600", gettext_lazy("one hour")),
     ("14400", gettext_lazy("four hours")),
@@ -31,11 +23,11 @@ SPANS = (
 class ManyForm(forms.Form):
     """What is done with all of them; of the other fields that one counts which it needs."""
 
-    do = forms.ChoiceField(label=gettext_lazy("What is done"), choices=DOES)
-    owner = forms.ChoiceField(label=gettext_lazy("Assign: to"), required=False)
-    priority = forms.ChoiceField(label=gettext_lazy("Class"), choices=Case.Priority.choices, required=False)
-    tag = forms.CharField(label=gettext_lazy("Tag"), max_length=60, required=False)
-    span = forms.ChoiceField(label=gettext_lazy("Snooze: for"), choices=SPANS, required=False, initial="86400")
+    do = forms.ChoiceField(label=gettext_lazy("What is done"), choices=list(DOES.items()))
+    owner = forms.ChoiceField(label=gettext_lazy("Assign to"), required=False)
+    priority = forms.ChoiceField(label=gettext_lazy("Class to set"), choices=Case.Priority.choices, required=False)
+    tag = forms.CharField(label=gettext_lazy("Tag to add"), max_length=60, required=False)
+    span = forms.ChoiceField(label=gettext_lazy("Snooze for"), choices=SPANS, required=False, initial="86400")
 
     def __init__(self, *args: Any, owners: Sequence[Member], teams: Sequence[Team], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
