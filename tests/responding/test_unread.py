@@ -82,6 +82,6 @@ def test_marks_cost_one_statement_a_page_however_long_the_queue(people, opened, 
     for number in range(1, 60):
         opened(number, last_inward_at=timezone.now())
     see_cases(Case.objects.filter(number__lt=30), member=people["frank"])
-    with django_assert_num_queries(5):  # three states along the index, who is here, what was seen
+    with django_assert_num_queries(6):  # three states along the index, the page whole, who is here, what was seen
         listed = selectors.inbox(Asked(), viewer=people["frank"], now=NOW)
     assert len(listed.rows) == selectors.ON_A_PAGE
