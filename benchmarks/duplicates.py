@@ -4,7 +4,8 @@
 
 Each text of a sample (none shares three words in a row with one before) is copied once, edited in one way. Between
 them stand texts that fill one template, and texts told again with another number or name: to join those is an error.
-All are shuffled. Ours goes through the pipeline as posts do: with its window over batches of 2,048, and each by itself.
+All are shuffled. Ours goes through the pipeline as posts do in batches of 2,048: each by itself and then through the
+window of whoever stores them, as listening does it; with the window of `talkworthy analyse`; each by itself alone.
 datasketch is asked as its documentation does it: MinHash over the same runs of four letters, LSH with a threshold.
 Without the shared data the recorded posts are taken.
 """
@@ -23,7 +24,8 @@ import pyarrow as pa
 
 from pipeline import written_texts
 from talkworthy.analysis import NearDuplicates
-from talkworthy.analysis.duplicates import RUN, Duplicates, Folded, bare, text_hash
+from talkworthy.analysis.copies import Copies
+from talkworthy.analysis.duplicates import BANDS_KEPT, RUN, Duplicates, Folded, bare, text_hash
 from talkworthy.analysis.pipeline import Pipeline
 from talkworthy.schema import POST
 
@@ -50,6 +52,7 @@ def main() -> None:
     kinds = sorted({text.kind for text in texts} - {""})
     print(f"{len(texts):,} texts, {sum(bool(text.kind) for text in texts):,} of them edited copies")
     ways: dict[str, Callable[[Sequence[str]], Families]] = {
+        "ours, as it is stored": lambda written: _ours(written, None, Copies()),
         "ours, a window": lambda written: _ours(written, NearDuplicates()),
         "ours, each batch": lambda written: _ours(written, None),
     }
@@ -143,17 +146,19 @@ def _told_otherwise(text: str, chance: random.Random) -> str:
     return " ".join(words)
 
 
-def _ours(written: Sequence[str], window: NearDuplicates | None) -> Families:
+def _ours(written: Sequence[str], window: NearDuplicates | None, copies: Copies | None = None) -> Families:
     pipeline = Pipeline([Folded(), Duplicates(window)])
     found: Families = []
     for start in range(0, len(written), BATCH):
         piece = written[start : start + BATCH]
-        columns = {"text": pa.array(piece, pa.string())}
+        uids = [str(number) for number in range(start, start + len(piece))]
+        columns = {"text": pa.array(piece, pa.string()), "uid": pa.array(uids, pa.string())}
         batch = pa.RecordBatch.from_arrays(
             [columns.get(field.name, pa.nulls(len(piece), field.type)) for field in POST],
             schema=pa.schema([field.with_nullable(True) for field in POST]),
         )
-        found += pipeline.run(batch).column("near_hash").to_pylist()
+        said = pipeline.run(batch, keep=(BANDS_KEPT,))
+        found += (said.column("near_hash") if copies is None else copies.joined(said)).to_pylist()
     # the first of a family stands alone until another comes: its own hash is then that of the family
     told = set(found) - {None}
     own = [text_hash(text) for text in written]

@@ -60,7 +60,7 @@ def waiting(filled, monkeypatch):
 
 
 def held(workspace):
-    columns = ("uid", "monitors", "sentiment", "intent", "urgency", "detected_language", "near_hash", "text_hash")
+    columns = ("uid", "monitors", "sentiment", "intent", "urgency", "detected_language", "text_hash")
     found = archive_of(workspace).table(Scan(columns=columns, order=None)).to_pylist()
     return sorted((row for row in found if row["uid"].startswith("feed:example.net:")), key=lambda row: row["uid"])
 
@@ -166,3 +166,64 @@ def test_an_import_that_is_interrupted_goes_on_in_the_next_process(workspace, al
     run_job(claim_job(now=NOW), Listener(workspace))
     job.refresh_from_db()
     assert (job.state, archive_of(workspace).stats().rows) == (Job.State.DONE, 1)
+
+
+COPY = "The router of {} lost its connection again this morning, and nobody told us why it did"
+
+
+def copies(names, start, key):
+    """Posts that say nearly the same, each with an end of its own."""
+    return posts_table(
+        {
+            "uid": f"feed:example.net:{start + place}",
+            "text": COPY.format("Acme") + f" https://example.org/{name} {'!' * place}",
+            "published_at": NOW,
+            "collected_at": NOW,
+            "source": key,
+        }
+        for place, name in enumerate(names)
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("others", [False, True])
+def test_copies_that_come_in_other_batches_are_one_family(filled, pool, monkeypatch, restarts, others):
+    monkeypatch.setattr(collecting, "WORTH_A_PROCESS", 1)
+    key = source_key(Source.objects.get(workspace=filled, name="Posts"))
+    listener = Listener(filled, understanders=pool if others else None)
+    waves = (("a",), ("b", "c"), ("d",))
+    for number, names in enumerate(waves):
+        listener.archive.spool.write(key, number + 2, copies(names, 10 * number, key))
+        listener.archive.spool.write(key, number + 10, rows(3 + number, 1, key))
+        listener.store_pending(now=NOW)
+        if restarts:
+            listener = Listener(filled, understanders=pool if others else None)
+    found = (
+        archive_of(filled).table(Scan(columns=("uid", "text", "text_hash", "near_hash"), order="oldest")).to_pylist()
+    )
+    family = {row["uid"]: row for row in found if "lost its connection" in row["text"]}
+    first = family.pop("feed:example.net:0")
+    assert first["near_hash"] is None and len(family) == 3
+    assert {row["near_hash"] for row in family.values()} == {first["text_hash"]}
+    assert [row["near_hash"] for row in found if row["uid"] == "feed:example.net:5"] == [None]
+
+
+@pytest.mark.django_db
+def test_texts_of_erased_posts_are_not_kept_to_find_copies(filled, alice):
+    key = source_key(Source.objects.get(workspace=filled, name="Posts"))
+    listener = Listener(filled)
+    listener.archive.spool.write(key, 2, copies(("a",), 0, key))
+    listener.store_pending(now=NOW)
+    assert "lost its connection" in remembered(listener)
+    asked = {"uids": ["feed:example.net:0"], "channel": "", "author_id": "", "why": "asked"}
+    actions.start_erasure(filled, **asked, by=alice, now=NOW)
+    while job := claim_job(now=NOW):
+        run_job(job, listener)
+    listener.archive.spool.write(key, 3, copies(("b",), 10, key))
+    listener.store_pending(now=NOW)
+    assert "/a" not in remembered(listener) and "/b" in remembered(listener)
+
+
+def remembered(listener):
+    return " ".join(text.folded for text in listener._copies._texts if text is not None)

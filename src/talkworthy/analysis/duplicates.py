@@ -43,14 +43,18 @@ EXCHANGED = 0.02
 SEED = 42
 FEWEST_LETTERS = 24
 LONGEST = 4000
+BANDS_KEPT = "bands"
+"""A column that only `Copies` reads: the numbers of a text's bands, which are dear to make. No post keeps it."""
+_KEPT = pa.binary(BANDS * np.dtype(np.uint32).itemsize)
 
 
 def bare(text: str) -> str:
     """What counts of a text when copies are looked for: folded words with one blank between."""
-    return _bare(tokens.folded(None, text))
+    return bare_of(tokens.folded(None, text))
 
 
-def _bare(folded: str) -> str:
+def bare_of(folded: str) -> str:
+    """The same of a text that is folded already."""
     if "@" in folded or "://" in folded or "www." in folded:
         folded = _ADDRESS.sub(" ", folded)
     plain = folded.translate(_ASCII_SIGNS) if folded.isascii() else _SIGNS.sub(" ", folded)
@@ -139,6 +143,11 @@ def _slips(one: str, other: str, most: int) -> int:
     return before[-1]
 
 
+def is_copy(core: str, other: str, *, alike: float = ALIKE) -> bool:
+    """Whether two bare texts are alike enough, and fill no template with different things."""
+    return _closeness(core, other) >= alike and exchanged(core, other) is None
+
+
 def _closeness(one: str, other: str) -> float:
     """Likeness; a text that is wholly held in the other, and is a good part of it, is as like as can be asked."""
     first, second = _runs(one), _runs(other)
@@ -157,15 +166,31 @@ def band_keys(cores: Sequence[str]) -> list[list[int]]:
     return cast(list[list[int]], _bands(cores).tolist())
 
 
-def _shared_keys(cores: Sequence[str]) -> list[list[int]]:
+def _shared_keys(table: npt.NDArray[np.uint64]) -> list[list[int]]:
     """The band keys that several of these texts have: the others can join none of them."""
-    table = _bands(cores)
     _, place, count = np.unique(table, return_inverse=True, return_counts=True)
     shared = (count > 1)[place].reshape(table.shape)
-    found: list[list[int]] = [[] for _ in cores]
+    found: list[list[int]] = [[] for _ in table]
     for row in np.flatnonzero(shared.any(axis=1)).tolist():
         found[row] = table[row][shared[row]].tolist()
     return found
+
+
+def bands_of(column: pa.Array) -> npt.NDArray[np.uint32]:
+    """A row of numbers for each text of a column BANDS_KEPT."""
+    width = _KEPT.byte_width
+    held = np.frombuffer(column.buffers()[1] or b"", np.uint8)[column.offset * width :][: len(column) * width]
+    return held.view(np.uint32).reshape(len(column), BANDS)
+
+
+def kept_bands(cores: Sequence[str]) -> pa.Array:
+    """The column BANDS_KEPT of bare texts."""
+    return _as_kept(_bands(cores))
+
+
+def _as_kept(table: npt.NDArray[np.uint64]) -> pa.Array:
+    folded = (table ^ (table >> np.uint64(32))).astype(np.uint32)
+    return pa.Array.from_buffers(_KEPT, len(folded), [None, pa.py_buffer(folded.tobytes())])
 
 
 def _bands(cores: Sequence[str]) -> npt.NDArray[np.uint64]:
@@ -215,11 +240,17 @@ class NearDuplicates:
         return self.near_hashed(cores, [_hash(core) if core else None for core in cores])
 
     def near_hashed(
-        self, cores: Sequence[str], hashes: Sequence[int | None], *, only: bool = False
+        self,
+        cores: Sequence[str],
+        hashes: Sequence[int | None],
+        *,
+        only: bool = False,
+        bands: npt.NDArray[np.uint64] | None = None,
     ) -> list[int | None]:
-        """As `near`, for callers that have the text hashes already; `only`: nothing came before, nor comes after."""
+        """As `near`, for callers that have hashes or bands already; `only`: nothing came before, nor comes after."""
+        table = _bands(cores) if bands is None else bands
         found: list[int | None] = []
-        for core, own, keys in zip(cores, hashes, _shared_keys(cores) if only else band_keys(cores), strict=True):
+        for core, own, keys in zip(cores, hashes, _shared_keys(table) if only else table.tolist(), strict=True):
             found.append(None if own is None else self._family(core, own, keys))
         return [family if family in self._repeated else None for family in found]
 
@@ -242,13 +273,10 @@ class NearDuplicates:
             if len(shared) < BANDS_SHARED:
                 continue
             for other, bands in Counter(shared).most_common(MOST_COMPARED):
-                if bands >= BANDS_SHARED and self._is_copy(core, half.core[other]):
+                if bands >= BANDS_SHARED and is_copy(core, half.core[other], alike=self.alike):
                     self._repeated.add(half.family[other])
                     return half.family[other]
         return None
-
-    def _is_copy(self, core: str, other: str) -> bool:
-        return _closeness(core, other) >= self.alike and exchanged(core, other) is None
 
     def _remember(self, own: int, family: int, core: str, keys: Sequence[int]) -> None:
         if len(self._young.family) >= self.size:
@@ -276,21 +304,26 @@ class Folded:
 
 
 class Duplicates:
-    """Fills `text_hash` and `near_hash`; near copies are looked for within the batch, or in a given window."""
+    """Fills `text_hash` and `near_hash`; near copies are looked for within the batch, or in a given window.
+
+    The bands of each text come along, for whoever asks the pipeline to keep them.
+    """
 
     name = "duplicates"
     requires = ("title", "text", "folded")
-    assigns = ("text_hash", "near_hash")
+    assigns = ("text_hash", "near_hash", BANDS_KEPT)
 
     def __init__(self, window: NearDuplicates | None = None) -> None:
         self.window = window
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with both columns."""
+        """The batch with all of them."""
         folded = batch.column("folded").to_pylist()
-        cores = [_bare(text) if text else "" for text in folded]
+        cores = [bare_of(text) if text else "" for text in folded]
         window = NearDuplicates(size=max(len(cores), 1)) if self.window is None else self.window
         exact = [_hash(core) if core else None for core in cores]
-        near = window.near_hashed(cores, exact, only=self.window is None)
+        table = _bands(cores)
+        near = window.near_hashed(cores, exact, only=self.window is None, bands=table)
         batch = batch.append_column("text_hash", pa.array(exact, pa.int64()))
-        return batch.append_column("near_hash", pa.array(near, pa.int64()))
+        batch = batch.append_column("near_hash", pa.array(near, pa.int64()))
+        return batch.append_column(BANDS_KEPT, _as_kept(table))

@@ -4,7 +4,7 @@ The order is checked when the pipeline is built. Running it is pure: the same ba
 annotations, on any machine and next to any other posts (near copies excepted, which are found within a batch).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -71,21 +71,23 @@ class Pipeline:
                 makers[column] = analyser.name
                 present.add(column)
 
-    def run(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def run(self, batch: pa.RecordBatch, *, keep: Sequence[str] = ()) -> pa.RecordBatch:
         """Posts with annotations; annotation columns the batch already has are made anew.
 
         Annotation columns follow the post's in the order of ANNOTATIONS; those that no analyser of this
-        pipeline assigns are null.
+        pipeline assigns are null. What analysers add besides is dropped, but for what the caller keeps.
         """
-        batch = batch.select([name for name in batch.schema.names if name not in ANNOTATIONS.names])
+        given = [name for name in batch.schema.names if name not in ANNOTATIONS.names]
+        batch = batch.select(given)
         for analyser in self.analysers:
             batch = analyser.annotate(batch)
-        return self._in_order(batch)
+        filled = {name for analyser in self.analysers for name in analyser.assigns if name in POST.names}
+        return self._in_order(batch, {*given, *filled, *keep})
 
-    def _in_order(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _in_order(self, batch: pa.RecordBatch, kept: Collection[str]) -> pa.RecordBatch:
         made = {name: batch.column(name) for name in batch.schema.names}
         made.setdefault("analysed_by", pa.array([self.title] * len(batch), pa.string()))
-        fields = [field for field in batch.schema if field.name not in ANNOTATIONS.names]
+        fields = [field for field in batch.schema if field.name in kept and field.name not in ANNOTATIONS.names]
         arrays = [made[field.name] for field in fields]
         for field in ANNOTATIONS:
             arrays.append(made[field.name].cast(field.type) if field.name in made else pa.nulls(len(batch), field.type))

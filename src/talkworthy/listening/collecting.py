@@ -20,6 +20,8 @@ from django.db import transaction
 from django.db.models import F
 
 from talkworthy import archive as river
+from talkworthy.analysis.copies import Copies
+from talkworthy.analysis.duplicates import BANDS_KEPT, bare_of, kept_bands
 from talkworthy.archive import Archive, PayloadRef, PayloadStore, Spooled
 from talkworthy.connectors.contract import Answer, Connector, Page, Parsed, SetAside
 from talkworthy.connectors.errors import GiveUp, Malformed
@@ -48,6 +50,8 @@ WORTH_A_PROCESS = 1_000
 AHEAD = 3
 """Groups that are understood while one before them is stored."""
 FRAGMENTS_SHOWN = 5
+SEEDED = 8_192
+"""Stored posts whose copies are still known after a start."""
 
 
 class MissingConnector(GiveUp):
@@ -259,6 +263,7 @@ class Listener:
         self._seen: tuple[Any, ...] = ()
         self._monitors = Monitors()
         self._matching: tuple[Monitors, Matching] = (self._monitors, self._monitors.matching())
+        self._copies: Copies | None = None
 
     def store_pending(self, *, now: datetime, leave: int = 0) -> Stored:
         """Store what is in the spool, many fetches in one commit, until asked to end; returns what was done.
@@ -306,8 +311,8 @@ class Listener:
         sources = {source_key(source): source for source in Source.objects.filter(workspace=self.workspace)}
         batches = _within_their_rights(group, sources, self.archive)
         posts = pa.concat_tables([batch.posts for batch in batches])
-        seen = self.understand(posts, now=now, foreseen=self._foreseen.pop(tuple(group), None))
-        chosen = _chosen(seen, sources)
+        seen = self._understood(posts, now=now, foreseen=self._foreseen.pop(tuple(group), None))
+        chosen = self._with_copies(_chosen(seen, sources))
         cursors = {name: self.archive.payloads.cursor(name) for name in transactions}
         names = [f"{spooled.source}:{spooled.seq}" for spooled in group]
         begun = cube.begin(self.workspace, names, now=now)
@@ -354,11 +359,12 @@ class Listener:
         with transaction.atomic():
             call("posts_stored", workspace=self.workspace, posts=new, edited=edited, gone=uids, now=now)
 
-    def understand(self, posts: pa.Table, *, now: datetime, foreseen: Foreseen | None = None) -> pa.Table:
-        """Analyse posts and say which monitors they match (columns of ARRIVING).
+    def understand(self, posts: pa.Table, *, now: datetime) -> pa.Table:
+        """Analyse posts and say which monitors they match (columns of ARRIVING); copies are those among them."""
+        return self._understood(posts, now=now, foreseen=None).select(river.ARRIVING.names)
 
-        What was foreseen counts where neither posts nor monitors changed since.
-        """
+    def _understood(self, posts: pa.Table, *, now: datetime, foreseen: Foreseen | None) -> pa.Table:
+        """The same with what `Copies` reads. What was foreseen counts where neither posts nor monitors changed."""
         monitors = self.monitors(now=now)
         if foreseen is None or foreseen.monitors != monitors or not foreseen.posts.equals(posts):
             foreseen = None
@@ -373,7 +379,19 @@ class Listener:
         if not found:
             matching = self._compiled(monitors)
             found = [understood(piece, matching) for piece in pieces(posts)]
-        return pa.Table.from_batches(found) if found else river.ARRIVING.empty_table()
+        return pa.Table.from_batches(found) if found else _UNDERSTOOD.empty_table()
+
+    def _with_copies(self, posts: pa.Table) -> pa.Table:
+        """Posts (columns of ARRIVING) that know which came earlier as copies of them, also before the last start."""
+        copies = self._copies = self._copies or _seeded(self.archive)
+        near = [copies.joined(piece) for piece in pieces(posts)]
+        place = posts.schema.get_field_index("near_hash")
+        joined = posts.set_column(place, posts.schema.field(place), pa.chunked_array(near, pa.int64()))
+        return joined.select(river.ARRIVING.names)
+
+    def forget_copies(self) -> None:
+        """Keep no text in memory of posts that were erased: what stands is read again."""
+        self._copies = None
 
     def annotate(self, posts: pa.Table, models: Chosen) -> pa.Table:
         """Stored posts as these models understand them, in their order; nothing is matched and nothing stored."""
@@ -408,6 +426,20 @@ class Listener:
         if self._matching[0] != monitors:
             self._matching = (monitors, monitors.matching())
         return self._matching[1]
+
+
+_UNDERSTOOD = river.ARRIVING.append(pa.field(BANDS_KEPT, kept_bands([]).type))
+
+
+def _seeded(archive: Archive) -> Copies:
+    """A window over what comes, which knows the newest posts that are stored: those came before it was made."""
+    copies = Copies()
+    scan = river.Scan(columns=("id", "uid", "text_hash", "near_hash", "folded"), limit=SEEDED)
+    stored = archive.table(scan).sort_by("id").filter(pc.field("folded").is_valid())
+    for piece in pieces(stored):
+        bands = kept_bands([bare_of(text) for text in piece.column("folded").to_pylist()])
+        copies.joined(piece.append_column(BANDS_KEPT, bands))
+    return copies
 
 
 def _groups(sizes: Mapping[Spooled, int]) -> list[list[Spooled]]:

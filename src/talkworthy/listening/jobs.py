@@ -248,6 +248,7 @@ def _erase(job: Job, listener: Listener) -> Mapping[str, Any]:
         else:
             cube.count_changes(workspace, f"erasure {job.pk}", added=[], removed=[gone], now=timezone.now())
     _progress(job)(len(uids), len(uids))
+    listener.forget_copies()
     desk = _erase_from_desk(job, uids)
     tables = _erase_from_rooms(job, uids, authors)
     with listener.turn:

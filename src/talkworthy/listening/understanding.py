@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from talkworthy.analysis.duplicates import BANDS_KEPT
 from talkworthy.analysis.meaning import MEANING
 from talkworthy.listening.chosen import AS_SHIPPED, Chosen, pipeline_for
 from talkworthy.listening.ties import Influence, heard, tied_to
@@ -30,7 +31,7 @@ from talkworthy.query import CompiledQuery, Matcher, QueryError, compile_query, 
 log = logging.getLogger(__name__)
 
 ROWS = 2_048
-"""Posts that are understood at a time, wherever that is done: near copies are looked for among them."""
+"""Posts that are understood at a time, wherever that is done; whoever stores them looks for earlier copies."""
 TRIES = 2
 NICENESS = 5
 """How much these processes stand back behind pages and storing."""
@@ -103,8 +104,8 @@ def pieces(posts: pa.Table) -> list[pa.RecordBatch]:
 
 
 def understood(piece: pa.RecordBatch, matching: Matching) -> pa.RecordBatch:
-    """A piece with its annotations and the monitors that it matches."""
-    return matching.matched(pipeline_for(matching.models).run(piece))
+    """A piece with its annotations, what `Copies` reads of it, and the monitors that it matches."""
+    return matching.matched(pipeline_for(matching.models).run(piece, keep=(BANDS_KEPT,)))
 
 
 class Understanders:
