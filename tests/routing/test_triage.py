@@ -213,6 +213,14 @@ def test_what_is_told_to_us_is_taken_at_its_word(compiled: Compiled) -> None:
     assert found.outcome.name == "apologise_and_fix"
 
 
+def test_what_is_written_to_us_alone_is_about_us_though_no_monitor_found_it(compiled: Compiled) -> None:
+    text = "The swing in the north park is broken. Please help, when is it repaired?"
+    assert triaged(compiled, text).outcome.name == "no_action"
+    found = triaged(compiled, text, is_told_to_us=True)
+    assert found.opens and found.path[1].answer == "us" and found.path[1].evidence.says == "written_to_us"
+    assert triaged(compiled, text, RIVAL, is_told_to_us=True).path[1].answer == "us"
+
+
 def test_every_step_says_on_what_it_rests(compiled: Compiled) -> None:
     found = triaged(compiled, "How can I reset my Acme router? Please help me, I can't log in", US)
     assert [step.node for step in found.path] == ["Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "community"]

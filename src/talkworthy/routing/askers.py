@@ -113,7 +113,7 @@ def risk(facts: Facts) -> Told | None:
     pieces = tuple((f"{alarm.kind}: {alarm.phrase}", alarm.points, None, None) for alarm in heard[:MOST_PIECES])
     strongest = max((alarm.points for alarm in heard), default=0.0)
     kinds = {alarm.kind for alarm in heard}
-    concerns_us = any(seen.kind in OURS for seen in facts.monitors)
+    concerns_us = facts.is_told_to_us or any(seen.kind in OURS for seen in facts.monitors)
     if urgency.CERTAIN in kinds:
         return "yes", Evidence("rule", "alarm", urgency.CERTAIN, pieces=pieces)
     worst = ", ".join(sorted(kinds))
@@ -124,9 +124,11 @@ def risk(facts: Facts) -> Told | None:
 
 
 def relation(facts: Facts) -> Told | None:
-    """Which kinds of monitors found it: ours, a rival's, the field's."""
+    """Which kinds of monitors found it: ours, a rival's, the field's. What was written to us alone is about us."""
     for answer, kinds in (("us", OURS), ("rival", ("rival",)), ("field", ("field",))):
         names = [seen.name for seen in facts.monitors if seen.kind in kinds]
+        if answer != "us" and facts.is_told_to_us:
+            return "us", Evidence("fact", "written_to_us")
         if names:
             return answer, Evidence("fact", "monitors", ", ".join(names))
     return "other", Evidence("fact", "no_monitor")

@@ -22,6 +22,7 @@ def evidence_words(evidence: Mapping[str, Any]) -> str:
         "alarm": _("It holds words of alarm: %(value)s."),
         "no_alarm": _("It holds no words of self-harm, danger or law that weigh enough."),
         "monitors": _("Found by %(value)s."),
+        "written_to_us": _("It was written to us alone."),
         "no_monitor": _("None of the monitors of us, of rivals or of the field found it."),
         "intent": _("Taken for “%(value)s”."),
         "sentiment": _("The feeling is %(value)s."),
