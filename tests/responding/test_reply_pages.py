@@ -193,6 +193,15 @@ def test_the_composer_is_a_fragment_for_the_case_s_page(frank, draft):
     assert words.lstrip().startswith("<section") and 'name="back" value="/acme/cases/7/"' in words
 
 
+def test_an_answer_begun_from_the_list_leads_to_the_case_and_not_to_the_list(frank, draft):
+    seen_in = {"hx-request": "true", "hx-current-url": "http://testserver/acme/inbox/?tab=all"}
+    words = page(frank, f"{CASE}?back=/acme/cases/7/%3Ftab%3Dall", headers=seen_in)
+    assert 'name="back" value="/acme/cases/7/?tab=all"' in words
+    case = page(frank, "/acme/cases/7/?tab=all", headers=seen_in)
+    assert f'hx-get="{CASE}?back=%2Facme%2Fcases%2F7%2F%3Ftab%3Dall"' in case
+    assert "evil" not in page(frank, f"{CASE}?back=//evil.example/", headers=seen_in)
+
+
 # approval
 
 

@@ -286,5 +286,7 @@ def _back(request: MemberRequest, case: Case) -> HttpResponse:
 
 def _where(request: MemberRequest) -> str | None:
     """The page of ours that the composer stands in."""
-    told = request.POST.get("back") or (request.htmx.current_url_abs_path if request.htmx else "") or ""
+    told = request.POST.get("back") or request.GET.get("back") or ""
+    if not told and request.htmx:  # the page may not have its own address yet while it is swapped in: it is asked last
+        told = request.htmx.current_url_abs_path or ""
     return told if told.startswith("/") and url_has_allowed_host_and_scheme(told, allowed_hosts=None) else None
