@@ -1,13 +1,19 @@
 """The query language over people."""
 
+import re
+import time
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from talkworthy.people import actions, selectors
 from talkworthy.people.fields import PEOPLE
 from talkworthy.people.models import Person
+from talkworthy.people.segments import wildcards
 from talkworthy.query import QueryError
 from talkworthy.workspaces.models import Member
 
@@ -77,8 +83,8 @@ def test_segments_are_kept_and_name_one_another_but_not_themselves(
 
 def test_only_the_newest_word_on_a_purpose_counts_as_consent(person: Any, found: Any, alice: Any, now: Any) -> None:
     ann, bea = person("Ann"), person("Bea")
-    for who, given in ((ann, True), (ann, False), (bea, True)):
-        actions.note_consent(who, purpose="newsletter", given=given, proof="mail", by=alice, now=now)
+    for who, agreed in ((ann, True), (ann, False), (bea, True)):
+        actions.note_consent(who, purpose="newsletter", given=agreed, proof="mail", by=alice, now=now)
     assert found("consent:newsletter") == {"Bea"}
 
 
@@ -101,3 +107,14 @@ def test_every_field_of_the_table_can_be_asked(workspace: Any, now: Any) -> None
         value = spec.choices[0] if spec.choices else {"number": ">=1", "time": "7d"}.get(spec.takes.value, "12")
         if name != "segment":
             list(Person.objects.filter(people_query(workspace, f"{name}:{value}", now=now)))
+
+
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=12))
+def test_wildcards_stand_for_letters(pattern: str, value: str) -> None:
+    assert (re.search(wildcards(pattern), value) is not None) == fnmatchcase(value, pattern)
+
+
+def test_many_wildcards_are_looked_for_at_once() -> None:
+    began = time.process_time()
+    assert re.search(wildcards("*a" * 12 + "*b"), "a" * 2000) is None
+    assert time.process_time() - began < 1
