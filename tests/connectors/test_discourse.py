@@ -290,6 +290,36 @@ def test_topics_are_listed_page_by_page_down_to_what_is_known():
     assert paths == ["/latest.json", "/latest.json", "/t/7.json", "/t/8.json"]
 
 
+def test_topics_of_one_moment_are_all_read_or_read_again_where_a_fetch_stops():
+    moved = [{"id": number, "bumped_at": f"2026-07-03T00:00:0{number // 9}Z"} for number in range(1, 13)]
+    refused = {"/talk/t/12.json"}
+
+    def answer(request: httpx.Request) -> Any:
+        if request.url.path in refused:
+            refused.clear()
+            return httpx.Response(500)
+        if "/t/" in request.url.path:
+            return {"post_stream": {"posts": [post(1)], "stream": []}}
+        return {"topic_list": {"topics": [] if int(request.url.params["page"]) else moved}}
+
+    http, asked = door(answer)
+    cursor: Any = KNOWN | {"topics": {"/latest.json": {"since": "2026-07-01T00:00:00+00:00"}}}
+    for _ in range(3):
+        cursor = Discourse().fetch(http, FORUM | {"what": "topics"}, cursor, now=NOON).cursor
+    read = [request.url.path for request in asked if "/t/" in request.url.path]
+    assert {int(path.split("/")[3].removesuffix(".json")) for path in read} == set(range(1, 13))
+    assert read.count("/talk/t/12.json") == 2 and read.count("/talk/t/1.json") == 1
+
+
+def test_a_forum_that_was_put_in_the_place_of_another_is_read_from_its_own_beginning():
+    http, asked = door(lambda request: SITE if "site" in request.url.path else {"latest_posts": []})
+    cursor = Discourse().fetch(http, FORUM, KNOWN | {"newest": 900_000, "seen": "x"}, now=NOON).cursor
+    assert cursor is not None and cursor["newest"] == 900_000
+    page = Discourse().fetch(http, {"url": "https://other.example/"}, cursor, now=NOON)
+    assert page.cursor is not None and page.cursor["newest"] == 0
+    assert str(asked[-2].url) == "https://other.example/site.json"
+
+
 def test_what_a_search_finds_is_asked_for_whole():
     found = {"posts": [{"id": 101, "topic_id": 11, "created_at": "2026-07-03T00:00:00Z", "blurb": "It h…"}]}
     found["posts"].append({"id": 99, "topic_id": 3, "created_at": "2026-06-01T00:00:00Z", "blurb": "old"})

@@ -136,6 +136,16 @@ def test_a_lasting_redirect_is_followed_from_then_on_and_noted() -> None:
     assert post["origin"] == "blog.example"
 
 
+def test_another_address_in_the_settings_is_asked_though_the_first_feed_had_moved() -> None:
+    moved = httpx.Response(301, headers={"location": "https://new.example/feed"})
+    there = httpx.Response(200, content=rss(item()), headers={"etag": '"1"'})
+    http, asked = answering(moved, there, httpx.Response(200, content=rss(item())))
+    page = connector.fetch(http, SETTINGS, None, now=NOON)
+    again = connector.fetch(http, {"url": "https://other.example/feed"}, page.cursor, now=NOON)
+    assert str(asked[2].url) == "https://other.example/feed" and "if-none-match" not in asked[2].headers
+    assert len(again.payloads) == 1
+
+
 PAGE = b"""<!doctype html><html><head><link rel="alternate" type="application/rss+xml" href="/rss?a=1&amp;b=2">
 <link rel='alternate' type='text/html' href='/no'>
 <LINK href=/atom type=application/atom+xml rel=alternate></head></html>"""

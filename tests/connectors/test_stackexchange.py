@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -248,3 +248,12 @@ def test_the_check_tells_what_is_left_of_the_day():
     http, _ = door(lambda request: wrapper())
     checked = StackExchange().check(http, {"tags": "nosuchtag"}, now=NOON)
     assert checked.ok and "200 of 300" in checked.message and "nosuchtag" in checked.message
+
+
+def test_another_site_in_the_settings_is_not_asked_for_questions_of_the_first():
+    http, asked = door(lambda request: wrapper(question(7)))
+    page = StackExchange().fetch(http, {"site": "stackoverflow"}, None, now=NOON)
+    assert page.cursor is not None and page.cursor["recent"]
+    later = NOON + timedelta(days=1)
+    page = StackExchange().fetch(http, {"site": "superuser"}, page.cursor, now=later)
+    assert not [request for request in asked if "/questions/7" in request.url.path]

@@ -190,3 +190,12 @@ def test_a_site_that_does_not_show_its_comments_says_what_to_do(reply: httpx.Res
 def test_a_date_that_is_none_is_refused() -> None:
     with pytest.raises(GiveUp, match="no date"):
         Site(comment(1)).visit(since="last year")
+
+
+def test_another_site_in_the_settings_is_read_from_its_own_beginning() -> None:
+    page = connector.fetch(Site(comment(900)).http, SETTINGS, None, now=NOON)
+    other = Site(comment(3), root="https://other.example/wp-json/")
+    page = connector.fetch(other.http, {"url": "https://other.example/"}, page.cursor, now=NOON)
+    assert other.asked[-1].url.host == "other.example"
+    assert page.cursor is not None and page.cursor["high"] == 3
+    assert [payload.meta["gone"] for payload in page.payloads] == [[]]

@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -241,7 +242,9 @@ class _Walk:
         self.base = base_of(settings)
         self.host = site(self.base) or ""
         self.what = settings.get("what") or "posts"
-        self.state = dict(cursor or {})
+        known = dict(cursor or {})
+        self.state = known if known.get("of", self.base) == self.base else {}  # another forum has numbers of its own
+        self.state = {**self.state, "of": self.base}
         self.payloads: list[Payload] = []
         self.more = False
         self.categories: dict[str, Any] = dict(record(self.state.get("categories")))
@@ -339,11 +342,16 @@ class _Walk:
         topics = self._moved(path, params, since)
         fresh = sorted((topic for topic in topics if _activity(topic) > (since or "")), key=_activity)
         fresh = fresh if since is not None else fresh[-TOPICS_A_FETCH:]
-        for topic in fresh[:TOPICS_A_FETCH]:
-            self._topic(topic)
-            states[path] = {"since": _activity(topic)}
+        taken = 0
+        for at, together in groupby(fresh, key=_activity):  # the place stands behind all of one moment, or before them
+            if taken >= TOPICS_A_FETCH:
+                self.more = True
+                return
+            for topic in together:
+                self._topic(topic)
+                taken += 1
+            states[path] = {"since": at}
             self.state = {**self.state, "topics": states}
-        self.more = self.more or len(fresh) > TOPICS_A_FETCH
 
     def _moved(self, path: str, params: Mapping[str, Any], since: str | None) -> list[Mapping[str, Any]]:
         """Pages of a list of topics down to what is known; pinned topics stand before newer ones."""
@@ -379,15 +387,22 @@ class _Walk:
         about = {integer(record(topic).get("id")): _about(record(topic)) for topic in listed(reply.get("topics"))}
         found = [record(post) for post in listed(reply.get("posts"))]
         fresh = sorted((post for post in found if (text(post.get("created_at")) or "") > (since or "")), key=_created)
-        for post in fresh[:POSTS_A_FETCH]:
-            number = integer(post.get("id"))
-            response = self._ask(f"/posts/{number}.json", {})
-            if response.status < 400:
-                self._keep(response, **about.get(integer(post.get("topic_id")), {}))
-            elif response.status not in (403, 404, 410):
-                response.raise_for_status()
-            self.state = {**self.state, "searched": _created(post)}
-        self.more = self.more or len(fresh) > POSTS_A_FETCH
+        taken = 0
+        for at, together in groupby(fresh, key=_created):
+            if taken >= POSTS_A_FETCH:
+                self.more = True
+                return
+            for post in together:
+                self._whole(post, about.get(integer(post.get("topic_id")), {}))
+                taken += 1
+            self.state = {**self.state, "searched": at}
+
+    def _whole(self, post: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        response = self._ask(f"/posts/{integer(post.get('id'))}.json", {})
+        if response.status < 400:
+            self._keep(response, **about)
+        elif response.status not in (403, 404, 410):
+            response.raise_for_status()
 
     def look_again(self) -> None:
         """Posts of which a webhook told that they were liked."""

@@ -81,7 +81,7 @@ class Feed:
 
     def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """Ask for the feed; a page without payload when nothing changed. GiveUp when it is gone (410)."""
-        known = dict(cursor or {})
+        known = _of_this_feed(cursor, settings)
         response = _asked(http, settings, known)
         if response.moved:
             known["url"] = response.moved
@@ -154,7 +154,7 @@ class Feed:
         self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, callback: str, now: datetime
     ) -> Page:
         """Ask the feed's hub for delivery, or renew it; nothing where no hub or no secret is known."""
-        known = dict(cursor or {})
+        known = _of_this_feed(cursor, settings)
         hub = dict(known.get("websub") or {})
         secret = str(settings.get("hub_secret") or "")
         if not hub.get("hub") or not secret or not _is_due(hub, callback, now):
@@ -176,7 +176,7 @@ class Feed:
 
     def receive(self, request: Request, settings: Mapping[str, Any], cursor: Cursor | None) -> Answer:
         """Confirm what we asked a hub for, and take what it delivers under our signature."""
-        known = dict(cursor or {})
+        known = _of_this_feed(cursor, settings)
         hub = dict(known.get("websub") or {})
         if request.method == "GET":
             return _confirmed(request, known, hub)
@@ -196,6 +196,13 @@ class Feed:
 
 
 # asking
+
+
+def _of_this_feed(cursor: Cursor | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The cursor, or a new one where it tells of the feed that stood in the settings before."""
+    address = str(settings.get("url") or "").strip()
+    known = dict(cursor or {})
+    return {**(known if known.get("of", address) == address else {}), "of": address}
 
 
 def _asked(http: Http, settings: Mapping[str, Any], known: Mapping[str, Any]) -> Response:
@@ -322,7 +329,7 @@ def _confirmed(request: Request, known: dict[str, Any], hub: dict[str, Any]) -> 
     if not challenge or len(challenge) > 2_000 or not hub.get("callback"):
         return Answer(status=404, body="That was not asked for.")
     lease = asked.get("hub.lease_seconds", "")
-    seconds = int(lease) if lease.isdigit() and len(lease) < 10 else LEASE
+    seconds = int(lease) if lease.isascii() and lease.isdigit() and len(lease) < 10 else LEASE
     hub.update(confirmed_at=at, expires_at=at + seconds)
     return Answer(status=200, body=challenge, cursor={**known, "websub": hub})
 

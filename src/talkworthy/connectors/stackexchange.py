@@ -161,9 +161,10 @@ class _Walk:
     """One fetch: what it has brought, what it still has to ask, and what the API allows."""
 
     def __init__(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, now: datetime) -> None:
-        before = dict(cursor or {})
         self.http, self.settings, self.now = http, settings, now
         self.site = _site_name(text(settings.get("site")) or "stackoverflow")
+        before = dict(cursor or {})
+        before = before if before.get("of", self.site) == self.site else {}  # another site has numbers of its own
         self.host = host_of(self.site)
         self.searches = _lines(settings.get("tags")) or ("",)
         self.payloads: list[Payload] = []
@@ -272,7 +273,8 @@ class _Walk:
         wait = max(self.backoff, 60.0, share)
         if left <= 0:
             wait = max(wait, _until_midnight(self.now))
-        cursor = {"searches": self.state, "todo": self.todo, "recent": self.recent, "looked": self.looked}
+        cursor = {"of": self.site, "searches": self.state, "todo": self.todo}
+        cursor |= {"recent": self.recent, "looked": self.looked}
         more = unfinished and not self.backoff and left > 0
         return Page(payloads=tuple(self.payloads), cursor=cursor, more=more, wait=None if more else wait)
 

@@ -96,8 +96,10 @@ class WordPress:
 
     def fetch(self, http: Http, settings: Mapping[str, Any], cursor: Cursor | None, *, now: datetime) -> Page:
         """One page: the newest comments with their edits and deletions, or on the way back to those known."""
+        address = str(settings.get("url") or "").strip()
         known = dict(cursor or {})
-        known["root"] = known.get("root") or _root(http, settings)
+        known = known if known.get("of", address) == address else {}  # another site counts its comments anew
+        known |= {"of": address, "root": known.get("root") or _root(http, settings)}
         page, top = known.pop("walk", None) or (1, 0)
         response = _asked(http, settings, known["root"], _params(settings, page))
         comments = _listed(response)
