@@ -11,13 +11,14 @@ import torch
 
 from talkworthy.analysis.careful import plain
 from talkworthy.analysis.training.careful.base import read_base
-from talkworthy.analysis.training.careful.examples import mixture, texts_for_pieces
+from talkworthy.analysis.training.careful.examples import mixture, texts_for_pieces, watched
 from talkworthy.analysis.training.careful.finishing import finish
 from talkworthy.analysis.training.careful.fitting import Plan, fit
 
 PIECES, LAYERS, PLACES = 28_000, 8, 130
 THREADS = 2
 STEPS, COOLING = 1_850, 350
+WATCHED = 150
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
     texts = map(plain, texts_for_pieces(data))
     base = read_base(packages, texts, pieces=PIECES, layers=LAYERS, places=PLACES)
     plan = Plan(steps, cooling)
-    network = fit(base, mixture(data, seed=plan.seed), plan, work)
+    network = fit(base, mixture(data, seed=plan.seed), plan, work, watched=watched(data, WATCHED))
     weights = {name: held.float().numpy() for name, held in network.state_dict().items()}
     for card in finish(base, weights, data, models):
         sys.stdout.write(f"{card['name']}\n")

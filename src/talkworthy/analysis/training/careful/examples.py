@@ -120,6 +120,15 @@ def batches(lengths: Sequence[int], size: int, *, seed: int) -> Iterator[list[in
         yield from cut
 
 
+def watched(data: Path, most: int) -> list[Example]:
+    """Some rows of each task out of those that calibrate, to be looked at while the network is trained."""
+    found = []
+    for task in TASKS:
+        rows = parts_of(task, data).calibrated
+        found += rows[:: max(len(rows) // most, 1)][:most]
+    return found
+
+
 def texts_for_pieces(data: Path) -> Iterator[str]:
     """Texts that say which pieces are worth keeping: those of every task and sentences in many languages."""
     for task in TASKS:

@@ -6,10 +6,10 @@ the fall.
 """
 
 import json
-import math
 import re
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from talkworthy.analysis.training.careful.examples import OUTPUTS, Example, batc
 from talkworthy.analysis.training.careful.network import Network
 
 PADDING = 1
+WATCHED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Plan:
     frozen: int = 3  # layers that stay as they are, with the words below them
     seed: int = 20
     kept_every: int = 100
+    watched_every: int = 300
 
 
 def encoded(tokenizer: Tokenizer, examples: Sequence[Example]) -> list[list[int]]:
@@ -105,14 +107,21 @@ def loss_of(raw: dict[str, Tensor], examples: Sequence[Example]) -> Tensor:
     return total / len(examples)
 
 
-def fit(base: Base, examples: Sequence[Example], plan: Plan, folder: Path) -> Network:
-    """Train, keeping a checkpoint now and then in the folder, from the last one that lies before the fall."""
+def fit(
+    base: Base, examples: Sequence[Example], plan: Plan, folder: Path, *, watched: Sequence[Example] = ()
+) -> Network:
+    """Train, keeping a checkpoint now and then in the folder, from the last one that lies before the fall.
+
+    What is `watched` is no part of the training; how well it is told goes into the curve, as the loss alone falls on
+    long after the network has begun to learn small sets by heart.
+    """
     torch.manual_seed(plan.seed)
     torch.use_deterministic_algorithms(True)
     network = Network(base, OUTPUTS)
     network.encoder.keep_still(plan.frozen)
     optimizer = torch.optim.AdamW(groups_of(network, base.layers, plan), weight_decay=0.01, foreach=True)
-    pieces = encoded(Tokenizer.from_str(base.tokenizer), examples)
+    tokenizer = Tokenizer.from_str(base.tokenizer)
+    pieces, watched_pieces = encoded(tokenizer, examples), encoded(tokenizer, watched)
     order = list(batches(list(map(len, pieces)), plan.batch, seed=plan.seed))
     step = _resumed(network, optimizer, plan, folder)
     begun, recent = time.monotonic(), 0.0
@@ -132,18 +141,42 @@ def fit(base: Base, examples: Sequence[Example], plan: Plan, folder: Path) -> Ne
         step += 1
         recent += loss.item()
         if step % 20 == 0:
-            told = {"step": step, "loss": round(recent / 20, 4), "seconds": round(time.monotonic() - begun)}
-            with (folder / "curve.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(told) + "\n")
+            _told(folder, step, begun, {"loss": round(recent / 20, 4)})
             recent = 0.0
+        if watched and (step % plan.watched_every == 0 or step == plan.steps):
+            _told(folder, step, begun, looked_at(network, watched_pieces, watched))
         if step % plan.kept_every == 0 or step == plan.steps:
-            _kept(network, optimizer, step, folder)
+            _kept(network, optimizer, step, plan, folder)
     return network.eval()
 
 
-def _kept(network: Network, optimizer: torch.optim.Optimizer, step: int, folder: Path) -> None:
+def looked_at(network: Network, pieces: Sequence[Sequence[int]], examples: Sequence[Example]) -> dict[str, float]:
+    """The loss of each task on examples that are not trained on."""
+    order = sorted(range(len(pieces)), key=lambda place: len(pieces[place]))
+    lost = dict.fromkeys(sorted({held.task for held in examples}), 0.0)
+    network.eval()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        for start in range(0, len(order), WATCHED_AT_ONCE):
+            part = order[start : start + WATCHED_AT_ONCE]
+            raw = network(padded([pieces[place] for place in part]))
+            for row, place in enumerate(part):
+                one = {name: given[[row]] for name, given in raw.items()}
+                lost[examples[place].task] += loss_of(one, [examples[place]]).item()
+    network.train()
+    seen = Counter(held.task for held in examples)
+    return {name: round(loss / seen[name], 4) for name, loss in lost.items()}
+
+
+def _told(folder: Path, step: int, begun: float, what: Mapping[str, float]) -> None:
+    told = {"step": step, **what, "seconds": round(time.monotonic() - begun)}
+    with (folder / "curve.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(told) + "\n")
+
+
+def _kept(network: Network, optimizer: torch.optim.Optimizer, step: int, plan: Plan, folder: Path) -> None:
     partial = folder / "partial"
-    torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, partial)
+    held = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "fall": [plan.steps, plan.cooling]}
+    torch.save(held, partial)
     partial.rename(folder / f"step-{step:06}.pt")
 
 
@@ -151,8 +184,11 @@ def _resumed(network: Network, optimizer: torch.optim.Optimizer, plan: Plan, fol
     """The step to go on from: that of the newest checkpoint with a full rate, or within this very plan's fall."""
     for held in sorted(folder.glob("step-*.pt"), reverse=True):
         step = int(held.stem.split("-")[1])
-        if step <= plan.steps - plan.cooling or math.isclose(rate_at(step, plan), 1.0):
-            saved = torch.load(held, weights_only=True)
+        if step > plan.steps:
+            continue
+        saved = torch.load(held, weights_only=True)
+        steps, cooling = saved["fall"]
+        if step <= min(plan.steps - plan.cooling, steps - cooling) or (steps, cooling) == (plan.steps, plan.cooling):
             network.load_state_dict(saved["network"])
             optimizer.load_state_dict(saved["optimizer"])
             for group in optimizer.param_groups:
