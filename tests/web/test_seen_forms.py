@@ -14,6 +14,7 @@ from talkworthy.people.models import CrmAccount, Organisation, Segment
 from talkworthy.responding.models import ApprovalRule, Autonomy, Drafter, Manner, Snippet, SnippetText
 from talkworthy.routing.models import Target, WorkingHours
 from talkworthy.workspaces.models import Team, Workspace
+from talkworthy.workspaces.seen import print_of
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -161,6 +162,10 @@ def test_who_saves_second_is_told_and_overwrites_nothing(
     assert again.status_code == 302, "who has seen it may put theirs in its place"
     thing.refresh_from_db()
     assert getattr(thing, field) == "The second words"
+
+
+def test_the_order_in_which_rows_come_is_no_difference() -> None:
+    assert print_of({"members": [7, 12]}) == print_of({"members": [12, 7]}) != print_of({"members": [7]})
 
 
 def test_texts_of_a_snippet_are_seen_too(workspace: Workspace, alice: Any, client_of: Any) -> None:

@@ -60,4 +60,6 @@ def _in_words(label: str, value: Any) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, models.Model):
         return str(value.pk)
+    if isinstance(value, list | tuple):  # rows come in any order
+        return str(sorted(map(_plain, value)))
     return "" if value is None else str(value)
