@@ -106,7 +106,7 @@ def change_role(member: Member, *, role: str, by: User, now: datetime) -> None:
     """Give a member another role; the last administrator stays one."""
     role = _known_role(role)
     with transaction.atomic():
-        member = Member.objects.select_for_update().get(pk=member.pk)
+        member = _held(member)
         if role != Role.ADMINISTRATOR:
             _keep_an_administrator(member)
         before, after = apply_changes(member, {"role": role})
@@ -118,7 +118,7 @@ def change_role(member: Member, *, role: str, by: User, now: datetime) -> None:
 def remove_member(member: Member, *, by: User, now: datetime) -> None:
     """Take somebody out of the workspace, with their tokens; the account itself stays."""
     with transaction.atomic():
-        member = Member.objects.select_for_update().get(pk=member.pk)
+        member = _held(member)
         _keep_an_administrator(member)
         note_change(member.workspace, verb="remove", thing=member, by=by, now=now, before={"role": member.role})
         member_leaves.send(Member, member=member)
@@ -185,6 +185,15 @@ def digest_of(secret: str) -> str:
 def one_time_password() -> str:
     """Four groups of four letters: easy to read out, about 79 bits."""
     return "-".join("".join(secrets.choice(WORDS) for _letter in range(4)) for _group in range(4))
+
+
+def _held(member: Member) -> Member:
+    """The member as they are now, with the workspace locked: two who go at once would each take the other for there."""
+    Workspace.objects.select_for_update().get(pk=member.workspace_id)
+    held = Member.objects.select_for_update().filter(pk=member.pk).first()
+    if held is None:
+        raise Refused(_("They are no longer a member."))
+    return held
 
 
 def _keep_an_administrator(member: Member) -> None:
