@@ -53,6 +53,7 @@ def prepare(*, recorded: bool) -> str | None:
     mark, desk = configuration().data / "ready", _desk_described()
     if mark.exists() and mark.read_text() == desk:
         return None
+    click.echo("Making the database ready …")
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "talkworthy.web.settings")
@@ -85,7 +86,6 @@ def make_ready(*, recorded: bool) -> str | None:
     configuration().data.mkdir(parents=True, exist_ok=True)
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        click.echo("Making the database ready …")
         call_command("migrate", verbosity=0, interactive=False)
     if User.objects.exists():
         return None
