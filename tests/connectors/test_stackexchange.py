@@ -251,9 +251,10 @@ def test_the_check_tells_what_is_left_of_the_day():
 
 
 def test_another_site_in_the_settings_is_not_asked_for_questions_of_the_first():
-    http, asked = door(lambda request: wrapper(question(7)))
+    http, asked = door(lambda request: wrapper(question(9 if request.url.params["site"] == "superuser" else 7)))
     page = StackExchange().fetch(http, {"site": "stackoverflow"}, None, now=NOON)
-    assert page.cursor is not None and page.cursor["recent"]
-    later = NOON + timedelta(days=1)
-    page = StackExchange().fetch(http, {"site": "superuser"}, page.cursor, now=later)
-    assert not [request for request in asked if "/questions/7" in request.url.path]
+    assert page.cursor is not None and list(page.cursor["recent"]) == ["7"]
+    before = len(asked)
+    page = StackExchange().fetch(http, {"site": "superuser"}, page.cursor, now=NOON + timedelta(days=1))
+    assert page.cursor is not None and list(page.cursor["recent"]) == ["9"]
+    assert not [request for request in asked[before:] if "/questions/7" in request.url.path]
