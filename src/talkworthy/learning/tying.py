@@ -122,9 +122,10 @@ def look(taught: TaughtTouchpoint, *, now: datetime) -> None:
         looked = now if anew else begun
         TaughtTouchpoint.objects.filter(pk=taught.pk).update(looked_at=looked, looked_to=version)
     settle(taught, now=now, anew=anew)
-    TaughtTouchpoint.objects.filter(pk=taught.pk, due_at=taught.due_at).update(
-        due_at=now + PAUSE if taught.answers else None, claimed_until=None
-    )
+    mine = TaughtTouchpoint.objects.filter(pk=taught.pk)
+    due = now + PAUSE if taught.answers else None
+    if not mine.filter(due_at=taught.due_at).update(due_at=due, claimed_until=None):
+        mine.update(claimed_until=None)  # the examples changed meanwhile: look again
 
 
 def _ties(taught: TaughtTouchpoint, held: Learned, posts: Sequence[Post], *, now: datetime) -> Iterable[LearnedTie]:
