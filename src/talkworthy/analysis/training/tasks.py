@@ -330,6 +330,7 @@ TASKS = (
         telling=0.3,
         taught=True,
         parts=CUT,
+        careful=0.05,
         groups_measured=(("twitter_train", "the tweets of that tenth"),),
         version="1.2.0",
     ),
