@@ -124,3 +124,16 @@ def test_a_viewer_changes_nothing_wherever_they_press(everything: Any, carol: An
     pressed = [(pattern.name, client.post(filled_in(route, "acme")).status_code) for route, pattern in addresses()]
     assert {name for name, status in pressed if status not in (403, 404, 405)} == FOR_EVERY_MEMBER
     assert contents() == everything
+
+
+NUMBERED = ("after", "before", "case", "identity", "monitor", "number", "source", "team", "with")
+"""What addresses ask by number."""
+
+
+def test_a_number_that_is_none_breaks_no_page(workspace: Workspace, alice: Any, client_of: Any) -> None:
+    client = client_of(alice)
+    for route, _pattern in addresses():
+        if not TAKEN.search(route.replace(WORKSPACE, "")):
+            answer = client.get(filled_in(route, "acme"), dict.fromkeys(NUMBERED, "²"))
+            assert answer.status_code < 500, route
+            answer.close()

@@ -71,7 +71,7 @@ def step(request: MemberRequest, task: str) -> HttpResponse:
     """Label the post whose turn it is, or skip it."""
     drawn = selectors.newest_sample(_known(task), viewer=request.member)
     named, value = request.POST.get("post", ""), request.POST.get("value", "")
-    if drawn is None or not named.removeprefix("-").isdigit() or (task == "detected_language" and not _code(value)):
+    if drawn is None or not named.removeprefix("-").isdecimal() or (task == "detected_language" and not _code(value)):
         raise Http404
     try:
         now = timezone.now()
@@ -133,7 +133,7 @@ def labels_page(request: MemberRequest, task: str) -> HttpResponse:
     asked = _asked(request, _known(task))
     found = quality.labels_asked(task, asked, viewer=request.member)
     before = request.GET.get("before", "")
-    page = found.filter(pk__lt=min(int(before), LARGEST)) if before.isdigit() else found
+    page = found.filter(pk__lt=min(int(before), LARGEST)) if before.isdecimal() else found
     rows = list(page[: PAGE + 1])
     words = selectors.words_of([label.post_id for label in rows[:PAGE]], viewer=request.member)
     address = _address(request, "labels", task, asked)

@@ -116,6 +116,6 @@ def _checked(task: str, new: str) -> str:
     allowed = TASKS[task]
     if allowed is not None and new not in allowed:
         raise Refused(_("“%(new)s” is none of: %(allowed)s.") % {"new": new, "allowed": ", ".join(allowed)})
-    if task == "urgency" and not (new.isdigit() and int(new) <= 100):
+    if task == "urgency" and not (new.isdecimal() and int(new) <= 100):
         raise Refused(_("Urgency is a number from 0 to 100."))
     return new

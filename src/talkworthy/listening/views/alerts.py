@@ -30,7 +30,7 @@ def alerts(request: MemberRequest) -> HttpResponse:
     only_unseen = request.GET.get("show") == "new"
     before = request.GET.get("before", "")
     page = selectors.alert_page(
-        viewer=request.member, only_unseen=only_unseen, before=int(before) if before.isdigit() else None
+        viewer=request.member, only_unseen=only_unseen, before=int(before) if before.isdecimal() else None
     )
     here = reverse("listening:alerts", args=[request.workspace.slug])
     kept = {"show": "new"} if only_unseen else {}

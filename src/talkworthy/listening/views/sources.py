@@ -228,7 +228,7 @@ def _replayed(request: MemberRequest, source: Source, *, now: datetime) -> int:
     if "all" in request.POST:
         return actions.replay_all_aside(source, by=request.user, now=now)
     seq, index = request.POST.get("seq", ""), request.POST.get("index", "")
-    if not (seq.isdigit() and index.isdigit()):
+    if not (seq.isdecimal() and index.isdecimal()):
         return 0
     return int(actions.replay_aside(source, seq=int(seq), index=int(index), by=request.user, now=now))
 
