@@ -28,12 +28,10 @@ DEEP = 5_000
 
 def main() -> None:
     """Fill, ask, print a row for each address."""
-    import django
-
-    django.setup()
     from django.core.management import call_command
     from django.test import Client
 
+    from talkworthy.web import wsgi  # noqa: F401 - starts as a server does
     from talkworthy.workspaces.models import User
 
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
