@@ -1,11 +1,12 @@
 """Files that are torn, cut short, emptied or gone: what was accepted comes back, and what cannot is named."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from talkworthy.archive import Archive, Damaged, Keeper, Scan
+from talkworthy.archive import Archive, Damaged, Keeper, Payload, Scan
 from talkworthy.schema import POST, posts_table
 
 EVERYTHING = Scan(columns=("id", "uid"))
@@ -113,3 +114,30 @@ def test_a_damaged_batch_of_the_spool_is_told_from_one_that_is_gone(cast: Any, r
     assert spool.damaged() == cast.archive.damaged()
     with pytest.raises(FileNotFoundError):
         spool.read(spooled)
+
+
+@pytest.mark.parametrize("left", [0.0, 0.4, 0.95])
+def test_a_damaged_payload_is_told_from_one_that_is_gone_and_can_be_put_aside(cast: Any, left: float) -> None:
+    store = cast.archive.payloads
+    ref = store.keep("feed", [Payload(bytes(range(256)) * 40, "a/b", None, datetime.now(UTC))], {"n": 1})
+    cut(newest(store.folder, "*/pending/*.arrow"), to=left)
+    with pytest.raises(Damaged):
+        store.load(ref)
+    store.put_aside(ref)
+    assert (store.pending(), store.cursor("feed")) == ([], {"n": 1})
+    assert store.damaged() == cast.archive.damaged()
+    with pytest.raises(FileNotFoundError):
+        store.load(ref)
+    assert store.keep("feed", []).seq > ref.seq
+
+
+def test_an_erasure_removes_what_cannot_be_read_any_more(cast: Any, row: Any, table: Any) -> None:
+    cast.archive.append(table(row(1)), transactions={"feed": 1})
+    store = cast.archive.payloads
+    for number in (1, 2):
+        ref = store.keep("other", [Payload(b"words" * number, "a/b", None, datetime.now(UTC))])
+        cut(newest(store.folder, "other/pending/*.arrow"))
+        store.put_aside(ref) if number == 1 else store.done(ref)
+    cast.archive.erase(uids=[uid(1)])
+    Keeper(cast.archive).run_once()
+    assert [path for path in store.folder.rglob("*") if path.suffix in {".arrow", ".damaged"}] == []

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from talkworthy import archive as river
 from talkworthy.archive import Scan
 from talkworthy.connectors.contract import Page
 from talkworthy.connectors.payload import Payload
@@ -146,6 +147,17 @@ def test_payloads_wait_while_their_connector_is_missing(source, folder, caplog):
     Source.objects.filter(pk=source.pk).update(connector="files")
     collect(source)
     assert len(stored(source)) == 3
+
+
+def test_a_damaged_payload_is_put_aside_and_the_others_come(source, folder, caplog):
+    store = payloads_of(source.workspace)
+    store.keep(source_key(source), [river.Payload(b"x" * 100, "a/b", None, NOW)])
+    [torn] = store.folder.glob("*/pending/*.arrow")
+    torn.write_bytes(torn.read_bytes()[:50])
+    put(folder, "a.jsonl", *GOOD)
+    collect(source)
+    assert len(stored(source)) == 3
+    assert [path.name for path in store.damaged()] == [f"{torn.stem}.damaged"]
 
 
 @pytest.mark.parametrize(("keep", "uids"), [("all", "123"), ("matched", "13")])

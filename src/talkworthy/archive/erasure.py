@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from talkworthy.archive.columns import accounts_of
-from talkworthy.archive.durable import write_durably
+from talkworthy.archive.durable import Damaged, write_durably
 from talkworthy.archive.index import Numbers
 from talkworthy.archive.overlay import ERASED
 from talkworthy.archive.payloads import Payload
@@ -149,9 +149,16 @@ class Erasure:
         emptied, waiting = 0, []
         needles = Needles([*self.needles, self.author])
         limit = datetime.fromisoformat(self.requested_at).timestamp()
+        for path in [*archive.payloads.damaged(), *archive.spool.damaged()]:  # nobody can say that they hold nothing
+            path.unlink(missing_ok=True)
         for path in list(archive.payloads.every_file()):
             with suppress(FileNotFoundError):
-                payloads = archive.payloads.read(path)
+                try:
+                    payloads = archive.payloads.read(path)
+                except Damaged:  # nobody can say that it does not hold them
+                    path.unlink()
+                    emptied += 1
+                    continue
                 of_source = path.parent.parent.name in self.sources and path.stat().st_mtime <= limit + 1
                 concerned = [bool(payload.body) and (of_source or needles.may_be_in(payload)) for payload in payloads]
                 if not any(concerned):

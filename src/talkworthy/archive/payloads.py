@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
-from talkworthy.archive.durable import lock, sync_folder, write_durably
+from talkworthy.archive.durable import Damaged, lock, sync_folder, write_durably
 
 JSON = Any
 Cursor = Mapping[str, JSON]
@@ -105,8 +105,17 @@ class PayloadStore:
         return [PayloadRef(name, seq) for name in sources for seq in _numbers(self._path(name) / "pending")]
 
     def load(self, ref: PayloadRef) -> list[Payload]:
-        """The payloads of a fetch, pending or done. Raises FileNotFoundError once retention has removed them."""
+        """The payloads of a fetch, pending or done. Raises FileNotFoundError once they are retired, or Damaged."""
         return self._found(ref)[0]
+
+    def put_aside(self, ref: PayloadRef) -> Path:
+        """Keep a damaged file that waits apart, so that the others go on; where it lies now."""
+        path = self._path(ref.source) / "pending" / _name(ref.seq)
+        return path.replace(path.with_suffix(".damaged"))
+
+    def damaged(self) -> list[Path]:
+        """Where the files lie that were put aside."""
+        return sorted(self.folder.glob("*/pending/*.damaged"))
 
     def done(self, ref: PayloadRef) -> None:
         """Say that everything in it is stored or set aside. Twice is once."""
@@ -299,10 +308,17 @@ def _pack(payloads: Sequence[Payload], notes: Mapping[str, JSON]) -> memoryview:
 
 
 def _unpack(path: Path) -> tuple[list[Payload], dict[str, JSON]]:
-    with pa.OSFile(str(path)) as file:
-        table = pa.ipc.open_file(file).read_all()
-    notes = json.loads((table.schema.metadata or {})[b"talkworthy"])
-    return [_payload(row) for row in table.to_pylist()], notes
+    try:
+        with pa.OSFile(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        notes = json.loads((table.schema.metadata or {})[b"talkworthy"])
+        return [_payload(row) for row in table.to_pylist()], notes
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise Damaged(path, error) from error
+    except OSError as error:
+        if error.errno is not None:  # what the system refuses says nothing about the file
+            raise
+        raise Damaged(path, error) from error
 
 
 def _payload(row: Mapping[str, Any]) -> Payload:

@@ -355,7 +355,8 @@ class Archive:
     def damaged(self) -> list[Path]:
         """The files of the archive that are gone or cut short; what they hold is read again once they are back."""
         tables = (self.posts, self.observations, self.changes, self.tombstones)
-        return [*(path for table in tables for path in table.damaged()), *self.spool.damaged()]
+        put_aside = [*self.spool.damaged(), *self.payloads.damaged()]
+        return [*(path for table in tables for path in table.damaged()), *put_aside]
 
     def view(self) -> tuple[Snapshot, Overlay]:
         """The files of posts at this moment and what readers lay over them; for the keeper."""

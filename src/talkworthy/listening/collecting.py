@@ -138,8 +138,12 @@ def parse_pending(workspace: Workspace, *, archive: Archive, limit: int = 200) -
         source = sources.get(ref.source)
         if source is None:
             archive.payloads.done(ref)
-        else:
+            continue
+        try:
             _parse(ref, source, archive)
+        except river.Damaged as error:
+            archive.payloads.put_aside(ref)
+            log.error("%s It is put aside.", error)
     return len(taken)
 
 
