@@ -248,3 +248,14 @@ def test_only_administrators_erase_and_only_when_they_are_sure(client_of, alice,
     assert client_of(bob).post("/acme/settings/erasure/", {**asked, "sure": "on"}).status_code == 403
     assert client_of(alice).post("/acme/settings/erasure/", asked).status_code == 422
     assert not Job.objects.filter(kind="erasure").exists()
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(workspace):
+    class Broken(SimpleUploadedFile):
+        def chunks(self, chunk_size=None):
+            yield b"{"
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        keep_upload(workspace, Broken("posts.jsonl", b"{}"))
+    assert list(kept_upload(workspace, "any").parent.iterdir()) == []

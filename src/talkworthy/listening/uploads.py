@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils.text import slugify
 
 from talkworthy.listening.models import Job
-from talkworthy.listening.streams import opened
+from talkworthy.listening.streams import opened, whole
 from talkworthy.schema.formats import suggest_mapping
 from talkworthy.schema.formats.csv import head_of, sniff_delimiter
 from talkworthy.workspaces.models import Workspace
@@ -44,11 +44,11 @@ class Column:
 
 
 def keep_upload(workspace: Workspace, upload: "UploadedFile[Any]") -> str:
-    """Store what was sent; returns the name under which `kept_upload` finds it."""
+    """Store what was sent, durably and whole; returns the name under which `kept_upload` finds it. Raises OSError."""
     token = f"{secrets.token_hex(16)}{Path(upload.name or '').suffix.lower()[:12]}"
     path = kept_upload(workspace, token)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    with whole(path) as file:
         for piece in upload.chunks():
             file.write(piece)
     return token
