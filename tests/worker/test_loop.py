@@ -270,6 +270,18 @@ def test_cubes_that_disagree_are_counted_anew(source, channel, caplog):
     assert cube.differences(source.workspace, archive_of(source.workspace)) == {}
 
 
+def test_a_source_that_a_clock_put_off_by_years_is_fetched_when_the_clock_is_right_again(source, channel):
+    ahead = timezone.now() + timedelta(days=3_650)
+    worker, handed = Worker(), []
+    worker._fetchers.shutdown()
+    worker._fetchers = type("Counting", (), {"submit": lambda _self, *_work: handed.append(1)})()
+    Source.objects.update(last_fetch_at=ahead, due_at=ahead, claimed_until=ahead)
+    worker.start_due()
+    assert handed == [1]
+    channel.script = [page("one")]
+    assert due_in(fetched(source)) <= 300
+
+
 @pytest.fixture(params=["its connector is missing", "its key is another"])
 def stuck(request, workspace, settings):
     """A source that nobody can work for, before those of the channel."""

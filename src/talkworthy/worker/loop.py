@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -125,7 +125,7 @@ class Worker:
 
     def run_once(self) -> None:
         """Fetch every source that is due, and store all that came: for the command line and for tests."""
-        for source in list(Source.objects.filter(_DUE, due_at__lte=timezone.now())):
+        for source in list(Source.objects.filter(_due(timezone.now()))):
             self.fetch(source)
         self.store()
 
@@ -145,9 +145,9 @@ class Worker:
         """Hand each source that is due to a fetcher or to a stream of its own."""
         now = timezone.now()
         self._tend_streams()
-        due = Source.objects.filter(_DUE, due_at__lte=now).exclude(pk__in=list(self._streams))
+        due = Source.objects.filter(_due(now)).exclude(pk__in=list(self._streams))
         for source in due.select_related("workspace"):
-            free = Q(claimed_until=None) | Q(claimed_until__lt=now)
+            free = Q(claimed_until=None) | Q(claimed_until__lt=now) | Q(claimed_until__gt=now + 2 * CLAIM)
             if Source.objects.filter(free, pk=source.pk).update(claimed_until=now + CLAIM):
                 self._fetchers.submit(self._guarded, f"source {source.pk}", partial(self.fetch, source))
 
@@ -255,7 +255,7 @@ class Worker:
         for number, thread in list(self._streams.items()):
             if not thread.is_alive():
                 del self._streams[number]
-        for source in Source.objects.filter(_DUE, due_at__lte=timezone.now()).select_related("workspace"):
+        for source in Source.objects.filter(_due(timezone.now())).select_related("workspace"):
             if (
                 source.pk not in self._streams
                 and _streams(source)
@@ -353,6 +353,11 @@ class Worker:
 
 
 _DUE = Q(deleted_at=None) & ~Q(state=Source.State.PAUSED)
+
+
+def _due(now: datetime) -> Q:
+    """Sources whose time has come, and those that a clock which ran ahead has put off: their last fetch is to come."""
+    return _DUE & (Q(due_at__lte=now) | Q(last_fetch_at__gt=now + CLAIM))
 
 
 def understanders() -> Understanders | None:
