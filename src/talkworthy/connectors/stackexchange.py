@@ -273,7 +273,7 @@ class _Walk:
         wait = max(self.backoff, 60.0, share)
         if left <= 0:
             wait = max(wait, _until_midnight(self.now))
-        cursor = {"of": self.site, "searches": self.state, "todo": self.todo}
+        cursor: dict[str, Any] = {"of": self.site, "searches": self.state, "todo": self.todo}
         cursor |= {"recent": self.recent, "looked": self.looked}
         more = unfinished and not self.backoff and left > 0
         return Page(payloads=tuple(self.payloads), cursor=cursor, more=more, wait=None if more else wait)
