@@ -146,6 +146,23 @@ def test_only_one_keeper_is_at_work(cast: Any) -> None:
         Keeper(Archive(cast.archive.path)).run_once()
 
 
+def test_the_engine_gives_its_memory_back_and_whoever_reads_goes_on(cast: Any, row: Any) -> None:
+    for number in range(30):
+        cast.append(row(number))
+    duck = cast.archive.duck
+    sql = "SELECT n, repeat('x', 200) || n AS words FROM range(400000) t(n) ORDER BY words"
+    reading = duck.batches(sql)
+    first = next(reading)
+    engine = duck._connection
+    Keeper(cast.archive).run_once()
+    assert duck._connection is engine
+    Keeper(cast.archive, pace=Pace(settle_files=1, leave=0)).run_once()
+    assert duck._connection is not engine
+    del engine
+    assert len(cast.texts(Scan())) == 30
+    assert first.num_rows + sum(batch.num_rows for batch in reading) == 400_000
+
+
 def test_replaced_files_stay_for_patient_readers_and_then_go(cast: Any, row: Any) -> None:
     written(cast, row)
     Keeper(cast.archive).run_once(everything=True)

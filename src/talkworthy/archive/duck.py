@@ -4,6 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -24,6 +25,7 @@ class Duck:
         self._settings = {"memory_limit": memory, "threads": threads}
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._process = 0
+        self._numbers = count()
         self._guard = threading.Lock()
 
     def table(self, sql: str, tables: Mapping[str, pa.Table] | None = None) -> pa.Table:
@@ -46,6 +48,11 @@ class Duck:
                 yield from cursor.sql(sql).to_arrow_reader(rows)
             finally:
                 cursor.close()
+
+    def let_go(self) -> None:
+        """Begin anew with the next question. What goes on is not disturbed; with its end the memory is given back."""
+        with self._guard:
+            self._connection = None
 
     def close(self) -> None:
         """Give back the memory."""
@@ -71,6 +78,7 @@ class Duck:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         scratch = self._scratch / str(os.getpid())
         scratch.mkdir(parents=True, exist_ok=True)
+        scratch /= str(next(self._numbers))  # made and removed by the engine, should it need it
         connection = duckdb.connect(":memory:")
         settings = {
             **self._settings,

@@ -111,6 +111,8 @@ class Keeper:
             removed = self.sweep(patience=0 if complete else self.pace.patience, versions=bool(complete))
             for erasure in complete:
                 erasure.close(now)
+        if settled or folded or merged or retired:
+            self.archive.duck.let_go()  # else sorting keeps some 180 MB for ever
         return Kept(settled, folded, merged, retired, payloads, removed, len(complete))
 
     # The steps
