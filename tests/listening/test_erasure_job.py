@@ -138,6 +138,21 @@ def test_an_erasure_waits_for_a_keeper_that_is_at_work(filled, alice):
     assert (job.state, job.request["author_id"]) == ("done", "erased"), job.error
 
 
+def test_an_erasure_that_has_begun_is_finished_though_somebody_stops_it(worked, alice, client_of, monkeypatch):
+    kept = jobs._erase_from_desk
+
+    def stopped(job, uids):
+        page = client_of(alice).get(f"/acme/jobs/{job.pk}/").content.decode()
+        assert f"/acme/jobs/{job.pk}/stop/" not in page
+        client_of(alice).post(f"/acme/jobs/{job.pk}/stop/")
+        return kept(job, uids)
+
+    monkeypatch.setattr(jobs, "_erase_from_desk", stopped)
+    job = erase(worked, alice, channel="feed", author_id="a0")
+    assert (job.state, job.request["author_id"]) == ("done", "erased")
+    assert not Mark.objects.filter(uid__in=THEIRS).exists()
+
+
 def test_an_erasure_needs_a_reason_and_somebody(filled, alice):
     for asked, why in (({"why": " ", "uids": ["x"]}, "Say why"), ({"channel": "feed"}, "Name a channel")):
         with pytest.raises(actions.Refused, match=why):

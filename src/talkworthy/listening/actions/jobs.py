@@ -106,8 +106,8 @@ def start_link_search(workspace: Workspace, *, by: User | None, now: datetime) -
 
 
 def stop_job(job: Job, *, by: User | None, now: datetime) -> None:
-    """Stop it before its end, or before it began."""
-    open_states = (Job.State.WAITING, Job.State.RUNNING)
+    """Stop it before its end, or before it began; an erasure that has begun is finished."""
+    open_states = [Job.State.WAITING, *([] if job.kind == Job.Kind.ERASURE else [Job.State.RUNNING])]
     if Job.objects.filter(pk=job.pk, state__in=open_states).update(state=Job.State.STOPPED, ended_at=now):
         note_change(job.workspace, verb="stop", thing=job, by=by, now=now)
 

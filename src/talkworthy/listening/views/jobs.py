@@ -50,6 +50,7 @@ def job(request: MemberRequest, job_id: int) -> HttpResponse:
         "is_open": found.state in {Job.State.WAITING, Job.State.RUNNING},
         "asked": _asked(found),
         "may_stop": _may_start(found, request),
+        "is_fixed": found.kind == Job.Kind.ERASURE and found.state == Job.State.RUNNING,
         "has_file": _has_file(found),
         "brought": selectors.source_brought(found),
     }
