@@ -311,7 +311,7 @@ class Duplicates:
 
     name = "duplicates"
     requires = ("title", "text", "folded")
-    assigns = ("text_hash", "near_hash", BANDS_KEPT)
+    assigns = ("text_hash", "near_hash")
 
     def __init__(self, window: NearDuplicates | None = None) -> None:
         self.window = window

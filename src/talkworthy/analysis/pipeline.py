@@ -75,14 +75,14 @@ class Pipeline:
         """Posts with annotations; annotation columns the batch already has are made anew.
 
         Annotation columns follow the post's in the order of ANNOTATIONS; those that no analyser of this
-        pipeline assigns are null. What analysers add besides is dropped, but for what the caller keeps.
+        pipeline assigns are null. What analysers add beyond what they assign is dropped, but for what the caller keeps.
         """
         given = [name for name in batch.schema.names if name not in ANNOTATIONS.names]
         batch = batch.select(given)
         for analyser in self.analysers:
             batch = analyser.annotate(batch)
-        filled = {name for analyser in self.analysers for name in analyser.assigns if name in POST.names}
-        return self._in_order(batch, {*given, *filled, *keep})
+        assigned = {name for analyser in self.analysers for name in analyser.assigns}
+        return self._in_order(batch, {*given, *assigned, *keep})
 
     def _in_order(self, batch: pa.RecordBatch, kept: Collection[str]) -> pa.RecordBatch:
         made = {name: batch.column(name) for name in batch.schema.names}
