@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from talkworthy.listening.collecting import Listener, parse_pending
+from talkworthy.api import ingesting
+from talkworthy.listening.collecting import Listener, keep_page, parse_pending
 from talkworthy.listening.models import Monitor, Source
 from talkworthy.listening.selectors.mentions import post_of_uid
 from talkworthy.listening.stores import payloads_of
@@ -178,6 +179,16 @@ def test_a_paused_source_takes_nothing(program_of, bob, workspace):
     answer = program("POST", "/posts", {"uid": "s:e:2", "text": "x"})
     assert (answer.status_code, answer.json()["code"]) == (409, "paused")
     assert len(payloads_of(workspace).pending()) == 1
+
+
+def test_a_source_that_is_paused_during_a_call_stays_paused(program_of, bob, monkeypatch):
+    def pausing(*given, **more):
+        Source.objects.filter(name="API").update(state=Source.State.PAUSED)
+        return keep_page(*given, **more)
+
+    monkeypatch.setattr(ingesting, "keep_page", pausing)
+    assert program_of(bob)("POST", "/posts", {"uid": "s:e:1", "text": "x"}).status_code == 202
+    assert Source.objects.get(name="API").state == "paused"
 
 
 def test_nothing_is_acknowledged_that_could_not_be_stored(program_of, bob, workspace, tmp_path):

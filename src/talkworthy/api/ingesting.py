@@ -69,7 +69,8 @@ def keep_items(caller: Caller, items: Sequence[Any], *, now: datetime) -> list[J
     except OSError as error:
         words = _("The posts could not be stored, and none was taken. Send them again later.")
         raise Problem("try-later", words, headers={"Retry-After": "30"}) from error
-    Source.objects.filter(pk=source.pk).update(last_fetch_at=now, state=Source.State.HEALTHY, last_error="")
+    still = Source.objects.filter(pk=source.pk, deleted_at=None).exclude(state=Source.State.PAUSED)
+    still.update(last_fetch_at=now, state=Source.State.HEALTHY, last_error="")
     return judged
 
 
