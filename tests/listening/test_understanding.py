@@ -88,6 +88,8 @@ def test_what_the_process_cannot_do_is_said_and_the_process_stays(pool):
     stood = pool.pids()
     with pytest.raises(NotUnderstood, match="text"):
         pool.ask(rows(0, 3).to_batches()[0].drop_columns(["text"]), Monitors()).result()
+    for _more in range(2):
+        pool.ask(rows(0, 3).to_batches()[0], Monitors()).result()
     assert pool.pids() == stood
 
 

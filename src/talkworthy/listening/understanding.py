@@ -158,9 +158,11 @@ class Understanders:
                 answer = process.ask(piece, monitors)
             except (OSError, EOFError, pickle.UnpicklingError, pa.ArrowInvalid) as error:
                 self._gone(process, error)
+            except NotUnderstood:
+                self._back(process)
+                raise
             else:
-                with self._guard:
-                    self._idle.append(process)
+                self._back(process)
                 return answer
         raise NotUnderstood(f"{piece.num_rows} posts were given up by {TRIES} processes")
 
@@ -177,6 +179,10 @@ class Understanders:
             process = _Process()
             self._all.add(process)
             return process
+
+    def _back(self, process: "_Process") -> None:
+        with self._guard:
+            self._idle.append(process)
 
     def _gone(self, process: "_Process", error: Exception) -> None:
         with self._guard:
