@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from talkworthy.ecosystem.models import Promise, Touchpoint
+from talkworthy.listening.models import Monitor
 from talkworthy.notifying.models import Endpoint
 from talkworthy.people.actions import create_person
 from talkworthy.people.models import CrmAccount, Organisation, Segment
@@ -130,6 +131,14 @@ FORMS: dict[str, tuple[Made, str, dict[str, Any]]] = {
         "about",
         {"name": "Support", "colour": "slate"},
     ),
+    "monitor": (
+        lambda w, by: (
+            (m := Monitor.objects.create(workspace=w, name="Acme", kind="brand", query="acme")),
+            f"monitors/{m.pk}/edit/",
+        ),
+        "name",
+        {"kind": "brand", "colour": "blue", "query": "acme"},
+    ),
     "hours": (
         lambda w, by: ((h := WorkingHours.objects.create(workspace=w, name="Days")), f"settings/hours/{h.pk}/"),
         "name",
@@ -162,6 +171,23 @@ def test_who_saves_second_is_told_and_overwrites_nothing(
     assert again.status_code == 302, "who has seen it may put theirs in its place"
     thing.refresh_from_db()
     assert getattr(thing, field) == "The second words"
+
+
+def test_a_draft_remembers_over_a_backtest_what_it_was_begun_over(
+    workspace: Workspace, alice: Any, client_of: Any
+) -> None:
+    monitor = Monitor.objects.create(workspace=workspace, name="Acme", kind="brand", query="acme")
+    client, address = client_of(alice), f"/acme/monitors/{monitor.pk}/edit/"
+    shown = seen_on(client.get(address))
+    draft = {"name": "Acme", "kind": "brand", "colour": "blue", "query": "acme OR acne", "seen": shown}
+    tested = client.post("/acme/monitors/backtest/", {**draft, "monitor": monitor.pk})
+    monitor.query = "acme AND router"
+    monitor.save()
+    back = re.search(r'href="(/acme/monitors/\d+/edit/\?[^"]*)"', client.get(tested["Location"]).content.decode())
+    assert back is not None
+    assert seen_on(client.get(back[1].replace("&amp;", "&"))) == shown
+    answer = client.post(address, draft)
+    assert answer.status_code == 422 and "acme AND router" in answer.content.decode()
 
 
 def test_the_order_in_which_rows_come_is_no_difference() -> None:

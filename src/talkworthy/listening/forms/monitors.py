@@ -9,6 +9,7 @@ from talkworthy.listening.charts import COLOURS
 from talkworthy.listening.models import Monitor
 from talkworthy.query import check
 from talkworthy.workspaces.models import Member, Workspace
+from talkworthy.workspaces.seen import SeenForm
 
 LONGEST_QUERY = 20_000
 
@@ -40,7 +41,7 @@ class Members(MemberField):
         return str(obj.user)
 
 
-class MonitorForm(forms.Form):
+class MonitorForm(SeenForm, forms.Form):
     """Name, kind, colour, owner and query of a monitor."""
 
     name = forms.CharField(label=_("Name"), max_length=80)

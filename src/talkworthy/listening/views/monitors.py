@@ -35,9 +35,10 @@ from talkworthy.workspaces.models import Member
 from talkworthy.workspaces.once import once
 from talkworthy.workspaces.permissions import Permission
 from talkworthy.workspaces.requests import MemberRequest, offer_undo, permission_required
+from talkworthy.workspaces.seen import print_of
 
-DRAFT = ("name", "kind", "colour", "owner")
-"""What a draft carries along in the address, besides its query."""
+DRAFT = ("name", "kind", "colour", "owner", "seen")
+"""What a draft carries along in the address, besides its query; `seen` is a print of what it was begun over."""
 
 SPANS = {"30d": timedelta(days=30), "90d": timedelta(days=90), "365d": timedelta(days=365), "all": None}
 SORTS: dict[str, Callable[[Listed], Any]] = {
@@ -152,16 +153,11 @@ def edit(request: MemberRequest, monitor_id: int) -> HttpResponse:
     changed = selectors.monitor_or_404(monitor_id, viewer=request.member)
     if request.method == "POST":
         return _saved(request, changed)
-    start: dict[str, Any] = {
-        "name": changed.name,
-        "kind": changed.kind,
-        "colour": changed.colour,
-        "owner": changed.owner_id,
-        "query": changed.query,
-    }
-    start |= {name: request.GET[name] for name in (*DRAFT, "query") if name in request.GET}
+    held = _held(changed)
+    start = held | {name: request.GET[name] for name in (*DRAFT, "query") if name in request.GET}
     job = _draft_job(request, start)
-    return _editor(request, MonitorForm(initial=start, workspace=request.workspace), changed, job=job)
+    form = MonitorForm(initial=start, workspace=request.workspace)
+    return _editor(request, form, changed, job=job, seen=request.GET.get("seen") or print_of(held))
 
 
 @require_POST
@@ -192,7 +188,7 @@ def backtest(request: MemberRequest) -> HttpResponse:
     except actions.Refused:
         form = MonitorForm(request.POST, workspace=request.workspace)
         form.is_valid()
-        return _editor(request, form, tested, job=None)
+        return _editor(request, form, tested, job=None, seen=request.POST.get("seen", ""))
     draft = urlencode([(name, request.POST[name]) for name in DRAFT if request.POST.get(name)])
     return redirect(
         reverse("listening:backtest", args=(request.workspace.slug, job.pk)) + (f"?{draft}" if draft else "")
@@ -356,11 +352,12 @@ def sparkline(points: Sequence[Point], width: int = 112, height: int = 28) -> di
 
 
 def _saved(request: MemberRequest, changed: Monitor | None) -> HttpResponse:
-    form = MonitorForm(request.POST, workspace=request.workspace)
+    held = _held(changed) if changed is not None else {}
+    form = MonitorForm(request.POST, initial=held, workspace=request.workspace, kept=changed is not None)
     number = request.POST.get("backtest", "")
     job = selectors.backtest_or_404(int(number), viewer=request.member) if number.isdecimal() else None
     if not form.is_valid():
-        return _editor(request, form, changed, job=job, status=422)
+        return _editor(request, form, changed, job=job, seen=form.seen, status=422)
     now = timezone.now()
     try:
         if changed is None:
@@ -371,7 +368,7 @@ def _saved(request: MemberRequest, changed: Monitor | None) -> HttpResponse:
             said = _("“%(name)s” is saved.") % {"name": kept.name}
     except actions.Refused as error:
         form.add_error("name", str(error))
-        return _editor(request, form, changed, job=job, status=422)
+        return _editor(request, form, changed, job=job, seen=form.seen, status=422)
     if job is not None and job.request.get("query") == kept.query:
         _take_over_marks(request, job, kept, now=now)
     messages.success(request, said)
@@ -385,11 +382,23 @@ def _take_over_marks(request: MemberRequest, job: Job, kept: Monitor, *, now: da
     request.session.pop(f"marks {job.pk}", None)
 
 
+def _held(monitor: Monitor) -> dict[str, Any]:
+    """A monitor as its form shows it."""
+    return {name: getattr(monitor, name) for name in ("name", "kind", "colour", "query")} | {"owner": monitor.owner_id}
+
+
 def _editor(
-    request: MemberRequest, form: MonitorForm, changed: Monitor | None, *, job: Job | None, status: int = 200
+    request: MemberRequest,
+    form: MonitorForm,
+    changed: Monitor | None,
+    *,
+    job: Job | None,
+    seen: str = "",
+    status: int = 200,
 ) -> HttpResponse:
     words = str(form["query"].value() or "").strip()
-    context = {"form": form, "monitor": changed, "job": job, "spans": _spans(), **previewed(request.member, words)}
+    context = {"form": form, "monitor": changed, "job": job, "seen": seen, "spans": _spans()}
+    context |= previewed(request.member, words)
     return render(request, "listening/monitors/edit.html", context, status=status)
 
 
