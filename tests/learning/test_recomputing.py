@@ -162,7 +162,7 @@ def test_one_that_gets_nowhere_is_given_up(filled, alice, older, monkeypatch):
         now = job.claimed_until + timedelta(seconds=1)
     run_job(claim_job(now=now), Listener(filled))
     job.refresh_from_db()
-    assert job.state == "failed" and "the worker ended each time" in job.error
+    assert job.state == "failed" and "The worker ended 3 times while it did this" in job.error
 
 
 def test_a_stopped_one_keeps_what_it_did_and_can_be_undone(filled, alice, older, run, agree, monkeypatch):

@@ -38,8 +38,9 @@ def insert(
     schema_editor: Any, model: Any, columns: tuple[str, ...], cells: QuerySet[Any], sums: dict[str, Sum]
 ) -> None:
     """Write what a question would answer into a table, without bringing it here."""
-    sql, parameters = cells.annotate(**sums).query.sql_with_params()
-    with schema_editor.connection.cursor() as cursor:
+    connection = schema_editor.connection
+    sql, parameters = cells.annotate(**sums).query.get_compiler(using=connection.alias).as_sql()
+    with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) {sql}", parameters)
 
 
