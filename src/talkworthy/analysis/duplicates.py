@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import regex
+from rapidfuzz.distance import Levenshtein
 from rensa import RMinHash
 
 from talkworthy.analysis import words
@@ -127,20 +128,7 @@ def _misspelt(word: str, other: str) -> bool:
     if abs(len(word) - len(other)) > 2 or word.isdecimal() or other.isdecimal():
         return False
     most = 1 if min(len(word), len(other)) < 6 else 2
-    return _slips(word, other, most) <= most
-
-
-def _slips(one: str, other: str, most: int) -> int:
-    """Letters to change, add or drop until two words are one; more than `most` where there are more."""
-    before = list(range(len(other) + 1))
-    for row, letter in enumerate(one, 1):
-        now = [row]
-        for column, known in enumerate(other, 1):
-            now.append(min(before[column] + 1, now[-1] + 1, before[column - 1] + (letter != known)))
-        if min(now) > most:
-            return most + 1
-        before = now
-    return before[-1]
+    return Levenshtein.distance(word, other, score_cutoff=most) <= most
 
 
 def is_copy(core: str, other: str, *, alike: float = ALIKE) -> bool:
