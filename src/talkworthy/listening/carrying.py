@@ -39,47 +39,40 @@ def keep_promise_in_step(sender: object, promise: Promise, by: User | None, now:
 
 
 def _keep_touchpoint(touchpoint: Touchpoint, *, by: User | None, now: datetime) -> None:
-    monitor = Monitor.objects.filter(touchpoint=touchpoint).select_related("workspace").first()
-    if touchpoint.deleted_at is not None:
-        if monitor is not None and monitor.deleted_at is None:
-            actions.delete_monitor(monitor, by=by, now=now)
-        return
-    wanted: dict[str, Any] = {
-        "name": _free_name(touchpoint),
-        "colour": touchpoint.colour,
-        "owner": touchpoint.owner,
-        "query": touchpoint.query,
-    }
-    if monitor is None:
-        made = actions.create_monitor(
-            touchpoint.workspace, kind=Monitor.Kind.TOUCHPOINT.value, by=by, now=now, **wanted
-        )
-        Monitor.objects.filter(pk=made.pk).update(touchpoint=touchpoint)
-        return
-    changed = actions.change_monitor(monitor, by=by, now=now, **wanted)
-    if changed.deleted_at is not None:
-        actions.restore_monitor(changed, by=by, now=now)
+    gone = touchpoint.deleted_at is not None
+    name = "" if gone else _free_name(touchpoint)
+    _carry({"touchpoint": touchpoint}, touchpoint, None if gone else (name, touchpoint.query), by=by, now=now)
 
 
 def _keep_promise(promise: Promise, *, by: User | None, now: datetime) -> None:
     """The monitor of a promise with a query; it goes with the promise, its query, or the touchpoint."""
-    monitor = Monitor.objects.filter(promise=promise).select_related("workspace").first()
     place = promise.touchpoint
-    if promise.deleted_at is not None or not promise.query or place.deleted_at is not None:
+    gone = promise.deleted_at is not None or not promise.query or place.deleted_at is not None
+    name = "" if gone else _free_name_of_promise(promise)
+    _carry({"promise": promise}, place, None if gone else (name, promise.query), by=by, now=now)
+
+
+def _carry(
+    carried: Mapping[str, Any],
+    place: Touchpoint,
+    wanted: tuple[str, str] | None,
+    *,
+    by: User | None,
+    now: datetime,
+) -> None:
+    """Let the monitor of what is carried have this name and query, and colour and owner of the place; None: none."""
+    monitor = Monitor.objects.filter(**carried).select_related("workspace").first()
+    if wanted is None:
         if monitor is not None and monitor.deleted_at is None:
             actions.delete_monitor(monitor, by=by, now=now)
         return
-    wanted: dict[str, Any] = {
-        "name": _free_name_of_promise(promise),
-        "colour": place.colour,
-        "owner": place.owner,
-        "query": promise.query,
-    }
+    name, query = wanted
+    told: dict[str, Any] = {"name": name, "colour": place.colour, "owner": place.owner, "query": query}
     if monitor is None:
-        made = actions.create_monitor(promise.workspace, kind=Monitor.Kind.TOUCHPOINT.value, by=by, now=now, **wanted)
-        Monitor.objects.filter(pk=made.pk).update(promise=promise)
+        made = actions.create_monitor(place.workspace, kind=Monitor.Kind.TOUCHPOINT.value, by=by, now=now, **told)
+        Monitor.objects.filter(pk=made.pk).update(**carried)
         return
-    changed = actions.change_monitor(monitor, by=by, now=now, **wanted)
+    changed = actions.change_monitor(monitor, by=by, now=now, **told)
     if changed.deleted_at is not None:
         actions.restore_monitor(changed, by=by, now=now)
 
