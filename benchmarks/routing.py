@@ -30,17 +30,17 @@ import django  # the settings above come first
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
+from django.core.management import call_command  # noqa: E402 - after the settings
 
-from talkworthy.analysis import default_pipeline  # noqa: E402
-from talkworthy.listening.voices import heard_of  # noqa: E402
-from talkworthy.query import Matcher, compile_query, parse  # noqa: E402
-from talkworthy.routing.playbook import Compiled, compile_playbook, default_tree  # noqa: E402
-from talkworthy.routing.rulebook import RuleBook, facts_of  # noqa: E402
-from talkworthy.routing.rules import Ruling, read_effects  # noqa: E402
-from talkworthy.routing.triage import decide_all, known  # noqa: E402
-from talkworthy.schema import posts_table  # noqa: E402
-from talkworthy.workspaces.models import Workspace  # noqa: E402
+from talkworthy.analysis import default_pipeline  # noqa: E402 - after the settings
+from talkworthy.listening.voices import heard_of  # noqa: E402 - after the settings
+from talkworthy.query import Matcher, compile_query, parse  # noqa: E402 - after the settings
+from talkworthy.routing.playbook import Compiled, compile_playbook, default_tree  # noqa: E402 - after the settings
+from talkworthy.routing.rulebook import RuleBook, facts_of  # noqa: E402 - after the settings
+from talkworthy.routing.rules import Ruling, read_effects  # noqa: E402 - after the settings
+from talkworthy.routing.triage import decide_all, known  # noqa: E402 - after the settings
+from talkworthy.schema import posts_table  # noqa: E402 - after the settings
+from talkworthy.workspaces.models import Workspace  # noqa: E402 - after the settings
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 WARM = 4

@@ -7,7 +7,7 @@ from django.forms import Form
 from django.utils.translation import gettext as _
 
 
-class LoginForm(forms.LoginForm):  # type: ignore[misc]
+class LoginForm(forms.LoginForm):  # type: ignore[misc] # allauth has no types
     """Address and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -15,7 +15,7 @@ class LoginForm(forms.LoginForm):  # type: ignore[misc]
         _say(self, login=_("E-mail address"), password=_("Password"), remember=_("Stay signed in on this device"))
 
 
-class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc] # allauth has no types
     """The password of now, and the next one twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -27,7 +27,7 @@ class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc]
             self.fields["oldpassword"].help_text = _("The one that you have just signed in with.")
 
 
-class ResetPasswordForm(forms.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(forms.ResetPasswordForm):  # type: ignore[misc] # allauth has no types
     """The address that the link is sent to."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,7 +35,7 @@ class ResetPasswordForm(forms.ResetPasswordForm):  # type: ignore[misc]
         _say(self, email=_("E-mail address"))
 
 
-class ResetPasswordKeyForm(forms.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(forms.ResetPasswordKeyForm):  # type: ignore[misc] # allauth has no types
     """A new password, by the link of a mail."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class ResetPasswordKeyForm(forms.ResetPasswordKeyForm):  # type: ignore[misc]
         _say_new_password(self)
 
 
-class ReauthenticateForm(forms.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(forms.ReauthenticateForm):  # type: ignore[misc] # allauth has no types
     """The password once more."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -27,7 +27,7 @@ from requests import RequestException
 from talkworthy.workspaces.models import User
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
     """Accounts are given, not taken: nobody signs up by themselves."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
@@ -61,7 +61,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return ["email", "name"]
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth has no types
     """The second factor, whose errors say what to do."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
@@ -69,7 +69,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     }
 
 
-class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # allauth has no types
     """Whoever a provider vouches for comes into their account here, where an administrator has made one."""
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:

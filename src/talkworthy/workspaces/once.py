@@ -60,7 +60,7 @@ def once(
 
 def note_refusal(request: MemberRequest) -> None:
     """Say that nothing was made, where a view leads elsewhere all the same."""
-    request.was_refused = True  # type: ignore[attr-defined]
+    request.was_refused = True  # type: ignore[attr-defined] # read by `once` alone
 
 
 def _again(request: MemberRequest, sent: SentForm) -> HttpResponse:
